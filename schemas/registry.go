@@ -1,0 +1,31 @@
+package schemas
+
+// The registry (which sources there are) lives in the log as events of
+// switchlog itself. Secrets are in them by reference only.
+const (
+	SelfSource = "switchlog"
+	SelfTenant = "registry"
+	SelfURI    = "urn:switchlog:registry"
+
+	SourceAdded   = "switchlog.source.added"
+	SourceLearned = "switchlog.source.learned" // its tenant, from the first verified request
+	SourceRotated = "switchlog.source.rotated"
+	SourceRemoved = "switchlog.source.removed"
+)
+
+// SourceEvent is the data of every source event. Added carries all fields but
+// the last; learned only the tenant; rotated the new secret and how long the
+// old one stays good; removed neither.
+type SourceEvent struct {
+	Kind     string            `json:"kind"`
+	Name     string            `json:"name"`
+	Tenant   string            `json:"tenant,omitempty"`
+	Settings map[string]string `json:"settings,omitempty"` // nothing secret
+	Secrets  map[string]string `json:"secrets,omitempty"`  // purpose → reference into secrets.db
+	Until    string            `json:"old_until,omitempty"` // RFC 3339: the replaced secret is refused from then on
+}
+
+// RegistryRoute is the route of a registry event, e.g. of SourceAdded.
+func RegistryRoute(noun, verb string) Route {
+	return Route{Source: SelfSource, Tenant: SelfTenant, Noun: noun, Verb: verb}
+}
