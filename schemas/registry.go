@@ -20,8 +20,8 @@ type SourceEvent struct {
 	Kind     string            `json:"kind"`
 	Name     string            `json:"name"`
 	Tenant   string            `json:"tenant,omitempty"`
-	Settings map[string]string `json:"settings,omitempty"` // nothing secret
-	Secrets  map[string]string `json:"secrets,omitempty"`  // purpose → reference into secrets.db
+	Settings map[string]string `json:"settings,omitempty"`  // nothing secret
+	Secrets  map[string]string `json:"secrets,omitempty"`   // purpose → reference into secrets.db
 	Until    string            `json:"old_until,omitempty"` // RFC 3339: the replaced secret is refused from then on
 }
 
