@@ -54,8 +54,9 @@ type Outgoing struct {
 	Seq uint64 // log sequence of the event that caused it
 	N   int    // counts the entries of one cause, from 0
 
-	// Event is the change to publish; nil when only the bucket entry changes.
-	Event *Event
+	// Change is the change event to publish below log.changes; nil when only
+	// the bucket entry changes.
+	Change *Message
 
 	// FrontersKey and Fronters, if the key is not empty, are the new entry of
 	// the FRONTERS bucket: the tenant and who fronts there, as JSON.

@@ -1,0 +1,44 @@
+-- Tables of the engine itself: how far it has read, what it could not apply,
+-- which events made which row, and what is to be sent.
+
+-- How far the log is folded into this file. One row: everything here moves in
+-- one transaction, so there is one position.
+CREATE TABLE positions (
+	name     TEXT PRIMARY KEY,
+	seq      INTEGER NOT NULL,
+	event_id TEXT NOT NULL,
+	epoch    TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- An event that broke the contract of its type, and why. Its data is in the
+-- log; a rebuild with better code applies it.
+CREATE TABLE skipped (
+	seq         INTEGER PRIMARY KEY,
+	type        TEXT NOT NULL,
+	reason      TEXT NOT NULL,
+	event_id    TEXT NOT NULL,
+	source      TEXT NOT NULL,
+	tenant      TEXT NOT NULL,
+	recorded_us INTEGER NOT NULL
+) STRICT;
+
+-- The events that made or changed a row. What explain reads.
+CREATE TABLE entity_events (
+	table_name TEXT NOT NULL,
+	key        TEXT NOT NULL,
+	seq        INTEGER NOT NULL,
+	PRIMARY KEY (table_name, key, seq)
+) STRICT, WITHOUT ROWID;
+
+-- What is to be sent, in order of (seq, n); a row is deleted once it is sent.
+-- Either a change (subject, msg_id, body) or an entry of the FRONTERS bucket.
+CREATE TABLE outbox (
+	seq          INTEGER NOT NULL,
+	n            INTEGER NOT NULL,
+	subject      TEXT NOT NULL,
+	msg_id       TEXT NOT NULL,
+	body         BLOB,
+	fronters_key TEXT NOT NULL,
+	fronters     BLOB,
+	PRIMARY KEY (seq, n)
+) STRICT, WITHOUT ROWID;
