@@ -32,9 +32,9 @@ build: ## build ./switchlog
 .PHONY: run
 run: build ## build and start switchlog, data in ./switchlog-data
 	@echo 'Starting switchlog. Ctrl-C stops it. In a second terminal, here:'
-	@echo '  ./switchlog status                                       how it is doing'
-	@echo '  ./switchlog source add pluralkit --token-file token.txt  let PluralKit in (README.md, "A minute to try it")'
-	@echo '  ./switchlog tail                                         watch what arrives'
+	@echo '  ./switchlog status                               how it is doing'
+	@echo '  ./switchlog source add pluralkit --token-file -  let PluralKit in: README.md, "A minute to try it"'
+	@echo '  ./switchlog tail                                 watch what arrives'
 	@echo
 	@exec ./switchlog serve
 
