@@ -1,0 +1,150 @@
+package test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// module is the path all our packages begin with.
+const module = "switchlog"
+
+// anything in a list means: no limit.
+const anything = "*"
+
+// row says what one of our packages may import of ours.
+type row struct {
+	pkg   string   // below module
+	ours  []string // in production code
+	tests []string // in package x_test besides; helpers need no mention
+	why   string
+}
+
+// star is the import table. A package that is not in it fails; a row may be
+// here before its package is.
+var star = []row{
+	{pkg: "schemas", why: "the vocabulary: other programs import it alone"},
+	{pkg: "ingest", ours: []string{"schemas"}, tests: []string{"ingest/spool"},
+		why: "what comes in knows no log and no table; its tests may append to the real spool"},
+	{pkg: "ingest/spool", ours: []string{"schemas"}, why: "durable order, of events from anywhere to any log"},
+	{pkg: "processor", ours: []string{"schemas"}, why: "what moves knows no provider and no table; its sink is an interface"},
+	{pkg: "processor/deliver", ours: []string{"schemas"}, why: "what goes out is asked for through an interface"},
+	{pkg: "projections", ours: []string{"schemas"}, why: "a fold sees events, never where they come from (Law 5)"},
+	{pkg: "projections/query", ours: []string{"projections", "schemas"}, why: "shows the queries that projections declare"},
+	{pkg: "projections/query/ui", ours: []string{"projections", "schemas"}, why: "pages made of the same queries"},
+	{pkg: "cmd/switchlog", ours: []string{anything}, why: "wires everything to everything"},
+	{pkg: "test", ours: []string{anything}, why: "proof needs the whole"},
+	{pkg: "test/bench", ours: []string{anything}, why: "measures the whole"},
+	{pkg: "test/fakepk", ours: []string{"schemas"}, why: "a helper: any test may import it, so it imports nothing of ours"},
+}
+
+// outsider says who may import packages of another module (or of the standard
+// library) in production code.
+type outsider struct {
+	prefix string // of import paths
+	users  []string
+	why    string
+}
+
+// outsiders is every module we use, and who may. A new dependency needs a line,
+// and the line a reason.
+var outsiders = []outsider{
+	{"database/sql", []string{"ingest", "ingest/spool", "projections", "cmd/switchlog"},
+		"SQLite stays with those who own a file: secrets.db, spool.db, projections.db"},
+	{"github.com/mattn/go-sqlite3", []string{"ingest", "ingest/spool", "projections", "cmd/switchlog"},
+		"as database/sql"},
+	{"github.com/nats-io", []string{"processor", "projections/query", "cmd/switchlog"},
+		"the log belongs to processor; query answers on NATS; cmd runs the server"},
+	{"github.com/synadia-io/orbit.go", []string{"processor", "cmd/switchlog"},
+		"batch publishing, beside nats.go"},
+	{"github.com/cloudevents/sdk-go/v2", []string{"schemas", "ingest", "processor/deliver", "cmd/switchlog"},
+		"what an event is, and CloudEvents over HTTP"},
+	{"github.com/google/uuid", []string{anything}, "UUIDv7: almost the standard library"},
+	{"github.com/prometheus/client_golang", []string{"ingest", "ingest/spool", "processor", "processor/deliver",
+		"projections", "projections/query", "cmd/switchlog"},
+		"each package has its own metrics; the vocabulary has nothing to measure"},
+	{"github.com/spf13", []string{"cmd/switchlog"}, "only cmd has a command line"},
+	{"golang.org/x/crypto", []string{"ingest"}, "sealing of secrets"},
+	{"golang.org/x/sync", []string{anything}, "errgroup, semaphore: almost the standard library"},
+	{"golang.org/x/term", []string{"cmd/switchlog"}, "only cmd talks to a terminal"},
+	{"golang.org/x/time", []string{"ingest", "processor/deliver", "projections/query"}, "rate limits stand where requests pass"},
+	{"gopkg.in/yaml.v3", []string{"cmd/switchlog"}, "the settings file"},
+}
+
+// testTools may be imported by any _test.go file and by helpers, and by no
+// production code.
+var testTools = []string{
+	"github.com/rogpeppe/go-internal",
+	"github.com/santhosh-tekuri/jsonschema/v6",
+	"go.uber.org/goleak",
+	"pgregory.net/rapid",
+}
+
+func TestImportStar(t *testing.T) {
+	for _, p := range packages(t) {
+		i := slices.IndexFunc(star, func(r row) bool { return r.pkg == p.short() })
+		if i < 0 {
+			t.Errorf("%s is not in the import table (hint: give it a row in imports_test.go, with the reason)", p.ImportPath)
+			continue
+		}
+		r := star[i]
+		checkOurs(t, r, "its code", p.Imports, r.ours)
+		checkOurs(t, r, "tests of package "+p.Name, p.TestImports, slices.Concat(r.ours, helpers()))
+		checkOurs(t, r, "tests of package "+p.Name+"_test", p.XTestImports,
+			slices.Concat(r.ours, helpers(), []string{r.pkg}, r.tests))
+		checkOutside(t, r, p)
+	}
+}
+
+// checkOurs holds imports against what may be imported of ours.
+func checkOurs(t *testing.T, r row, where string, imports, may []string) {
+	t.Helper()
+	for _, path := range imports {
+		short, ours := strings.CutPrefix(path, module+"/")
+		if ours && !slices.Contains(may, anything) && !slices.Contains(may, short) {
+			t.Errorf("%s, %s: imports %s; may import of ours %q: %s", r.pkg, where, short, may, r.why)
+		}
+	}
+}
+
+// helpers are the packages that any test may import: below test, and
+// importing nothing of ours but schemas.
+func helpers() []string {
+	var names []string
+	for _, r := range star {
+		if strings.HasPrefix(r.pkg, "test/") && (len(r.ours) == 0 || slices.Equal(r.ours, []string{"schemas"})) {
+			names = append(names, r.pkg)
+		}
+	}
+	return names
+}
+
+// checkOutside holds the imports of other modules against outsiders. Tests may
+// use what their package may, and the test tools. Below test, what proves
+// something may use any module that has a line.
+func checkOutside(t *testing.T, r row, p pkg) {
+	t.Helper()
+	proof := r.pkg == "test" || strings.HasPrefix(r.pkg, "test/")
+	for _, path := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+		tests := proof || !slices.Contains(p.Imports, path)
+		if tests && within(path, testTools...) {
+			continue
+		}
+		i := slices.IndexFunc(outsiders, func(o outsider) bool { return within(path, o.prefix) })
+		if i < 0 {
+			if host, _, _ := strings.Cut(path, "/"); strings.Contains(host, ".") {
+				t.Errorf("%s imports %s, which has no line in outsiders (hint: add one, with the reason)", r.pkg, path)
+			}
+			continue
+		}
+		o := outsiders[i]
+		if !proof && !slices.Contains(o.users, anything) && !slices.Contains(o.users, r.pkg) {
+			t.Errorf("%s imports %s; may be imported by %q: %s", r.pkg, path, o.users, o.why)
+		}
+	}
+}
+
+// within reports whether an import path is one of the prefixes or below one.
+func within(path string, prefixes ...string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool { return path == p || strings.HasPrefix(path, p+"/") })
+}
