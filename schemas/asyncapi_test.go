@@ -222,14 +222,16 @@ func messages(t *testing.T) object {
 		},
 		"replay.end": object{"title": "End", "summary": "An empty message: the replay is complete.", "payload": object{"maxLength": 0}},
 	}
+	first := firstExamples(t)
 	for _, typ := range types {
 		title := typ.Name
 		if typ.Provider != "" {
 			title += " (" + typ.Provider + ")"
 		}
-		var example object
-		if err := json.Unmarshal(Examples(typ.Name)[0].Body, &example); err != nil {
-			t.Fatal(err)
+		x, ok := first[typ.Name]
+		if !ok {
+			t.Errorf("%s: no example", typ.Name)
+			continue
 		}
 		all[typ.Name] = object{
 			"name": typ.Name, "title": title, "summary": typ.Summary, "contentType": ContentType,
@@ -238,10 +240,22 @@ func messages(t *testing.T) object {
 				reference("schemas", "event"),
 				object{"properties": object{"type": object{"const": typ.Name}, "data": reference("schemas", typ.Name)}},
 			}},
-			"examples": []any{object{"name": Examples(typ.Name)[0].Name, "payload": example}},
+			"examples": []any{object{"name": x.variant, "payload": x.event}},
 		}
 	}
 	return all
+}
+
+// firstExamples are the first examples by name of each type: the made ones,
+// since those in the binary may be stale.
+func firstExamples(t *testing.T) map[string]example {
+	first := map[string]example{}
+	for _, x := range allExamples(t) {
+		if other, taken := first[x.event.Type]; !taken || x.variant < other.variant {
+			first[x.event.Type] = x
+		}
+	}
+	return first
 }
 
 // componentSchemas are the JSON Schemas with their definitions beside them

@@ -19,7 +19,8 @@
 //
 // A new event type is a constant, a line in types.go, a schema in jsonschema/,
 // its Go type or list of fields in contract_test.go, and an example made in
-// examples_test.go; then go test -update writes examples/ and asyncapi.json.
+// examples_test.go; then go test -run Fresh -update writes examples/ and
+// asyncapi.json.
 //
 // But for [Export], which writes files where it is told to, the package does
 // no input or output, and it starts nothing.

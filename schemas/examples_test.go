@@ -51,7 +51,7 @@ func TestExamplesFresh(t *testing.T) {
 				t.Error(err)
 			}
 		} else if want[file] == nil {
-			t.Errorf("%s: nothing makes it; run go test -update", file)
+			t.Errorf("%s: nothing makes it; run go test -run Fresh -update", file)
 		}
 	}
 	for file, body := range want {
@@ -73,9 +73,9 @@ func fresh(t *testing.T, file string, want []byte) {
 	}
 	got, err := os.ReadFile(file)
 	if err != nil {
-		t.Errorf("%v; run go test -update", err)
+		t.Errorf("%v; run go test -run Fresh -update", err)
 	} else if !bytes.Equal(got, want) {
-		t.Errorf("%s is stale; run go test -update\n got %.300s\nwant %.300s", file, got, want)
+		t.Errorf("%s is stale; run go test -run Fresh -update\n got %.300s\nwant %.300s", file, got, want)
 	}
 }
 
