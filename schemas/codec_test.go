@@ -196,6 +196,7 @@ func TestCodecRefuses(t *testing.T) {
 		"no source":          {change: func(e *Event) { e.Source = "" }},
 		"source no URI":      {change: func(e *Event) { e.Source = "%zz" }},
 		"source broken":      {change: func(e *Event) { e.Source = "http://[::1" }},
+		"source nothing":     {change: func(e *Event) { e.Source = "//" }},
 		"no type":            {change: func(e *Event) { e.Type = "" }},
 		"blank type":         {change: func(e *Event) { e.Type = " " }},
 		"dataschema local":   {change: func(e *Event) { e.DataSchema = "a/b" }},

@@ -229,8 +229,12 @@ func (e *Event) check() error {
 		}
 	}
 	if system, ok := strings.CutPrefix(e.Source, PluralKitSystemURL); !ok || !isUUID(system) {
-		if _, err := url.Parse(e.Source); err != nil {
+		u, err := url.Parse(e.Source)
+		if err != nil {
 			return fmt.Errorf("%w: source: %w", ErrInvalid, err)
+		}
+		if u.String() == "" { // such as "//" and "#"
+			return fmt.Errorf("%w: source %q is an empty reference", ErrInvalid, e.Source)
 		}
 	}
 	if _, common := interned[e.DataSchema]; e.DataSchema != "" && !(common && strings.HasPrefix(e.DataSchema, schemaPrefix)) {
