@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +15,46 @@ import (
 
 // errDisk is what SQLite says when the disk fails.
 var errDisk error = sqlite3.Error{Code: sqlite3.ErrIoErr}
+
+// disk stands between a spool and its file, and can be changed at any time.
+type disk struct {
+	mu             sync.Mutex
+	commit, reopen func(func() error) error // nil: as it is
+}
+
+func newDisk(f *file) *disk {
+	d := &disk{}
+	f.commit = func(do func() error) error { return d.do(&d.commit, do) }
+	f.reopen = func(do func() error) error { return d.do(&d.reopen, do) }
+	return d
+}
+
+func (d *disk) do(how *func(func() error) error, do func() error) error {
+	d.mu.Lock()
+	f := *how
+	d.mu.Unlock()
+	if f == nil {
+		return do()
+	}
+	return f(do)
+}
+
+func (d *disk) commits(f func(func() error) error) { d.mu.Lock(); d.commit = f; d.mu.Unlock() }
+func (d *disk) reopens(f func(func() error) error) { d.mu.Lock(); d.reopen = f; d.mu.Unlock() }
+
+// failOnce fails once, before or after it was done.
+func failOnce(done bool) func(func() error) error {
+	var failed atomic.Bool
+	return func(do func() error) error {
+		switch {
+		case failed.Swap(true):
+			return do()
+		case done:
+			return errors.Join(do(), errDisk)
+		}
+		return errDisk
+	}
+}
 
 func TestCommitFails(t *testing.T) {
 	for _, tt := range []struct {
@@ -25,12 +67,8 @@ func TestCommitFails(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg, log := temp(t), newLog(t)
-			s, err := Open(cfg)
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.file.commit = failOnce(tt.done)
-			r := run(t, s, nil)
+			r := start(t, cfg, nil)
+			r.disk.commits(failOnce(tt.done))
 			want := []string{"b"}
 			e := event("a")
 			e.Repeats = time.Hour
@@ -53,14 +91,10 @@ func TestCommitFails(t *testing.T) {
 func TestCommitFailsAndCannotBeLookedAt(t *testing.T) {
 	for _, done := range []bool{false, true} {
 		t.Run(fmt.Sprint("done ", done), func(t *testing.T) {
-			s, err := Open(temp(t))
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.file.commit = failOnce(done)
-			s.file.reopen = failOnce(false)
 			log := newLog(t)
-			r := run(t, s, log)
+			r := start(t, temp(t), log)
+			r.disk.commits(failOnce(done))
+			r.disk.reopens(failOnce(false))
 			e := event("a")
 			e.Repeats = time.Hour
 			if _, err := r.Append(t.Context(), e); err == nil {
@@ -105,7 +139,7 @@ func TestDeleteFails(t *testing.T) {
 		s := start(t, dir, log)
 		s.mustAppend(1, event("a"))
 		synctest.Wait()
-		s.file.commit = func(func() error) error { return errDisk }
+		s.disk.commits(func(func() error) error { return errDisk })
 		time.Sleep(time.Minute) // of the bubble
 		if got := s.State(); got.Depth != 0 || got.Bytes == 0 {
 			t.Errorf("state: got %+v, want nothing to forward, but bytes in the file", got)
@@ -211,14 +245,14 @@ func TestDiskFull(t *testing.T) {
 	}
 	const pages = 60
 	limit(pages)
-	s.file.reopen = func(do func() error) error {
-		err := do()
-		limit(pages) // is of the connection
-		return err
-	}
 	log := newLog(t)
 	log.away = true
 	r := run(t, s, log)
+	r.disk.reopens(func(do func() error) error {
+		err := do()
+		limit(pages) // is of the connection
+		return err
+	})
 	var want []string
 	for n := 0; ; n++ {
 		e := event(fmt.Sprint(n))

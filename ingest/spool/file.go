@@ -97,7 +97,7 @@ func (f *file) connect() (err error) {
 		return fmt.Errorf("journal mode %s, synchronous %d, want wal and 2 (hint: the data directory must be on a local disk)", mode, sync)
 	}
 	if err := f.load(); err != nil {
-		return classify(err)
+		return err
 	}
 	if f.insert, err = f.conn.PrepareContext(ctx, `INSERT INTO waiting VALUES (?, ?, ?, ?, ?)`); err != nil {
 		return classify(err)
@@ -113,12 +113,12 @@ func (f *file) load() error {
 	err := f.row(`SELECT spool_id, last_pos, last_us, bytes, coalesce((SELECT min(pos) FROM waiting), last_pos + 1) FROM meta`).
 		Scan(&at.id, &at.last, &at.lastUS, &at.bytes, &at.first)
 	if err != nil {
-		return fmt.Errorf("meta: %w", err)
+		return fmt.Errorf("meta: %w", missing(err))
 	}
 	err = f.row(`SELECT epoch, seq, msg_id, count, delivered FROM anchor`).
 		Scan(&at.anchor.Epoch, &at.anchor.Seq, &at.anchor.ID, &at.anchor.Count, &at.delivered)
 	if err != nil {
-		return fmt.Errorf("anchor: %w", err)
+		return fmt.Errorf("anchor: %w", missing(err))
 	}
 	f.at = at
 	return nil
@@ -126,7 +126,6 @@ func (f *file) load() error {
 
 // check reads a small file through, and of any file the bookkeeping.
 func (f *file) check() error {
-	const hint = "(hint: keep the file for inspection and restore a backup)"
 	info, err := os.Stat(f.path)
 	if err != nil {
 		return err
@@ -137,7 +136,7 @@ func (f *file) check() error {
 			return classify(err)
 		}
 		if verdict != "ok" {
-			return fmt.Errorf("%w: %s %s", ErrDamaged, verdict, hint)
+			return fmt.Errorf("%w: %s %s", ErrDamaged, verdict, damagedHint)
 		}
 	}
 	var last uint64
@@ -147,7 +146,7 @@ func (f *file) check() error {
 	at := f.at
 	if last > at.last || at.delivered > at.last || at.first <= at.last && last != at.last || at.first > at.delivered+1 {
 		return fmt.Errorf("%w: positions %d to %d wait, %d were handed out, %d delivered %s",
-			ErrDamaged, at.first, last, at.last, at.delivered, hint)
+			ErrDamaged, at.first, last, at.last, at.delivered, damagedHint)
 	}
 	return nil
 }
@@ -215,10 +214,16 @@ func (f *file) checkpoint() error {
 	return nil
 }
 
-// close closes the connection, its statements, and with them a transaction
-// that was not committed.
+// close closes the connection, and with it ends a transaction that was not
+// committed. The statements come first: SQLite keeps a connection with open
+// ones, and its locks, alive.
 func (f *file) close() error {
 	var errs []error
+	for _, stmt := range []*sql.Stmt{f.insert, f.remember} {
+		if stmt != nil {
+			errs = append(errs, stmt.Close())
+		}
+	}
 	if f.conn != nil {
 		errs = append(errs, f.conn.Close())
 	}
@@ -228,6 +233,18 @@ func (f *file) close() error {
 	f.insert, f.remember, f.conn, f.db = nil, nil, nil, nil
 	return errors.Join(errs...)
 }
+
+// missing is for reading a row that is in every spool: that it or its table is
+// not there is damage.
+func missing(err error) error {
+	var e sqlite3.Error
+	if errors.Is(err, sql.ErrNoRows) || errors.As(err, &e) && e.Code == sqlite3.ErrError {
+		return fmt.Errorf("%w: %w %s", ErrDamaged, err, damagedHint)
+	}
+	return classify(err)
+}
+
+const damagedHint = "(hint: keep the file for inspection and restore a backup; do not delete it while events may wait in it)"
 
 // classify gives SQLite's errors our names.
 func classify(err error) error {
@@ -239,7 +256,7 @@ func classify(err error) error {
 	case sqlite3.ErrFull, sqlite3.ErrIoErr:
 		return fmt.Errorf("%w: %w (hint: make room on the disk; check it with dmesg)", ErrFull, err)
 	case sqlite3.ErrCorrupt, sqlite3.ErrNotADB:
-		return fmt.Errorf("%w: %w (hint: keep the file for inspection and restore a backup)", ErrDamaged, err)
+		return fmt.Errorf("%w: %w %s", ErrDamaged, err, damagedHint)
 	}
 	return err
 }

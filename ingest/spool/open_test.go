@@ -78,7 +78,8 @@ func TestOpenRefuses(t *testing.T) {
 		{name: "another program's", content: whole, change: sqlOn(`PRAGMA application_id = 1`), damaged: true, text: "not a spool"},
 		{name: "format 0", content: whole, change: sqlOn(`PRAGMA user_version = 0`), damaged: true, text: "never existed"},
 		{name: "newer", content: whole, change: sqlOn(`PRAGMA user_version = 2`), text: "newer than this program"},
-		{name: "a table is gone", content: whole, change: sqlOn(`DROP TABLE anchor`), text: "anchor"},
+		{name: "a table is gone", content: whole, change: sqlOn(`DROP TABLE anchor`), damaged: true, text: "anchor"},
+		{name: "a row is gone", content: whole, change: sqlOn(`DELETE FROM meta`), damaged: true, text: "meta"},
 		{name: "rows are gone", content: whole, change: sqlOn(`DELETE FROM waiting WHERE pos < 10`), damaged: true, text: "positions"},
 		{name: "last row is gone", content: whole, change: sqlOn(`DELETE FROM waiting WHERE pos = 100`), damaged: true, text: "positions"},
 	} {

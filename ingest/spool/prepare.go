@@ -129,7 +129,6 @@ func create(path string) error {
 func checkHeader(path string) error {
 	// Places in SQLite's file header, from its file format documentation.
 	const size, userVersionAt, applicationIDAt = 100, 60, 68
-	const hint = "(hint: keep the file for inspection and restore a backup; do not delete it while events may wait in it)"
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -141,21 +140,21 @@ func checkHeader(path string) error {
 	}
 	switch {
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("%w: the file is cut short %s", ErrDamaged, hint)
+		return fmt.Errorf("%w: the file is cut short %s", ErrDamaged, damagedHint)
 	case err != nil:
 		return err
 	case string(head[:16]) != "SQLite format 3\x00":
-		return fmt.Errorf("%w: not a SQLite file %s", ErrDamaged, hint)
+		return fmt.Errorf("%w: not a SQLite file %s", ErrDamaged, damagedHint)
 	}
 	id := binary.BigEndian.Uint32(head[applicationIDAt:])
 	version := binary.BigEndian.Uint32(head[userVersionAt:])
 	switch {
 	case id != applicationID:
-		return fmt.Errorf("%w: a SQLite file, but not a spool %s", ErrDamaged, hint)
+		return fmt.Errorf("%w: a SQLite file, but not a spool %s", ErrDamaged, damagedHint)
 	case version > format:
 		return fmt.Errorf("format %d is newer than this program knows, which is %d (hint: run the newer switchlog again)", version, format)
 	case version != format:
-		return fmt.Errorf("%w: format %d never existed %s", ErrDamaged, version, hint)
+		return fmt.Errorf("%w: format %d never existed %s", ErrDamaged, version, damagedHint)
 	}
 	return nil
 }

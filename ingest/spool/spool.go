@@ -136,15 +136,18 @@ func (s *Spool) open() (err error) {
 }
 
 // Close writes down what is still only in memory and closes the file. Call it
-// when Forward has returned; it waits for Run, if that was started.
+// when Forward has returned; it waits for Run, if that was started, and whoever
+// is in Append then gets ErrStopped.
 func (s *Spool) Close() error {
 	if s.started.Swap(true) {
 		<-s.stopped
 	} else {
 		close(s.stopped) // whoever waits in Append need not wait longer
 	}
-	err := s.write(nil) // what the forwarder delivered last; if it fails, the log will tell
-	return errors.Join(err, s.release())
+	if err := s.write(nil); err != nil {
+		s.logger.Warn("spool: what was delivered last is not noted; the log will tell at the next start", "err", err)
+	}
+	return s.release()
 }
 
 func (s *Spool) release() error {

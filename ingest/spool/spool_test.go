@@ -19,6 +19,7 @@ import (
 type running struct {
 	*Spool
 	t    testing.TB
+	disk *disk
 	stop context.CancelFunc
 	done sync.WaitGroup
 }
@@ -36,7 +37,7 @@ func start(t testing.TB, cfg Config, log Log) *running {
 // run runs an open spool. log may be nil: nothing is forwarded.
 func run(t testing.TB, s *Spool, log Log) *running {
 	ctx, stop := context.WithCancel(context.Background())
-	r := &running{Spool: s, t: t, stop: stop}
+	r := &running{Spool: s, t: t, disk: newDisk(s.file), stop: stop}
 	r.done.Go(func() {
 		if err := s.Run(ctx); err != nil {
 			t.Errorf("Run: got %v, want nil", err)
