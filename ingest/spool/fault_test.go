@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/mattn/go-sqlite3"
+
+	"switchlog/schemas"
 )
 
 // errDisk is what SQLite says when the disk fails.
@@ -355,4 +358,27 @@ func TestOlderCopyPutBack(t *testing.T) {
 	if got := s.State().ID; got == id {
 		t.Errorf("spool id: got %s, want a new one", got)
 	}
+}
+
+// stuckLog takes a batch and does not answer.
+type stuckLog struct{ *fakeLog }
+
+func (l stuckLog) Append(ctx context.Context, _ string, _ []schemas.Spooled) (schemas.Anchor, error) {
+	<-ctx.Done()
+	return schemas.Anchor{}, ctx.Err()
+}
+
+// A batch on its way when the end comes may be finished, but not for ever.
+func TestStopDoesNotWaitForEver(t *testing.T) {
+	cfg := temp(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, cfg, stuckLog{newLog(t)})
+		s.mustAppend(1, event("a"))
+		synctest.Wait()
+		began := time.Now()
+		s.close()
+		if got := time.Since(began); got != finishForward {
+			t.Errorf("stopping: got %v, want %v", got, finishForward)
+		}
+	})
 }
