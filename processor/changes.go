@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"switchlog/schemas"
@@ -135,14 +134,14 @@ func (c *Changes) session(ctx context.Context, progress func()) error {
 // published already, whatever the outbox says. The stream is asked behind
 // a barrier, so nothing of ours is on its way any more.
 func (c *Changes) last(ctx context.Context) (cause, error) {
+	if _, err := c.log.ours(ctx, schemas.StreamChanges, schemas.LogChanges, schemas.Changes); err != nil {
+		return cause{}, err
+	}
 	if err := c.log.barrier(ctx, schemas.LogChanges); err != nil {
 		return cause{}, err
 	}
 	info, err := c.log.stream(ctx, schemas.StreamChanges)
 	if err != nil {
-		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			err = fmt.Errorf("%w: stream %s is gone %s", schemas.ErrLogDamaged, schemas.StreamChanges, hintGone)
-		}
 		return cause{}, err
 	}
 	for seq := info.State.LastSeq; seq >= max(info.State.FirstSeq, 1); seq-- {

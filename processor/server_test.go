@@ -102,7 +102,6 @@ func TestNobodyConnectsWithoutUser(t *testing.T) {
 		"nobody":         nil,
 		"wrong password": {nats.UserInfo("admin", "wrong")},
 		"placeholder":    {nats.UserInfo("admin", "unset")},
-		"in process":     {nats.InProcessServer(s)},
 	} {
 		nc, err := nats.Connect(s.ClientURL(), opts...)
 		if err == nil {
