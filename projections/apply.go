@@ -4,26 +4,37 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"switchlog/schemas"
 )
 
+// maxReasonBytes keeps the reason in skipped fit for a line.
+const maxReasonBytes = 500
+
 // Apply folds a batch of events into the tables, in one transaction with the
 // position (Law 4). Events at or below the position are passed over. The
-// batch may be of any size; rows do not depend on it (Law 6).
+// batch may be of any size; rows do not depend on it (Law 6). What has begun is
+// finished, whatever becomes of the context.
 //
 // An event whose data breaks its type's contract is noted in skipped. Any
-// other error undoes the whole batch, and the caller tries again.
+// other error undoes the whole batch, and the caller tries again; if it wraps
+// ErrStale or ErrDamaged, only a rebuild helps.
 func (d *DB) Apply(_ context.Context, epoch string, batch []schemas.Recorded) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	pos, _ := d.Position(context.Background())
+	pos := d.position()
 	for len(batch) > 0 && batch[0].Seq <= pos.Seq {
 		batch = batch[1:]
 	}
 	if len(batch) == 0 {
 		return nil
 	}
+	if err := d.accepts(pos, epoch, batch); err != nil {
+		return fmt.Errorf("projections: %w", err)
+	}
+	begun := time.Now()
 	last := batch[len(batch)-1]
 	next := schemas.Position{Epoch: epoch, Seq: last.Seq, ID: last.ID}
 
@@ -34,13 +45,42 @@ func (d *DB) Apply(_ context.Context, epoch string, batch []schemas.Recorded) er
 		err = d.atomically(func() error { return d.fold(batch, next, true) })
 	}
 	if err != nil {
-		return fmt.Errorf("projections: seq %d to %d: %w", batch[0].Seq, last.Seq, err)
+		return fmt.Errorf("projections: seq %d to %d: %w", batch[0].Seq, last.Seq, d.fault(err))
 	}
+	if d.aside > 0 {
+		d.cfg.Log.Warn("events set aside: they break the contract of their types; the table skipped says why",
+			"events", d.aside, "from", batch[0].Seq, "to", last.Seq)
+	}
+	d.metrics.events.Add(float64(len(batch)))
+	d.metrics.skipped.Add(float64(d.aside))
+	d.metrics.batch.Observe(float64(len(batch)))
+	d.metrics.seconds.Observe(time.Since(begun).Seconds())
 	d.setPosition(next)
 	return nil
 }
 
+// accepts reports whether the batch may be folded onto what is there. Seqs may
+// have gaps (erased events) but never go back.
+func (d *DB) accepts(pos schemas.Position, epoch string, batch []schemas.Recorded) error {
+	if d.closed {
+		return errClosed
+	}
+	if d.stale() {
+		return ErrStale
+	}
+	if pos.Seq > 0 && pos.Epoch != epoch {
+		return fmt.Errorf("the rows are of log %s, the events of log %s (hint: switchlog rebuild)", pos.Epoch, epoch)
+	}
+	for i := 1; i < len(batch); i++ {
+		if batch[i].Seq <= batch[i-1].Seq {
+			panic(fmt.Sprintf("projections: seq %d after seq %d in one batch", batch[i].Seq, batch[i-1].Seq))
+		}
+	}
+	return nil
+}
+
 func (d *DB) fold(batch []schemas.Recorded, next schemas.Position, savepoints bool) error {
+	d.aside = 0
 	for _, e := range batch {
 		if err := d.foldOne(e, savepoints); err != nil {
 			return fmt.Errorf("seq %d (%s): %w", e.Seq, e.Type, err)
@@ -51,13 +91,16 @@ func (d *DB) fold(batch []schemas.Recorded, next schemas.Position, savepoints bo
 }
 
 func (d *DB) foldOne(e schemas.Recorded, savepoint bool) error {
-	d.tx.event, d.tx.out = e, 0
+	d.tx.begin(e, d.scratch && e.Seq <= d.floor)
 	if savepoint {
 		if err := d.tx.Exec(`SAVEPOINT event`); err != nil {
 			return err
 		}
 	}
-	err := e.Fault
+	var err error
+	if e.Fault != nil {
+		err = fmt.Errorf("%w: %w", schemas.ErrInvalid, e.Fault)
+	}
 	for i := 0; err == nil && i < len(d.cfg.Projections); i++ {
 		err = d.cfg.Projections[i].Fold(d.tx, e)
 	}
@@ -65,12 +108,7 @@ func (d *DB) foldOne(e schemas.Recorded, savepoint bool) error {
 		return err
 	}
 	if errors.Is(err, schemas.ErrInvalid) {
-		d.cfg.Log.Warn("event set aside: it breaks the contract of its type", "seq", e.Seq, "type", e.Type, "event", e.ID)
-		if err := d.tx.Exec(`ROLLBACK TO event`); err != nil {
-			return err
-		}
-		err = d.tx.Exec(`INSERT OR REPLACE INTO skipped (seq, type, reason, event_id, source, tenant, recorded_us) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-			int64(e.Seq), e.Type, reason(err), e.ID, e.Route.Source, e.Route.Tenant, e.Time.UnixMicro())
+		err = d.setAside(e, err)
 	}
 	if err != nil {
 		return err
@@ -78,15 +116,33 @@ func (d *DB) foldOne(e schemas.Recorded, savepoint bool) error {
 	return d.tx.Exec(`RELEASE event`)
 }
 
+// setAside undoes what the event did and notes it in skipped.
+func (d *DB) setAside(e schemas.Recorded, why error) error {
+	if err := d.tx.Exec(`ROLLBACK TO event`); err != nil {
+		return err
+	}
+	d.aside++
+	return d.tx.Exec(`INSERT INTO skipped (seq, type, reason, event_id, source, tenant, recorded_us) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		int64(e.Seq), e.Type, reason(why), e.ID, e.Route.Source, e.Route.Tenant, recordedUS(e))
+}
+
+// recordedUS is when the event was accepted; 0 if its bytes do not say.
+func recordedUS(e schemas.Recorded) int64 {
+	if e.Time.IsZero() {
+		return 0
+	}
+	return e.Time.UnixMicro()
+}
+
 // reason is why an event was set aside, short enough for a row. It names
 // fields and types; a value appears in it only as far as the JSON decoder
 // quotes a number or a timestamp.
 func reason(err error) string {
 	s := err.Error()
-	if len(s) > 500 {
-		s = s[:500]
+	if len(s) > maxReasonBytes {
+		s = s[:maxReasonBytes]
 	}
-	return s
+	return strings.ToValidUTF8(s, "�")
 }
 
 // atomically runs fn in one transaction. What fn began is finished: there is
@@ -96,7 +152,7 @@ func (d *DB) atomically(fn func() error) error {
 		return err
 	}
 	if err := fn(); err != nil {
-		return errors.Join(err, d.tx.Exec(`ROLLBACK`))
+		return errors.Join(err, d.rollback())
 	}
 	if err := d.tx.Exec(`COMMIT`); err != nil {
 		return errors.Join(err, d.rollback())
@@ -104,8 +160,8 @@ func (d *DB) atomically(fn func() error) error {
 	return nil
 }
 
-// rollback ends a transaction whose COMMIT failed. SQLite may have ended it
-// itself; then there is nothing to do.
+// rollback ends a transaction that failed. On a full disk, among others, SQLite
+// has ended it already; then there is nothing to do.
 func (d *DB) rollback() error {
 	if d.tx.conn.AutoCommit() {
 		return nil

@@ -3,18 +3,16 @@ package projections
 import (
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	_ "embed"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net/url"
 	"os"
 	"sync"
 
-	"github.com/mattn/go-sqlite3"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"switchlog/schemas"
 )
@@ -25,11 +23,26 @@ var engineSQL string
 // engineVersion is raised when the engine itself makes other rows.
 const engineVersion = 1
 
+// ErrDamaged is wrapped by every error that says the file is no database or a
+// broken one. It holds nothing that the log does not: it may be deleted.
+var ErrDamaged = errors.New("the database is damaged")
+
+// ErrStale is wrapped by every error that comes of rows which other tables or
+// folds made: they cannot be folded on, and not every query knows them.
+var ErrStale = errors.New("the rows are of another version of switchlog, and are being rebuilt")
+
+var errNoPosition = errors.New("it holds no position (hint: this is no projection database of switchlog; move it away and start again)")
+
+// NORMAL is enough: a power cut may take the last transactions, rows and
+// position together, and the log gives them again.
+const liveOptions = "_journal_mode=WAL&_synchronous=NORMAL&_busy_timeout=10000&_cache_size=-32000"
+
 // Config says where the database is and what is in it.
 type Config struct {
-	Path        string       // the file; created with mode 0600
-	Projections []Projection // nil: All
-	Log         *slog.Logger // nil: discard
+	Path        string                // the file; created with mode 0600
+	Projections []Projection          // nil: All
+	Log         *slog.Logger          // nil: discard
+	Metrics     prometheus.Registerer // nil: metrics are not registered
 }
 
 // DB is the projection database: one SQLite file, written by one goroutine
@@ -39,20 +52,28 @@ type Config struct {
 // it can be deleted and comes back from the log.
 type DB struct {
 	cfg     Config
-	version string
+	version string                      // of the tables and folds of this program
+	queries map[string]map[string]Query // by source and name
+	metrics *metrics
+	readers *readers
 
-	mu      sync.Mutex // guards tx, and so every write
+	mu      sync.Mutex // guards the fields below, and so every write
 	tx      *Tx
-	readers *sql.DB // a pool of read-only connections
+	closed  bool
+	scratch bool   // a file beside a live one, see Scratch
+	floor   uint64 // of a scratch: no outbox entries up to here
+	aside   int    // events the transaction has set aside so far
+	lent    *DB    // the scratch there is of this file
 
-	posMu sync.Mutex // guards pos and moved
+	posMu sync.Mutex // guards pos, old and moved
 	pos   schemas.Position
+	old   bool          // the rows were made by another version
 	moved chan struct{} // closed and replaced whenever pos moves
 }
 
 // Open opens the database, creating it if there is none. A file that was made
 // by other tables or folds is left as it is, to answer until it is rebuilt:
-// see Stale.
+// see Stale. A file that SQLite cannot read is ErrDamaged.
 func Open(cfg Config) (*DB, error) {
 	if cfg.Projections == nil {
 		cfg.Projections = All
@@ -60,14 +81,21 @@ func Open(cfg Config) (*DB, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	d := &DB{cfg: cfg, version: version(cfg.Projections), moved: make(chan struct{})}
-	if err := d.open(); err != nil {
-		return nil, fmt.Errorf("projections: %s: %w", cfg.Path, err)
+	d := &DB{
+		cfg:     cfg,
+		version: version(cfg.Projections),
+		queries: index(cfg.Projections),
+		metrics: newMetrics(cfg.Metrics),
+		readers: newReaders(cfg.Path),
+		moved:   make(chan struct{}),
+	}
+	if err := d.open(liveOptions); err != nil {
+		return nil, fmt.Errorf("projections: %s: %w", cfg.Path, d.fault(err))
 	}
 	return d, nil
 }
 
-func (d *DB) open() error {
+func (d *DB) open(options string) error {
 	f, err := os.OpenFile(d.cfg.Path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
@@ -75,27 +103,20 @@ func (d *DB) open() error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	// NORMAL is enough: a power cut may take the last transactions, rows and
-	// position together, and the log gives them again.
-	dsn := "file:" + (&url.URL{Path: d.cfg.Path}).EscapedPath() +
-		"?_journal_mode=WAL&_synchronous=NORMAL&_busy_timeout=10000&_cache_size=-32000"
-	conn, err := (&sqlite3.SQLiteDriver{}).Open(dsn)
-	if err != nil {
+	if d.tx, err = openConn(d.cfg.Path, options); err != nil {
 		return err
 	}
-	d.tx = newTx(conn.(*sqlite3.SQLiteConn))
-	if err := d.create(); err != nil {
-		return errors.Join(err, d.tx.close())
-	}
-	if err := d.load(); err != nil {
-		return errors.Join(err, d.tx.close())
-	}
-	d.readers, err = openReaders(d.cfg.Path)
-	if err != nil {
-		return errors.Join(err, d.tx.close())
+	for _, step := range []func() error{d.limitJournal, d.create, d.load} {
+		if err := step(); err != nil {
+			return errors.Join(err, d.tx.close())
+		}
 	}
 	return nil
 }
+
+// limitJournal has the WAL cut back to 64 MiB when it starts anew: a rebuild
+// makes one as large as the database.
+func (d *DB) limitJournal() error { return d.tx.exec(`PRAGMA journal_size_limit = 67108864`) }
 
 // create makes the tables in an empty file, all or none.
 func (d *DB) create() error {
@@ -106,9 +127,6 @@ func (d *DB) create() error {
 	if row.Int(0) > 0 {
 		return nil
 	}
-	if err := d.tx.exec(`PRAGMA journal_size_limit = 67108864`); err != nil {
-		return err
-	}
 	return d.atomically(func() error {
 		if err := d.tx.exec(engineSQL); err != nil {
 			return err
@@ -118,9 +136,6 @@ func (d *DB) create() error {
 				return fmt.Errorf("%s: %w", p.Name, err)
 			}
 		}
-		if err := d.tx.exec(`CREATE TABLE meta (version TEXT NOT NULL) STRICT`); err != nil {
-			return err
-		}
 		if err := d.tx.Exec(`INSERT INTO meta VALUES (?)`, d.version); err != nil {
 			return err
 		}
@@ -128,56 +143,84 @@ func (d *DB) create() error {
 	})
 }
 
-// load reads the position back.
+// load reads back whose file it is and where it stands.
 func (d *DB) load() error {
-	row, err := d.tx.Get(`SELECT seq, event_id, epoch FROM positions WHERE name = 'projections'`)
+	row, err := d.tx.Get(`SELECT count(*) FROM sqlite_schema WHERE name IN ('positions', 'skipped', 'outbox', 'meta')`)
 	if err != nil {
 		return err
 	}
-	if row == nil {
-		return errors.New("it holds no position (hint: this is no projection database of switchlog; move it away and start again)")
+	if row.Int(0) != 4 {
+		return errNoPosition
 	}
-	d.setPosition(schemas.Position{Seq: uint64(row.Int(0)), ID: row.Text(1), Epoch: row.Text(2)})
+	made, err := d.tx.Get(`SELECT version FROM meta`)
+	if err != nil {
+		return err
+	}
+	skipped, err := d.tx.Get(`SELECT count(*) FROM skipped`)
+	if err != nil {
+		return err
+	}
+	pos, err := d.tx.Get(positionSQL)
+	if err != nil {
+		return err
+	}
+	if pos == nil || made == nil {
+		return errNoPosition
+	}
+	d.posMu.Lock()
+	d.old = made.Text(0) != d.version
+	d.posMu.Unlock()
+	d.metrics.skipped.Set(float64(skipped.Int(0)))
+	d.setPosition(position(pos))
 	return nil
 }
 
-func openReaders(path string) (*sql.DB, error) {
-	db, err := sql.Open("sqlite3", "file:"+(&url.URL{Path: path}).EscapedPath()+"?mode=ro&_query_only=1&_busy_timeout=10000")
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(4)
-	db.SetMaxIdleConns(4)
-	return db, nil
-}
-
-// Close closes the database. A batch that has begun is finished first.
+// Close closes the database. A batch that has begun is finished first, and so
+// are the questions that are being answered.
 func (d *DB) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return errors.Join(d.readers.Close(), d.tx.close())
+	if d.closed {
+		return nil
+	}
+	d.closed = true
+	return errors.Join(d.readers.close(), d.tx.close())
 }
 
 // Stale reports whether the rows were made by other tables or folds than this
-// program has. They still answer; Rebuild makes new ones.
-func (d *DB) Stale() (bool, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	row, err := d.tx.Get(`SELECT version FROM meta`)
-	if err != nil {
-		return false, err
+// program has. They still answer, as far as they can; Scratch and Replace make
+// new ones.
+func (d *DB) Stale() (bool, error) { return d.stale(), nil }
+
+func (d *DB) stale() bool {
+	d.posMu.Lock()
+	defer d.posMu.Unlock()
+	return d.old
+}
+
+// Bytes is what the file takes on disk, its WAL included; 0 if that cannot be
+// told.
+func (d *DB) Bytes() int64 {
+	var n int64
+	for _, suffix := range []string{"", "-wal"} {
+		if info, err := os.Stat(d.cfg.Path + suffix); err == nil {
+			n += info.Size()
+		}
 	}
-	return row == nil || row.Text(0) != d.version, nil
+	return n
 }
 
 // Position is how far the log is folded.
-func (d *DB) Position(context.Context) (schemas.Position, error) {
+func (d *DB) Position(context.Context) (schemas.Position, error) { return d.position(), nil }
+
+func (d *DB) position() schemas.Position {
 	d.posMu.Lock()
 	defer d.posMu.Unlock()
-	return d.pos, nil
+	return d.pos
 }
 
 func (d *DB) setPosition(p schemas.Position) {
+	d.metrics.position.Set(float64(p.Seq))
 	d.posMu.Lock()
 	defer d.posMu.Unlock()
 	d.pos = p

@@ -1,5 +1,8 @@
 -- Tables of the engine itself: how far it has read, what it could not apply,
--- which events made which row, and what is to be sent.
+-- which events made which row, what is to be sent, and who made the rows.
+--
+-- positions, skipped, outbox and meta are read from files of other versions
+-- too. They may get more columns, never lose one.
 
 -- How far the log is folded into this file. One row: everything here moves in
 -- one transaction, so there is one position.
@@ -41,4 +44,9 @@ CREATE TABLE outbox (
 	fronters_key TEXT NOT NULL,
 	fronters     BLOB,
 	PRIMARY KEY (seq, n)
+) STRICT, WITHOUT ROWID;
+
+-- Which tables and folds made the rows: a hash of them. One row.
+CREATE TABLE meta (
+	version TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;

@@ -1,10 +1,12 @@
 package projections
 
 import (
+	"context"
 	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/mattn/go-sqlite3"
 
@@ -22,11 +24,15 @@ type Tx struct {
 
 	event schemas.Recorded // the event being folded
 	out   int              // entries it has put in the outbox
+	mute  bool             // its entries are left out, see Scratch
 }
 
 func newTx(conn *sqlite3.SQLiteConn) *Tx {
 	return &Tx{conn: conn, stmts: make(map[string]*sqlite3.SQLiteStmt)}
 }
+
+// begin turns to the next event.
+func (tx *Tx) begin(e schemas.Recorded, mute bool) { tx.event, tx.out, tx.mute = e, 0, mute }
 
 // Exec runs one statement. Arguments are nil, bool, int, int64, string,
 // []byte or a pointer to a string (nil: NULL).
@@ -35,8 +41,8 @@ func (tx *Tx) Exec(query string, args ...any) error {
 	if err != nil {
 		return err
 	}
-	if _, err := stmt.Exec(values(args)); err != nil {
-		return fmt.Errorf("%s: %w", query, err)
+	if _, err := stmt.ExecContext(context.Background(), values(args)); err != nil {
+		return fmt.Errorf("%s: %w", short(query), err)
 	}
 	return nil
 }
@@ -73,25 +79,37 @@ func (tx *Tx) Get(query string, args ...any) (Row, error) {
 // Each calls fn with every row of the answer, until fn returns an error;
 // io.EOF means enough. The row is only valid during the call, and fn must not
 // run the same query.
-func (tx *Tx) Each(query string, args []any, fn func(Row) error) (err error) {
+func (tx *Tx) Each(query string, args []any, fn func(Row) error) error {
+	return tx.each(context.Background(), query, values(args), func(_ []string, r Row) error { return fn(r) })
+}
+
+// each is Each with named arguments, column names, and a context that
+// interrupts SQLite when it ends.
+func (tx *Tx) each(ctx context.Context, query string, args []driver.NamedValue, fn func(columns []string, r Row) error) (err error) {
 	stmt, err := tx.prepare(query)
 	if err != nil {
 		return err
 	}
-	rows, err := stmt.Query(values(args))
+	rows, err := stmt.QueryContext(ctx, args)
 	if err != nil {
-		return fmt.Errorf("%s: %w", query, err)
+		return fmt.Errorf("%s: %w", short(query), err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	row := make(Row, len(rows.Columns()))
+	defer func() {
+		// Closing a statement that failed repeats its error.
+		if closing := rows.Close(); err == nil {
+			err = closing
+		}
+	}()
+	columns := rows.Columns()
+	row := make(Row, len(columns))
 	for {
 		switch err := rows.Next(row); {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			return fmt.Errorf("%s: %w", query, err)
+			return fmt.Errorf("%s: %w", short(query), err)
 		}
-		switch err := fn(row); {
+		switch err := fn(columns, row); {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
@@ -126,6 +144,9 @@ func (tx *Tx) PutFront(tenant string, front []byte) error {
 func (tx *Tx) send(subject, id string, body []byte, key string, front []byte) error {
 	n := tx.out
 	tx.out++
+	if tx.mute {
+		return nil
+	}
 	return tx.Exec(`INSERT INTO outbox (seq, n, subject, msg_id, body, fronters_key, fronters) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		int64(tx.event.Seq), n, subject, id, body, key, front)
 }
@@ -136,7 +157,7 @@ func (tx *Tx) prepare(query string) (*sqlite3.SQLiteStmt, error) {
 	}
 	prepared, err := tx.conn.Prepare(query)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", query, err)
+		return nil, fmt.Errorf("%s: %w", short(query), err)
 	}
 	stmt := prepared.(*sqlite3.SQLiteStmt)
 	tx.stmts[query] = stmt
@@ -146,33 +167,48 @@ func (tx *Tx) prepare(query string) (*sqlite3.SQLiteStmt, error) {
 // exec runs SQL that is not worth keeping prepared: schema, pragmas.
 func (tx *Tx) exec(query string) error {
 	if _, err := tx.conn.Exec(query, nil); err != nil {
-		return fmt.Errorf("%.60s: %w", query, err)
+		return fmt.Errorf("%s: %w", short(query), err)
 	}
 	return nil
 }
 
+// forget gives up the prepared statements.
+func (tx *Tx) forget() error {
+	var err error
+	for query, stmt := range tx.stmts {
+		err = errors.Join(err, stmt.Close())
+		delete(tx.stmts, query)
+	}
+	return err
+}
+
 // close gives up the prepared statements and the connection.
 func (tx *Tx) close() error {
-	var err error
-	for _, stmt := range tx.stmts {
-		err = errors.Join(err, stmt.Close())
+	return errors.Join(tx.forget(), tx.conn.Close())
+}
+
+// short is the beginning of an SQL text, enough to recognise it in an error.
+func short(query string) string {
+	if line := strings.Join(strings.Fields(query), " "); len(line) > 80 {
+		return line[:80] + "…"
+	} else {
+		return line
 	}
-	tx.stmts = nil
-	return errors.Join(err, tx.conn.Close())
 }
 
 // values brings arguments into the forms the driver binds.
-func values(args []any) []driver.Value {
-	out := make([]driver.Value, len(args))
+func values(args []any) []driver.NamedValue {
+	out := make([]driver.NamedValue, len(args))
 	for i, a := range args {
+		out[i].Ordinal = i + 1
 		switch v := a.(type) {
 		case nil, bool, int64, string, []byte:
-			out[i] = v
+			out[i].Value = v
 		case int:
-			out[i] = int64(v)
+			out[i].Value = int64(v)
 		case *string:
 			if v != nil {
-				out[i] = *v
+				out[i].Value = *v
 			}
 		default:
 			panic(fmt.Sprintf("projections: cannot bind a %T", a))
