@@ -75,6 +75,9 @@ func object(e schemas.Recorded) (schemas.Object, error) {
 	if err := json.Unmarshal(e.Data, &o); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", schemas.ErrInvalid, e.Type, err)
 	}
+	if o == nil {
+		return nil, fmt.Errorf("%w: %s: no data", schemas.ErrInvalid, e.Type)
+	}
 	return o, nil
 }
 
