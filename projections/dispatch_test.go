@@ -182,7 +182,7 @@ func TestDispatchWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	for ask, want := range map[string]string{
-		`SELECT seq, reason FROM skipped`: ``,
+		`SELECT seq, reason FROM skipped`:                                                 ``,
 		`SELECT count(*) AS members, sum(deleted_us IS NOT NULL) AS deleted FROM members`: `{"members":4,"deleted":1}`,
 		`SELECT count(*) AS n FROM groups WHERE deleted_us IS NOT NULL`:                   `{"n":1}`,
 		`SELECT count(*) AS n FROM messages`:                                              `{"n":1}`,
