@@ -20,13 +20,15 @@ var Systems = Projection{
 	Queries: []Query{{
 		Name: "system", Path: "system", One: true,
 		Doc: "The system, as PluralKit's API shows it to its owner.",
-		SQL: `SELECT id, uuid, name, description, tag, pronouns, avatar_url, banner, color, created,
+		SQL: `SELECT id, uuid, name, description, tag, pronouns, avatar_url, banner, color,
+				strftime('%Y-%m-%dT%H:%M:%S', created_us / 1000000, 'unixepoch')
+					|| printf('.%06dZ', created_us % 1000000) AS created,
 				json_object('name_privacy', name_privacy, 'avatar_privacy', avatar_privacy,
 					'description_privacy', description_privacy, 'banner_privacy', banner_privacy,
 					'pronoun_privacy', pronoun_privacy, 'member_list_privacy', member_list_privacy,
 					'group_list_privacy', group_list_privacy, 'front_privacy', front_privacy,
 					'front_history_privacy', front_history_privacy) AS privacy_json
-			FROM current_systems WHERE uuid = :tenant ORDER BY uuid LIMIT 1`,
+			FROM systems WHERE uuid = :tenant ORDER BY uuid LIMIT 1`,
 	}},
 }
 

@@ -24,12 +24,3 @@ CREATE TABLE systems (
 	snapshot_us           INTEGER,
 	snapshot_id           TEXT
 ) STRICT, WITHOUT ROWID;
-
--- Systems without the bookkeeping, with readable times.
-CREATE VIEW current_systems AS
-SELECT uuid, system_uuid, id, name, description, tag, pronouns, avatar_url, banner, color,
-	name_privacy, avatar_privacy, description_privacy, banner_privacy, pronoun_privacy,
-	member_list_privacy, group_list_privacy, front_privacy, front_history_privacy,
-	created_us,
-	strftime('%Y-%m-%dT%H:%M:%S', created_us / 1000000, 'unixepoch') || printf('.%06dZ', created_us % 1000000) AS created
-FROM systems;

@@ -155,15 +155,21 @@ func (g *golden) query(words []string) string {
 		k, v, _ := strings.Cut(w, "=")
 		given[k] = v
 	}
-	for _, p := range g.db.cfg.Projections {
+	return lines(ask(g.t, g.db, words[0], given))
+}
+
+// ask runs a query of the projections with what is given of its parameters.
+func ask(t *testing.T, db *DB, name string, given map[string]string) []string {
+	t.Helper()
+	for _, p := range db.cfg.Projections {
 		for _, q := range p.Queries {
-			if q.Name == words[0] {
-				return lines(rowsOf(g.t, g.db, q.SQL, bind(g.t, q, given)...))
+			if q.Name == name {
+				return rowsOf(t, db, q.SQL, bind(t, q, given)...)
 			}
 		}
 	}
-	g.t.Fatalf("no query %s", words[0])
-	return ""
+	t.Fatalf("no query %s", name)
+	return nil
 }
 
 func bind(t *testing.T, q Query, given map[string]string) []any {
