@@ -1,4 +1,6 @@
 package projections
 
 // All is what the database holds, in the order events are folded into it.
-var All = []Projection{}
+var All = []Projection{
+	Fronting, // reads members
+}
