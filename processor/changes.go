@@ -185,16 +185,16 @@ func (c *Changes) send(ctx context.Context, due []schemas.Outgoing, last cause) 
 			}
 			fronts[o.FrontersKey] = o.Fronters
 		}
-		if o.Event == nil {
+		if o.Change == nil {
 			continue
 		}
 		if !at.after(last) {
 			c.metrics.again.Inc()
 			continue
 		}
-		m, err := c.change(*o.Event, at)
+		m, err := c.change(*o.Change, at)
 		if err != nil { // a bug of the fold; it would fail the same for ever
-			c.logger.Error("changes: left out", "seq", o.Seq, "type", o.Event.Type, "err", err)
+			c.logger.Error("changes: left out", "seq", o.Seq, "subject", o.Change.Subject, "err", err)
 			c.metrics.refused.Inc()
 			continue
 		}
@@ -218,12 +218,7 @@ func (c *Changes) send(ctx context.Context, due []schemas.Outgoing, last cause) 
 }
 
 // change makes the message of a change event.
-func (c *Changes) change(e schemas.Event, at cause) (*nats.Msg, error) {
-	stored, err := e.Message()
-	if err != nil {
-		return nil, err
-	}
-	stored.Subject = e.Route.ChangeSubject()
+func (c *Changes) change(stored schemas.Message, at cause) (*nats.Msg, error) {
 	m := message(stored)
 	m.Header.Set(causeHeader, fmt.Sprintf("%d/%d", at.seq, at.n))
 	if limit := c.log.nc.MaxPayload(); limit > 0 && int64(m.Size()) > limit {

@@ -12,4 +12,5 @@ var All = []Projection{
 	Autoproxy,
 	Messages,
 	Imports,
+	Fronting, // reads members
 }
