@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -61,7 +62,12 @@ func outgoing(tb testing.TB, seq uint64, n int) schemas.Outgoing {
 		tb.Fatal(err)
 	}
 	e.ID += fmt.Sprintf(".%d", n)
-	return schemas.Outgoing{Seq: seq, N: n, Event: &e, FrontersKey: testTenant, Fronters: front}
+	m, err := e.Message()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	m.Subject = e.Route.ChangeSubject()
+	return schemas.Outgoing{Seq: seq, N: n, Change: &m, FrontersKey: testTenant, Fronters: front}
 }
 
 func newTestChanges(l *Log, o Outbox, ready bool) *Changes {
@@ -117,7 +123,7 @@ func TestChangesAreSentInOrder(t *testing.T) {
 		}
 	}
 	only := outgoing(t, 201, 0) // the bucket's entry alone
-	only.Event = nil
+	only.Change = nil
 	o.add(only)
 	c := newTestChanges(l, o, true)
 	runInBackground(t, c.Run)
@@ -133,13 +139,12 @@ func TestChangesAreSentInOrder(t *testing.T) {
 		t.Errorf("front: got %s, want %s", got, want)
 	}
 	m := <-live
-	e := *outgoing(t, 1, 0).Event
-	if want := "changes.pluralkit." + testTenant + ".front"; m.Subject != want || m.Header.Get("Nats-Msg-Id") != e.MsgID() {
-		t.Errorf("got %s %v, want %s, %s", m.Subject, m.Header, want, e.MsgID())
+	sent := outgoing(t, 1, 0).Change
+	if want := "changes.pluralkit." + testTenant + ".front"; m.Subject != want || m.Header.Get("Nats-Msg-Id") != sent.ID {
+		t.Errorf("got %s %v, want %s, %s", m.Subject, m.Header, want, sent.ID)
 	}
-	var got schemas.Event
-	if err := json.Unmarshal(m.Data, &got); err != nil || got.ID != e.ID || got.Type != schemas.FrontChanged {
-		t.Errorf("got %+v, %v", got, err)
+	if !bytes.Equal(m.Data, sent.Body) {
+		t.Errorf("got %s, want %s", m.Data, sent.Body)
 	}
 }
 
@@ -182,9 +187,9 @@ func TestChangesKilledBeforeSent(t *testing.T) {
 		t.Fatal("got no error from Sent")
 	}
 	for i := range o.due {
-		e := *o.due[i].Event
-		e.ID += ".other"
-		o.due[i].Event = &e
+		other := *o.due[i].Change
+		other.ID += ".other"
+		o.due[i].Change = &other
 	}
 	o.add(outgoing(t, 40, 1), outgoing(t, 41, 0))
 	runInBackground(t, newTestChanges(l, o, true).Run)
@@ -235,10 +240,9 @@ func TestChangesSurviveServerRestarts(t *testing.T) {
 func TestChangesLeaveOutWhatCannotBeSent(t *testing.T) {
 	_, l, _ := freshLog(t)
 	o := &memoryOutbox{empty: make(chan struct{}, 1)}
-	big, odd := outgoing(t, 1, 0), outgoing(t, 2, 0)
-	big.Event.Data = json.RawMessage(`"` + string(slices.Repeat([]byte("x"), 2<<20)) + `"`)
-	odd.Event.Extensions = map[string]any{"bad": func() {}}
-	o.add(big, odd, outgoing(t, 3, 0))
+	big := outgoing(t, 1, 0)
+	big.Change.Body = slices.Repeat([]byte("x"), 2<<20)
+	o.add(big, outgoing(t, 3, 0))
 	runInBackground(t, newTestChanges(l, o, true).Run)
 	<-o.empty
 	if got := causes(t, l); !slices.Equal(got, []string{"3/0"}) {
