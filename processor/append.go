@@ -16,8 +16,10 @@ import (
 )
 
 const (
-	// batchFrom is how many messages an atomic batch is worth its price for.
-	// See BenchmarkAppend.
+	// batchFrom is how many messages an atomic batch is worth its price for:
+	// the server builds a file store on the side for each. BenchmarkAppend,
+	// 2 shared cores, ext4: a single takes about 1 ms; a batch of 16 took 25 ms
+	// (singles 19), of 24 17 ms (26), of 32 20 ms (46), of 1000 67 ms.
 	batchFrom = 24
 
 	// batchMax is the server's own limit for one batch.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -269,10 +270,16 @@ func (l *natsLogger) say(level slog.Level, format string, v []any) {
 
 // What the server calls a notice is of interest to us when something is wrong.
 func (l *natsLogger) Noticef(format string, v ...any) { l.say(slog.LevelDebug, format, v) }
-func (l *natsLogger) Warnf(format string, v ...any)   { l.say(slog.LevelWarn, format, v) }
 func (l *natsLogger) Errorf(format string, v ...any)  { l.say(slog.LevelError, format, v) }
 func (l *natsLogger) Debugf(format string, v ...any)  { l.say(slog.LevelDebug, format, v) }
 func (l *natsLogger) Tracef(format string, v ...any)  { l.say(slog.LevelDebug, format, v) }
+
+func (l *natsLogger) Warnf(format string, v ...any) {
+	if strings.HasPrefix(format, "Plaintext passwords") {
+		return // ours are random, and in no file of the server
+	}
+	l.say(slog.LevelWarn, format, v)
+}
 
 // sleep waits for d, or until ctx ends and then says false.
 func sleep(ctx context.Context, d time.Duration) bool {
