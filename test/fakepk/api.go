@@ -119,8 +119,8 @@ func (a *API) serve(w http.ResponseWriter, q *request) {
 	a.w.mu.RUnlock()
 	a.strictRefs(q)
 	if !a.conf.Unlimited || fault.is(FaultThrottle) {
-		if refused := a.throttle(w.Header(), key, scope, fault); refused != nil {
-			respond(w, http.StatusTooManyRequests, refused, fault)
+		if body := a.throttle(w.Header(), key, scope, fault); body != nil {
+			respond(w, http.StatusTooManyRequests, body, fault)
 			return
 		}
 	}

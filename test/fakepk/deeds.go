@@ -1,7 +1,6 @@
 package fakepk
 
 import (
-	"slices"
 	"strings"
 	"time"
 )
@@ -123,9 +122,4 @@ func (l *Life) file() File {
 		f.Switches = append(f.Switches, FileSwitch{at, []string{"aaaaa"}})
 	}
 	return f
-}
-
-func sorted(list []string) []string {
-	slices.Sort(list)
-	return list
 }

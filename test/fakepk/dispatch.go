@@ -79,6 +79,9 @@ func (d *Dispatcher) take(delivery Delivery) {
 func (d *Dispatcher) Flush() {
 	d.mu.Lock()
 	now := d.queue.flush()
+	if d.silent {
+		now = nil
+	}
 	d.mu.Unlock()
 	d.sendAll(now)
 	d.wg.Wait()

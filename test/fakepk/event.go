@@ -11,7 +11,7 @@ type Delivery struct {
 	URL    string
 	Type   string
 	ID     string // the envelope's id, "" for null
-	First  bool   // sent before its write
+	First  bool   // sent before its write, or before that is committed
 	Body   []byte
 }
 
@@ -29,17 +29,22 @@ func (s *System) emit(kind string, id, data any) { s.send(event{kind: kind, id: 
 
 // announce is emit for the updates of a system, member or group, which are not sent when nothing would be in them.
 func (s *System) announce(kind string, id any, data object) {
-	if len(data) == 0 || s.w.chance(s.w.conf.Odds.EditLost) {
-		return
+	s.announceEvent(event{kind: kind, id: id, data: data})
+}
+
+func (s *System) announceEvent(e event) {
+	if data, ok := e.data.(object); ok && len(data) > 0 && !s.w.chance(s.w.conf.Odds.EditLost) {
+		s.send(e)
 	}
-	s.emit(kind, id, data)
 }
 
 // sendFirst sends, then writes: the order of UPDATE_MEMBER, UPDATE_MEMBER_GUILD and UPDATE_AUTOPROXY. When the write
 // fails the event was a phantom. An event about nothing is not sent, except an account's.
 func (s *System) sendFirst(e event, write func()) error {
 	e.first = true
-	if data, ok := e.data.(object); e.kind != "UPDATE_MEMBER" || ok && len(data) > 0 && !s.w.chance(s.w.conf.Odds.EditLost) {
+	if e.kind == "UPDATE_MEMBER" {
+		s.announceEvent(e)
+	} else {
 		s.send(e)
 	}
 	if s.w.chance(s.w.conf.Odds.WriteFails) {

@@ -46,10 +46,10 @@ func (s *System) Import(f File, fail bool) error {
 			return err
 		}
 		if f.System != nil {
-			s.announce("UPDATE_SYSTEM", nil, patch(systemColumns, systemPrivacy, plan.system))
+			s.announceEvent(event{kind: "UPDATE_SYSTEM", data: patch(systemColumns, systemPrivacy, plan.system), first: true})
 		}
 		if f.Config != nil {
-			s.announce("UPDATE_SETTINGS", nil, patch(settingsColumns, nil, plan.config))
+			s.announceEvent(event{kind: "UPDATE_SETTINGS", data: patch(settingsColumns, nil, plan.config), first: true})
 		}
 		if fail {
 			return ErrImportFailed

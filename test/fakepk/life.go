@@ -3,6 +3,7 @@ package fakepk
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -95,11 +96,15 @@ func (l *Life) turn() string {
 }
 
 func (l *Life) message() string {
-	var list []string
-	for id := range l.s.w.Truth(l.s).Messages {
-		list = append(list, id)
-	}
-	return l.pick(sorted(list))
+	return l.pick(l.ids(func() (list []string) {
+		for id, m := range l.s.w.messages {
+			if m.system == l.s {
+				list = append(list, id)
+			}
+		}
+		slices.Sort(list) // a map has no order that a seed decides
+		return list
+	}))
 }
 
 func (l *Life) members(most int) []string {

@@ -2,7 +2,6 @@ package fakepk
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -174,10 +173,4 @@ func bySerial(list []*member) []*member {
 	sorted := slices.Clone(list)
 	slices.SortStableFunc(sorted, func(a, b *member) int { return cmp.Compare(a.serial, b.serial) })
 	return sorted
-}
-
-// Is reports whether err is the API's refusal of that code.
-func Is(err error, code int) bool {
-	var e *Error
-	return errors.As(err, &e) && e.Code == code
 }
