@@ -30,7 +30,7 @@
 //
 // # What it leaves out
 //
-// Writing through the API (a switchlog never writes), proxying itself, and premium. A Dispatcher talks plain HTTP or
+// Writing through the API, deciding which message is proxied, and premium. A Dispatcher talks plain HTTP or
 // TLS to any address; PluralKit's own rules for addresses are checked only when a [Registration] is Strict.
 // The package imports nothing but the standard library, so that it cannot share a mistake with what it tests.
 package fakepk

@@ -61,7 +61,7 @@ type World struct {
 	sent  int
 }
 
-// New makes an empty world. A misuse that cannot be an answer to a user fails tb.
+// New makes an empty world. Only Must uses tb.
 func New(tb testing.TB, c Config) *World {
 	w := &World{tb: tb, conf: c, now: c.Now, ids: newIDs(c.Seed), messages: map[string]*message{}}
 	w.race = rand.New(rand.NewPCG(c.Seed, 0x72616365))
@@ -81,8 +81,8 @@ func (w *World) SetOdds(o Odds) {
 
 // Must fails the test when an action was refused.
 func (w *World) Must(err error) {
-	w.tb.Helper()
 	if err != nil {
+		w.tb.Helper()
 		w.tb.Fatalf("fakepk: %v", err)
 	}
 }
