@@ -145,8 +145,31 @@ func (s *Spool) forward(ctx context.Context, log Log) error {
 func (s *Spool) settle(pos uint64, a schemas.Anchor) {
 	s.mu.Lock()
 	s.known.delivered, s.known.anchor = pos, a
+	close(s.moved)
+	s.moved = make(chan struct{})
 	s.mu.Unlock()
 	poke(s.delivered)
+}
+
+// Drained returns when all that was durable at the call is in the log, or
+// with ctx's error. What is accepted meanwhile is not waited for.
+func (s *Spool) Drained(ctx context.Context) error {
+	s.mu.Lock()
+	last := s.known.last
+	s.mu.Unlock()
+	for {
+		s.mu.Lock()
+		done, moved := s.known.delivered >= last, s.moved
+		s.mu.Unlock()
+		if done {
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // report keeps why forwarding stands still, and logs when that begins, becomes

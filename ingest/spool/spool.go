@@ -69,8 +69,9 @@ type Spool struct {
 	more      chan struct{} // tells Forward that rows were stored
 	delivered chan struct{} // tells Run that the log has taken rows
 
-	mu    sync.Mutex // guards known
+	mu    sync.Mutex // guards what follows
 	known known
+	moved chan struct{} // closed and replaced whenever known.delivered moves
 }
 
 // known is what writer and forwarder tell each other and the world.
@@ -105,6 +106,7 @@ func Open(cfg Config) (*Spool, error) {
 		stopped:   make(chan struct{}),
 		more:      make(chan struct{}, 1),
 		delivered: make(chan struct{}, 1),
+		moved:     make(chan struct{}),
 	}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("spool %s: %w", cfg.Path, err), s.release())
