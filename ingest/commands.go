@@ -65,7 +65,7 @@ func (r *Registry) Add(ctx context.Context, n NewSource) (Added, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if n.Name == "" {
+	if n.Name == "" && kind.DefaultName != nil {
 		n.Name = r.defaultName(kind, settings)
 	}
 	if !sourceName.MatchString(n.Name) {

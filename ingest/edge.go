@@ -26,9 +26,9 @@ type EdgeConfig struct {
 	MaxLargeBytes int64         // all bodies above 8 KiB together that are in memory at once; 32 MiB
 	MaxWaiting    int64         // requests of one source that may wait to be stored; 4,096
 
-	Now      func() time.Time      // the clock; nil: time.Now
-	Log      *slog.Logger          // nil: nothing is logged
-	Registry prometheus.Registerer // nil: metrics are not registered
+	Now        func() time.Time      // the clock; nil: time.Now
+	Log        *slog.Logger          // nil: nothing is logged
+	Registerer prometheus.Registerer // nil: metrics are not registered
 }
 
 // smallBodyBytes is what a body may have without asking for room: no more
@@ -72,7 +72,7 @@ func NewEdge(c EdgeConfig, r *Registry, a Appender) http.Handler {
 		EdgeConfig: c, sources: r, store: a,
 		mux:     http.NewServeMux(),
 		large:   semaphore.NewWeighted(c.MaxLargeBytes),
-		metrics: newMetrics(c.Registry),
+		metrics: newMetrics(c.Registerer),
 	}
 	e.mux.HandleFunc("/healthz", health)
 	for _, k := range kinds {

@@ -36,11 +36,14 @@ type fakeLog struct {
 
 func newLog(t testing.TB) *fakeLog { return &fakeLog{t: t, seen: map[string]bool{}} }
 
-func (l *fakeLog) Append(_ context.Context, events ...schemas.Event) (fresh int, err error) {
+func (l *fakeLog) Append(ctx context.Context, events ...schemas.Event) (fresh int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.before != nil {
 		l.before()
+	}
+	if err := ctx.Err(); err != nil {
+		return 0, err
 	}
 	if l.err != nil {
 		return 0, l.err

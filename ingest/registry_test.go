@@ -197,6 +197,15 @@ func TestRotation(t *testing.T) {
 	check("just in time", 200, 200)
 	b.clock.pass(time.Microsecond)
 	check("too late", 401, 200)
+	if _, err := b.reg.Add(t.Context(), NewSource{Kind: "pluralkit", Name: "heir", Secrets: map[string]string{"token": testToken}}); err != nil {
+		t.Errorf("a token that is over, for another source: %v", err)
+	}
+	if got := b.reg.find(pluralKit, "", []byte(update1)).name; got != "heir" {
+		t.Errorf("its source is %s, want heir", got)
+	}
+	if err := b.reg.Remove(t.Context(), "pluralkit", "heir"); err != nil {
+		t.Fatal(err)
+	}
 	rotate(testToken, 0) // the first one again, and the other over at once
 	check("rotated back", 200, 401)
 	if got := len(b.reg.secrets); got != 1 {

@@ -60,10 +60,12 @@ type Kind struct {
 	// reads no further than it must. Nil if Route has {name}.
 	Credential func(body []byte) (string, bool)
 
-	// Tenant is whose data a source with these settings receives, and the
-	// name of a source that was given none. Either may be empty: learned
-	// later, and the kind's name with a number if needed.
-	Tenant      func(settings map[string]string) string
+	// Tenant is whose data a source with these settings receives; empty:
+	// learned later.
+	Tenant func(settings map[string]string) string
+
+	// DefaultName names a source that was given no name; empty: the kind's
+	// name, with a number if needed. Nil: a name must be given.
 	DefaultName func(settings map[string]string) string
 
 	// Warn says what is odd, but not wrong, about a secret. May be nil.
