@@ -15,8 +15,8 @@ const maxDepth = 128
 // but the walk. Fields of a scanner that went wrong are of no more use: bad
 // stays true, and every method reports false.
 //
-// jsontext's decoder is as quick, but goes 10,000 levels deep on the stack of
-// a stranger's request before it objects.
+// jsontext's decoder is quicker (about twice, on a switch), but goes 10,000
+// levels deep on the stack of a stranger's request before it objects.
 type scanner struct {
 	text []byte
 	at   int  // index of the next byte
