@@ -30,6 +30,8 @@ func TestDeleteTakesMemberships(t *testing.T) {
 			`{"k":"grp-2/mem-2"} {"k":"grp-9/mem-9"}`},
 		{`{"type":"me.pluralkit.group.delete","subject":"grp-9","data":null}`, // a uuid of another system's, made up
 			`{"k":"grp-2/mem-2"} {"k":"grp-9/mem-9"}`},
+		{`{"type":"me.pluralkit.member.delete","subject":"mem-9","data":null}`,
+			`{"k":"grp-2/mem-2"} {"k":"grp-9/mem-9"}`},
 	} {
 		if err := db.Apply(context.Background(), "epoch", []schemas.Recorded{parseEvent(t, []byte(c.event), uint64(i+1))}); err != nil {
 			t.Fatal(err)

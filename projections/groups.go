@@ -24,7 +24,8 @@ var Groups = Projection{
 		Name: "group", Path: "groups/{ref}", One: true,
 		Doc:    "One group with the uuids of its members.",
 		Params: []Param{{Name: "ref", Doc: "The group's uuid, or its short id, in any case and with or without a dash."}},
-		SQL: selectGroup + ` WHERE system_uuid = :tenant AND (uuid = lower(:ref) OR id = replace(lower(:ref), '-', ''))
+		SQL: selectGroup + ` WHERE +system_uuid = :tenant AND uuid IN (SELECT lower(:ref) UNION ALL
+				SELECT uuid FROM groups WHERE system_uuid = :tenant AND id = replace(lower(:ref), '-', ''))
 			ORDER BY uuid = lower(:ref) DESC, uuid LIMIT 1`,
 	}},
 }

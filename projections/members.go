@@ -28,8 +28,10 @@ var Members = Projection{
 		Name: "member", Path: "members/{ref}", One: true,
 		Doc:    "One member.",
 		Params: []Param{{Name: "ref", Doc: "The member's uuid, or its short id, in any case and with or without a dash."}},
-		// A short id may belong to two members for a moment; a uuid never.
-		SQL: selectMember + ` WHERE system_uuid = :tenant AND (uuid = lower(:ref) OR id = replace(lower(:ref), '-', ''))
+		// A short id may belong to two members for a moment; a uuid never. The
+		// + keeps SQLite from looking through all members of the system.
+		SQL: selectMember + ` WHERE +system_uuid = :tenant AND uuid IN (SELECT lower(:ref) UNION ALL
+				SELECT uuid FROM members WHERE system_uuid = :tenant AND id = replace(lower(:ref), '-', ''))
 			ORDER BY uuid = lower(:ref) DESC, uuid LIMIT 1`,
 	}},
 }
