@@ -58,8 +58,8 @@ func ParseSubject(subject string) (Route, error) {
 		return Route{}, fmt.Errorf("%w: %q is no subject of ours", ErrInvalid, subject)
 	}
 	for i, token := range part[1:] {
-		text := untoken(token)
-		if Token(text) != token {
+		text, err := ParseToken(token)
+		if err != nil {
 			return Route{}, fmt.Errorf("%w: %q is no subject of ours", ErrInvalid, subject)
 		}
 		part[1+i] = text
@@ -96,6 +96,16 @@ func Token(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// ParseToken gives the text that Token made token of. What Token never makes,
+// such as a wildcard or a second spelling, is ErrInvalid.
+func ParseToken(token string) (string, error) {
+	text := untoken(token)
+	if Token(text) != token {
+		return "", fmt.Errorf("%w: %q is no token of ours", ErrInvalid, clip(token))
+	}
+	return text, nil
 }
 
 // untoken undoes Token.
