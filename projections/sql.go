@@ -49,6 +49,15 @@ func (d *DB) SQL(ctx context.Context, query string, limit int) (columns []string
 	// interrupt that comes just before another one begins is not lost.
 	err = tx.snapshot(ctx, func(schemas.Position) error {
 		tx.confine()
+		// The authorizer refuses all that writes but VACUUM INTO, which writes
+		// a file of its own.
+		stmt, err := tx.prepare(query)
+		if err != nil {
+			return err
+		}
+		if !stmt.Readonly() {
+			return fmt.Errorf("%w: only reading is allowed (hint: SELECT)", schemas.ErrInvalid)
+		}
 		bytes := 0
 		return tx.each(ctx, query, nil, func(names []string) { columns = names }, func(r Row) error {
 			if bytes += size(r); len(rows) == limit || bytes > maxSQLAnswer {
@@ -103,6 +112,9 @@ func authorize(action int, first, _, _ string) int {
 
 // sqlFault tells apart what the person wrote from what the database has.
 func (d *DB) sqlFault(err error) error {
+	if errors.Is(err, schemas.ErrInvalid) {
+		return err
+	}
 	var e sqlite3.Error
 	if !errors.As(err, &e) {
 		return d.fault(err)
@@ -141,7 +153,7 @@ func oneStatement(query string) error {
 		return errors.New("a zero byte in the statement")
 	}
 	statements, ended := 0, true
-	for rest := query; rest != ""; {
+	for rest := strings.TrimPrefix(query, "\ufeff"); rest != ""; {
 		token := rest[:tokenEnd(rest)]
 		rest = rest[len(token):]
 		switch {
