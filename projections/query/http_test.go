@@ -201,20 +201,7 @@ func TestMetrics(t *testing.T) {
 	newCore(Config{Metrics: registry}) // the other door
 	f.get(t, Root+"pluralkit/"+tenantA+"/members", tokenA)
 	f.get(t, Root+"pluralkit/"+tenantB+"/members", tokenA)
-	families, err := registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := map[string]float64{}
-	for _, family := range families {
-		for _, m := range family.GetMetric() {
-			labels := ""
-			for _, l := range m.GetLabel() {
-				labels += " " + l.GetValue()
-			}
-			got[family.GetName()+labels] = m.GetCounter().GetValue()
-		}
-	}
+	got := counts(t, registry)
 	for _, want := range []string{"switchlog_query_requests_total 200 members", "switchlog_query_requests_total 404 none"} {
 		if got[want] != 1 {
 			t.Errorf("%s = %v, want 1 (all: %v)", want, got[want], got)
@@ -225,6 +212,26 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%s: a tenant in a label", name)
 		}
 	}
+}
+
+// counts gives counters by name and label values.
+func counts(t *testing.T, registry *prometheus.Registry) map[string]float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]float64{}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			labels := ""
+			for _, l := range m.GetLabel() {
+				labels += " " + l.GetValue()
+			}
+			all[family.GetName()+labels] = m.GetCounter().GetValue()
+		}
+	}
+	return all
 }
 
 // FuzzHTTP: whatever the path, a reader is never asked about another tenant.
