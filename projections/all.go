@@ -1,4 +1,16 @@
 package projections
 
 // All is what the database holds, in the order events are folded into it.
-var All = []Projection{}
+// What depends on a row of another projection comes after it.
+var All = []Projection{
+	Systems,
+	Settings,
+	Members,
+	Groups,
+	Accounts,
+	Guilds,
+	Autoproxy,
+	Messages,
+	Imports,
+	Fronting, // reads members
+}

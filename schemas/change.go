@@ -66,4 +66,6 @@ func NewChange(typ, noun, entity string, cause Recorded, before, after json.RawM
 
 // SchemaID is the dataschema of an event type: the id of a JSON Schema in
 // this package. A breaking change of a type would get a new number.
-func SchemaID(typ string) string { return "urn:switchlog:schema:" + typ + ":1" }
+func SchemaID(typ string) string { return schemaPrefix + typ + ":1" }
+
+const schemaPrefix = "urn:switchlog:schema:"

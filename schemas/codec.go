@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -19,9 +20,14 @@ const timeLayout = "2006-01-02T15:04:05.000000Z"
 // FormatTime writes a time as events carry it: RFC 3339, UTC, microseconds.
 func FormatTime(t time.Time) string { return t.UTC().Format(timeLayout) }
 
-// MarshalJSON encodes the event in structured mode. Equal events give equal
-// bytes; data is copied as it is, not parsed.
+// MarshalJSON encodes the event in structured mode, on one line. Equal events
+// give equal bytes; data is copied as it is, but for line breaks between
+// values. An event that UnmarshalJSON would refuse is ErrInvalid, so what was
+// stored can be read.
 func (e Event) MarshalJSON() ([]byte, error) {
+	if err := e.check(); err != nil {
+		return nil, err
+	}
 	b := make([]byte, 0, 512+len(e.Data))
 	b = append(b, `{"specversion":"1.0"`...)
 	b = appendText(b, "id", e.ID)
@@ -43,26 +49,47 @@ func (e Event) MarshalJSON() ([]byte, error) {
 		b = appendText(b, "origin", string(e.Origin))
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.Extensions)) {
-		v, err := json.Marshal(e.Extensions[name])
-		if err != nil {
-			return nil, fmt.Errorf("%w: extension %s: %w", ErrInvalid, name, err)
+		var err error
+		if b, err = appendExtension(b, name, e.Extensions[name]); err != nil {
+			return nil, err
 		}
-		b = append(b, `,"`...)
-		b = append(b, name...)
-		b = append(b, `":`...)
-		b = append(b, v...)
 	}
 	if e.Data != nil {
+		data, err := oneLine(e.Data)
+		if err != nil {
+			return nil, err
+		}
 		b = append(b, `,"data":`...)
-		b = append(b, e.Data...)
+		b = append(b, data...)
 	}
 	return append(b, '}'), nil
+}
+
+// oneLine checks that data is JSON and takes the line breaks out: an event is
+// a line wherever events are lines. In JSON a line break is never in a string.
+func oneLine(data []byte) ([]byte, error) {
+	if !isJSON(data) {
+		return nil, fmt.Errorf("%w: the data of an event must be JSON", ErrInvalid)
+	}
+	if bytes.IndexByte(data, '\n') < 0 && bytes.IndexByte(data, '\r') < 0 {
+		return data, nil
+	}
+	var b bytes.Buffer
+	if err := json.Compact(&b, data); err != nil {
+		return nil, fmt.Errorf("%w: data: %w", ErrInvalid, err)
+	}
+	return b.Bytes(), nil
 }
 
 func appendText(b []byte, name, value string) []byte {
 	b = append(b, `,"`...)
 	b = append(b, name...)
 	b = append(b, `":`...)
+	if isPlain(value) {
+		b = append(b, '"')
+		b = append(b, value...)
+		return append(b, '"')
+	}
 	v, err := json.Marshal(value)
 	if err != nil {
 		panic("schemas: a string that is no JSON: " + err.Error())
@@ -70,83 +97,29 @@ func appendText(b []byte, name, value string) []byte {
 	return append(b, v...)
 }
 
-// UnmarshalJSON reads an event in structured mode. It is strict about the
-// envelope (every fault is ErrInvalid) and does not look into data. Route is
-// left empty: it comes from the subject.
-func (e *Event) UnmarshalJSON(body []byte) error {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(body, &members); err != nil {
-		return fmt.Errorf("%w: %w", ErrInvalid, err)
-	}
-	*e = Event{}
-	var version, contentType, when, origin string
-	texts := map[string]*string{
-		"specversion": &version, "id": &e.ID, "source": &e.Source, "type": &e.Type,
-		"subject": &e.Subject, "time": &when, "dataschema": &e.DataSchema,
-		"datacontenttype": &contentType, "origin": &origin,
-	}
-	for name, raw := range members {
-		if name == "data" {
-			e.Data = raw
-			continue
+// isPlain reports whether json.Marshal would put s between quotes and change
+// nothing.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ' || c > '~', c == '"', c == '\\', c == '<', c == '>', c == '&':
+			return false
 		}
-		if bytes.Equal(raw, []byte("null")) {
-			continue // an attribute that is null is not set
-		}
-		if to, known := texts[name]; known {
-			if err := json.Unmarshal(raw, to); err != nil {
-				return fmt.Errorf("%w: %s: %w", ErrInvalid, name, err)
-			}
-			continue
-		}
-		value, err := extension(name, raw)
-		if err != nil {
-			return err
-		}
-		if e.Extensions == nil {
-			e.Extensions = make(map[string]any)
-		}
-		e.Extensions[name] = value
 	}
-	e.Origin = Origin(origin)
-	if version != "1.0" {
-		return fmt.Errorf("%w: specversion %q, want 1.0", ErrInvalid, version)
-	}
-	if e.ID == "" || e.Source == "" || e.Type == "" {
-		return fmt.Errorf("%w: id, source or type is missing", ErrInvalid)
-	}
-	if when != "" {
-		t, err := time.Parse(time.RFC3339Nano, when)
-		if err != nil {
-			return fmt.Errorf("%w: time: %w", ErrInvalid, err)
-		}
-		e.Time = t.UTC().Truncate(time.Microsecond)
-	}
-	return nil
+	return true
 }
 
-// extension reads the value of an extension attribute: a string, a boolean
-// or a 32-bit integer, under a name of lower-case letters and digits.
-func extension(name string, raw json.RawMessage) (any, error) {
-	if name == "data_base64" {
-		return nil, fmt.Errorf("%w: data_base64: the data of an event must be JSON", ErrInvalid)
+func appendExtension(b []byte, name string, value any) ([]byte, error) {
+	if !isAttributeName(name) || isReserved(name) {
+		return nil, fmt.Errorf("%w: extension attribute name %q", ErrInvalid, name)
 	}
-	for i := range len(name) {
-		if c := name[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') {
-			return nil, fmt.Errorf("%w: attribute name %q", ErrInvalid, name)
-		}
-	}
-	var v any
-	if err := json.Unmarshal(raw, &v); err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrInvalid, name, err)
-	}
-	switch v := v.(type) {
-	case string, bool:
-		return v, nil
-	case float64:
-		if n := int32(v); float64(n) == v {
-			return n, nil
-		}
+	switch v := value.(type) {
+	case string:
+		return appendText(b, name, v), nil
+	case bool:
+		return strconv.AppendBool(append(append(append(b, `,"`...), name...), `":`...), v), nil
+	case int32:
+		return strconv.AppendInt(append(append(append(b, `,"`...), name...), `":`...), int64(v), 10), nil
 	}
 	return nil, fmt.Errorf("%w: %s: neither text, boolean nor 32-bit integer", ErrInvalid, name)
 }

@@ -13,7 +13,15 @@
 //   - pluralkit.go and its neighbours name the event types of a source and the
 //     fields of its payloads.
 //   - jsonschema/, examples/ and asyncapi.json describe the same for people
-//     and programs outside; a test holds all of them against each other.
+//     and programs outside; [Types], [Schema], [Examples] and [AsyncAPI] give
+//     them out of the binary. TestContract holds all of them, the constants
+//     and the Go types against each other.
 //
-// The package does no input or output and starts nothing.
+// A new event type is a constant, a line in types.go, a schema in jsonschema/,
+// its Go type or list of fields in contract_test.go, and an example made in
+// examples_test.go; then go test -run Fresh -update writes examples/ and
+// asyncapi.json.
+//
+// But for [Export], which writes files where it is told to, the package does
+// no input or output, and it starts nothing.
 package schemas

@@ -104,6 +104,7 @@ func (e Event) CloudEvent() (cloudevents.Event, error) {
 		if err := ce.SetData(cloudevents.ApplicationJSON, []byte(e.Data)); err != nil {
 			return ce, fmt.Errorf("%w: data: %w", ErrInvalid, err)
 		}
+		ce.DataBase64 = false // the SDK takes bytes for binary and would send them as base64
 	}
 	if err := ce.Validate(); err != nil {
 		return ce, fmt.Errorf("%w: %w", ErrInvalid, err)

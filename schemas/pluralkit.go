@@ -45,6 +45,11 @@ const (
 // name of an event we do not know.
 const PKTypeExtension = "pktype"
 
+// PKExtraExtension is the extension attribute that keeps the members of a
+// dispatch envelope that PluralKit had not when this was written: a JSON
+// object, as text. It is absent when there were none.
+const PKExtraExtension = "pkextra"
+
 // pluralKitTypes maps PluralKit's names to ours.
 var pluralKitTypes = map[string]string{
 	"UPDATE_SYSTEM":        PKSystemUpdate,

@@ -48,17 +48,27 @@ func (r Route) tokens() string {
 }
 
 // ParseSubject reads a subject made by LogSubject, EventSubject or
-// ChangeSubject.
+// ChangeSubject, with log. in front or as it is republished. Any other is
+// ErrInvalid: a route has one subject of each kind.
 func ParseSubject(subject string) (Route, error) {
-	s := strings.TrimPrefix(subject, "log.")
-	part := strings.Split(s, ".")
-	switch {
-	case len(part) == 5 && part[0] == Events:
-		return Route{Source: untoken(part[1]), Tenant: untoken(part[2]), Noun: untoken(part[3]), Verb: untoken(part[4])}, nil
-	case len(part) == 4 && part[0] == Changes:
-		return Route{Source: untoken(part[1]), Tenant: untoken(part[2]), Noun: untoken(part[3]), Verb: "changed"}, nil
+	part := strings.Split(strings.TrimPrefix(subject, "log."), ".")
+	isEvent := len(part) == 5 && part[0] == Events
+	isChange := len(part) == 4 && part[0] == Changes
+	if !isEvent && !isChange {
+		return Route{}, fmt.Errorf("%w: %q is no subject of ours", ErrInvalid, subject)
 	}
-	return Route{}, fmt.Errorf("%w: %q is no subject of ours", ErrInvalid, subject)
+	for i, token := range part[1:] {
+		text, err := ParseToken(token)
+		if err != nil {
+			return Route{}, fmt.Errorf("%w: %q is no subject of ours", ErrInvalid, subject)
+		}
+		part[1+i] = text
+	}
+	r := Route{Source: part[1], Tenant: part[2], Noun: part[3], Verb: "changed"}
+	if isEvent {
+		r.Verb = part[4]
+	}
+	return r, nil
 }
 
 // Token makes one subject token of s: letters, digits, - and _ stay, every
@@ -86,6 +96,16 @@ func Token(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// ParseToken gives the text that Token made token of. What Token never makes,
+// such as a wildcard or a second spelling, is ErrInvalid.
+func ParseToken(token string) (string, error) {
+	text := untoken(token)
+	if Token(text) != token {
+		return "", fmt.Errorf("%w: %q is no token of ours", ErrInvalid, clip(token))
+	}
+	return text, nil
 }
 
 // untoken undoes Token.

@@ -1,0 +1,312 @@
+package ingest
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"switchlog/schemas"
+)
+
+// Grace is for how long a replaced secret stays good: events that carry it
+// may still be on their way.
+const (
+	DefaultGrace = 10 * time.Minute
+	MaxGrace     = 30 * 24 * time.Hour
+)
+
+var sourceName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// NewSource asks for a source.
+type NewSource struct {
+	Kind     string            `json:"kind"`
+	Name     string            `json:"name"` // of letters, digits, _ and -, at most 64; PluralKit's may be left out
+	Settings map[string]string `json:"settings"`
+	Secrets  map[string]string `json:"secrets"` // purpose → secret
+}
+
+// Added answers it.
+type Added struct {
+	Kind    string `json:"kind"`
+	Name    string `json:"name"`
+	Tenant  string `json:"tenant"`            // empty: not known until the first request
+	URL     string `json:"url"`               // where the provider must post to
+	Warning string `json:"warning,omitempty"` // what is odd about a secret
+}
+
+// Add creates a source. ErrInvalid says what is wrong with the request,
+// ErrConflict that name, tenant or token are taken; after any other error
+// nothing has changed.
+func (r *Registry) Add(ctx context.Context, n NewSource) (Added, error) {
+	kind, known := kindNamed(n.Kind)
+	if !known {
+		return Added{}, fmt.Errorf("%w: kind %q is none of: %s", schemas.ErrInvalid, clip(n.Kind), strings.Join(kindNames(), ", "))
+	}
+	settings, err := kind.checkSettings(n.Settings)
+	if err != nil {
+		return Added{}, err
+	}
+	plain, warning, err := kind.checkSecrets(n.Secrets)
+	if err != nil {
+		return Added{}, err
+	}
+	for _, spec := range kind.Secrets {
+		if spec.Required && plain[spec.Purpose] == "" {
+			return Added{}, fmt.Errorf("%w: %s is missing", schemas.ErrInvalid, spec.Purpose)
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n.Name == "" && kind.DefaultName != nil {
+		n.Name = r.defaultName(kind, settings)
+	}
+	if !sourceName.MatchString(n.Name) {
+		return Added{}, fmt.Errorf("%w: name must be 1 to 64 letters, digits, _ and -", schemas.ErrInvalid)
+	}
+	tenant := kind.Tenant(settings)
+	refs, kept, err := r.keep(kind, sourceKey{kind.Name, n.Name}, plain)
+	if err != nil {
+		return Added{}, err
+	}
+	err = r.commit(ctx, schemas.SourceAdded, schemas.SourceEvent{
+		Kind: kind.Name, Name: n.Name, Tenant: tenant, Settings: settings, Secrets: refs,
+	}, kept)
+	if err != nil {
+		return Added{}, err
+	}
+	return Added{Kind: kind.Name, Name: n.Name, Tenant: tenant, URL: r.PublicURL + kind.path(n.Name), Warning: warning}, nil
+}
+
+// Rotated answers a rotation.
+type Rotated struct {
+	Kind     string `json:"kind"`
+	Name     string `json:"name"`
+	OldUntil string `json:"old_until"` // RFC 3339: from then on the old secrets are refused
+	Warning  string `json:"warning,omitempty"`
+}
+
+// Rotate replaces secrets of a source; the old ones stay good for grace, at
+// most MaxGrace. Its errors are Add's, and ErrNotFound.
+func (r *Registry) Rotate(ctx context.Context, kindName, name string, secrets map[string]string, grace time.Duration) (Rotated, error) {
+	if grace < 0 || grace > MaxGrace {
+		return Rotated{}, fmt.Errorf("%w: grace must be between 0 and %s", schemas.ErrInvalid, MaxGrace)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	kind, known := kindNamed(kindName)
+	if _, exists := r.state.sources[sourceKey{kindName, name}]; !exists || !known {
+		return Rotated{}, noSource(kindName, name)
+	}
+	plain, warning, err := kind.checkSecrets(secrets)
+	if err != nil {
+		return Rotated{}, err
+	}
+	if len(plain) == 0 {
+		return Rotated{}, fmt.Errorf("%w: no secret was given", schemas.ErrInvalid)
+	}
+	refs, kept, err := r.keep(kind, sourceKey{kindName, name}, plain)
+	if err != nil {
+		return Rotated{}, err
+	}
+	until := schemas.FormatTime(r.Now().Add(grace))
+	err = r.commit(ctx, schemas.SourceRotated, schemas.SourceEvent{
+		Kind: kindName, Name: name, Secrets: refs, Until: until,
+	}, kept)
+	if err != nil {
+		return Rotated{}, err
+	}
+	return Rotated{Kind: kindName, Name: name, OldUntil: until, Warning: warning}, nil
+}
+
+// Remove deletes a source and its secrets. What it sent stays in the log.
+func (r *Registry) Remove(ctx context.Context, kind, name string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.commit(ctx, schemas.SourceRemoved, schemas.SourceEvent{Kind: kind, Name: name}, nil)
+}
+
+// Learn fixes the tenant of a source that has none. ErrConflict: it has
+// another, or another source has this one.
+func (r *Registry) Learn(ctx context.Context, kind, name, tenant string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state.sources[sourceKey{kind, name}].tenant == tenant {
+		return nil // another request was faster
+	}
+	return r.commit(ctx, schemas.SourceLearned, schemas.SourceEvent{Kind: kind, Name: name, Tenant: tenant}, nil)
+}
+
+// commit makes a change: secrets and event into secrets.db, marked; the event
+// into the log; the state; the mark away. A crash after the first step leaves
+// a mark, and the next start goes on from there. If the log cannot take the
+// event the first step is undone.
+func (r *Registry) commit(ctx context.Context, typ string, d schemas.SourceEvent, secrets map[string]secret) error {
+	if err := r.flush(ctx); err != nil {
+		return err
+	}
+	e, err := r.event(typ, d)
+	if err != nil {
+		return err
+	}
+	next := r.state.clone()
+	if err := next.apply(e); err != nil {
+		return err
+	}
+	err = r.db.transact(ctx, func(tx *sql.Tx) error {
+		for ref, kept := range secrets {
+			if err := insertSecret(ctx, tx, ref, kept); err != nil {
+				return err
+			}
+		}
+		return insertEvent(ctx, tx, e, false)
+	})
+	if err != nil {
+		return fmt.Errorf("secrets: %w", err)
+	}
+	if err := r.append(ctx, e); err != nil {
+		undo := r.db.transact(ctx, func(tx *sql.Tx) error {
+			return errors.Join(deleteEvent(ctx, tx, e.ID), deleteSecrets(ctx, tx, slices.Collect(maps.Keys(secrets))))
+		})
+		return errors.Join(err, undo) // not undone: it will be done by the next start
+	}
+	maps.Copy(r.secrets, secrets)
+	r.events = append(r.events, e)
+	r.known[e.ID] = true
+	r.last, r.state = e.Time, next
+	if err := r.prune(ctx); err != nil {
+		r.Log.Warn("secrets that are over were not deleted yet", "err", err)
+	}
+	r.publish()
+	r.Log.Info("the registry changed", "type", typ, "source", d.Kind, "event", e.ID)
+	return nil
+}
+
+// event makes an event of the registry. Its time is later than that of all
+// before it, even when the clock was set back: they are folded by time.
+func (r *Registry) event(typ string, d schemas.SourceEvent) (schemas.Event, error) {
+	data, err := json.Marshal(d)
+	if err != nil {
+		return schemas.Event{}, err
+	}
+	now := r.Now().UTC().Truncate(time.Microsecond)
+	if !now.After(r.last) {
+		now = r.last.Add(time.Microsecond)
+	}
+	return schemas.Event{
+		ID: schemas.NewID(), Source: schemas.SelfURI, Type: typ, Subject: d.Kind + "/" + d.Name,
+		Time: now, DataSchema: schemas.SchemaID(typ), Origin: schemas.OriginCommand, Data: data,
+		Route:   schemas.RegistryRoute("source", strings.TrimPrefix(typ, "switchlog.source.")),
+		Repeats: registryRepeats,
+	}, nil
+}
+
+// keep gives each secret a reference and the form it is kept in.
+func (r *Registry) keep(kind Kind, key sourceKey, plain map[string]string) (refs map[string]string, kept map[string]secret, err error) {
+	refs, kept = map[string]string{}, map[string]secret{}
+	for purpose, s := range plain {
+		spec, _ := kind.secret(purpose)
+		ref := "secret-" + schemas.NewID()
+		refs[purpose] = ref
+		if !spec.Hashed {
+			if kept[ref], err = r.seal.seal(ref, s); err != nil {
+				return nil, nil, fmt.Errorf("%s: %w", purpose, err)
+			}
+			continue
+		}
+		kept[ref] = hashed(s)
+		if kind.Credential == nil {
+			continue
+		}
+		switch holder, held := r.tokenHolder(kind, kept[ref]); {
+		case held && holder == key:
+			return nil, nil, fmt.Errorf("%w: the source has this %s already", ErrConflict, purpose)
+		case held:
+			return nil, nil, fmt.Errorf("%w: source %s %s has this %s", ErrConflict, holder.kind, holder.name, purpose)
+		}
+	}
+	return refs, kept, nil
+}
+
+// tokenHolder is the source for which a hashed secret is good.
+func (r *Registry) tokenHolder(kind Kind, s secret) (sourceKey, bool) {
+	now := r.Now()
+	for key, rec := range r.state.sources {
+		if key.kind != kind.Name {
+			continue
+		}
+		for _, ref := range rec.good(now) {
+			if held := r.secrets[ref]; !held.sealed && string(held.value) == string(s.value) {
+				return key, true
+			}
+		}
+	}
+	return sourceKey{}, false
+}
+
+func (r *Registry) defaultName(k Kind, settings map[string]string) string {
+	if name := k.DefaultName(settings); name != "" {
+		return name
+	}
+	for n := 1; ; n++ {
+		name := k.Name
+		if n > 1 {
+			name += "-" + strconv.Itoa(n)
+		}
+		if _, taken := r.state.sources[sourceKey{k.Name, name}]; !taken {
+			return name
+		}
+	}
+}
+
+func (k Kind) checkSettings(given map[string]string) (map[string]string, error) {
+	settings := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		check, known := k.Settings[name]
+		if !known {
+			return nil, fmt.Errorf("%w: %s has no setting %q; it has: %s", schemas.ErrInvalid, k.Name, clip(name),
+				strings.Join(slices.Sorted(maps.Keys(k.Settings)), ", "))
+		}
+		v, err := check(given[name])
+		if err != nil {
+			return nil, err
+		}
+		settings[name] = v
+	}
+	return settings, nil
+}
+
+func (k Kind) checkSecrets(given map[string]string) (plain map[string]string, warning string, err error) {
+	plain = map[string]string{}
+	for _, purpose := range slices.Sorted(maps.Keys(given)) {
+		if _, known := k.secret(purpose); !known {
+			var purposes []string
+			for _, s := range k.Secrets {
+				purposes = append(purposes, s.Purpose)
+			}
+			return nil, "", fmt.Errorf("%w: %s takes no secret of that name; it takes: %s", schemas.ErrInvalid, k.Name, strings.Join(purposes, ", "))
+		}
+		if plain[purpose], err = cleanSecret(purpose, given[purpose]); err != nil {
+			return nil, "", err
+		}
+		if k.Warn != nil {
+			warning += k.Warn(purpose, plain[purpose])
+		}
+	}
+	return plain, warning, nil
+}
+
+// clip keeps what a caller wrote short enough to be repeated to them.
+func clip(s string) string {
+	if len(s) > 64 {
+		return s[:64] + "…"
+	}
+	return s
+}

@@ -1,0 +1,58 @@
+// Package ingest is how things come in: the public HTTP listener that takes
+// providers' webhooks, the sources that understand them, and the registry of
+// which sources there are, with their secrets.
+//
+// A request passes these steps, and the first that objects answers it:
+//
+//	method (405) → size (413) → who sent it (401) → what it says (400)
+//	→ room (429) → stored durably (503) → success
+//
+// # Laws
+//
+// Law 1: [NewEdge] answers success only after the [Appender] has returned,
+// which means fsynced. It goes on storing when the sender hangs up: PluralKit
+// sends each event once, and does not read our answer.
+//
+// Law 3: a source fixes the ID of an event: the provider's delivery id or
+// natural key, else a new UUIDv7. Event.Repeats says for how long the same
+// ID is the same event.
+//
+// Law 9: data is stored less its secrets, at whatever depth they stand.
+// Tokens that are only compared are kept as SHA-256; those that must be sent
+// again are sealed under a key that is not in the same file. Events of the
+// registry carry references. Log lines, answers and metrics never quote a
+// body, a token or a tenant.
+//
+// Law 10: bodies have a size and a time, large ones share a budget of memory,
+// JSON has a depth, a source has a number of requests that wait to be
+// stored. An unverified request is scanned up to its token, hashed once and
+// answered with 401; it never reaches the disk, and never gets a 429.
+//
+// # The registry
+//
+// The registry is events of source switchlog in the log. The file secrets.db
+// holds the secrets and a copy of those events, so that a start needs no log.
+// One function changes the state: apply, for a command as for a replay. A
+// command
+//
+//  1. writes its secrets and its event, marked, in one transaction,
+//  2. appends the event to the log,
+//  3. takes the mark away, and lets requests see the new state.
+//
+// After a crash before 1 nothing has happened. After a crash behind 1 or 2
+// the next start finds the mark, appends the event (a repeat, if it was there
+// already: it has an ID) and goes on. If 2 fails, 1 is undone and the command
+// with it; if undoing fails too, the mark stands and the next start, or the
+// next command, carries the command out.
+//
+// # Adding a kind of source
+//
+// A file with a [Kind] and its [Source], samples in testdata, a line in
+// sources.go. A kind whose path names the source ("/in/discord/{name}") has
+// no Credential. A source that is probed answers a ping with no events.
+//
+// # What it leaves to others
+//
+// Storing (ingest/spool), TLS and the number of connections (cmd), who may
+// call [NewSourcesHandler] (cmd), and judging what data means (the folds).
+package ingest

@@ -1,0 +1,248 @@
+package ingest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path"
+	"runtime/debug"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
+
+	"switchlog/schemas"
+)
+
+// EdgeConfig is what can be set about the public listener. The zero value
+// works.
+type EdgeConfig struct {
+	MaxBodyBytes  int64         // of one request; 256 KiB
+	BodyTimeout   time.Duration // for a request's whole body; 5 s
+	StoreTimeout  time.Duration // for making it durable; 8 s, since PluralKit hangs up after 10
+	MaxLargeBytes int64         // all bodies above 8 KiB together that are in memory at once; 32 MiB
+	MaxWaiting    int64         // requests of one source that may wait to be stored; 4,096
+
+	Now        func() time.Time      // the clock; nil: time.Now
+	Log        *slog.Logger          // nil: nothing is logged
+	Registerer prometheus.Registerer // nil: metrics are not registered
+}
+
+// smallBodyBytes is what a body may have without asking for room: no more
+// than the connection it came on costs anyway.
+const smallBodyBytes = 8 << 10
+
+// edge is the public face: webhooks and /healthz, nothing else.
+type edge struct {
+	EdgeConfig
+	sources *Registry
+	store   Appender
+	mux     *http.ServeMux
+	large   *semaphore.Weighted // bytes of large bodies
+	metrics *metrics
+}
+
+// NewEdge returns the handler of the public listener. It verifies by the
+// sources of r and stores in a.
+//
+// The order is: method (405), size (413), who sent it (401), what it says
+// (400), room (429), storing (503). Nothing is answered with success before a
+// has it (Law 1). Whoever is not verified gets a 401 and never a 429,
+// however many there are: verifying waits for nothing but the body, and a
+// body above 8 KiB for its share of MaxLargeBytes (503 if none comes free
+// within BodyTimeout; such a request cannot be told good from bad).
+//
+// How many connections there may be is for the listener to limit.
+func NewEdge(c EdgeConfig, r *Registry, a Appender) http.Handler {
+	c.MaxBodyBytes = orDefault(c.MaxBodyBytes, 256<<10)
+	c.BodyTimeout = orDefault(c.BodyTimeout, 5*time.Second)
+	c.StoreTimeout = orDefault(c.StoreTimeout, 8*time.Second)
+	c.MaxLargeBytes = max(orDefault(c.MaxLargeBytes, 32<<20), c.MaxBodyBytes+1)
+	c.MaxWaiting = orDefault(c.MaxWaiting, 4096)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	e := &edge{
+		EdgeConfig: c, sources: r, store: a,
+		mux:     http.NewServeMux(),
+		large:   semaphore.NewWeighted(c.MaxLargeBytes),
+		metrics: newMetrics(c.Registerer),
+	}
+	e.mux.HandleFunc("/healthz", health)
+	for _, k := range kinds {
+		e.mux.Handle(k.Route, e.receive(k))
+	}
+	return e
+}
+
+func orDefault[T int64 | time.Duration](v, otherwise T) T {
+	if v == 0 {
+		return otherwise
+	}
+	return v
+}
+
+func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// The mux would redirect an unclean path, and write its own 404.
+	if _, pattern := e.mux.Handler(r); pattern == "" || path.Clean(r.URL.Path) != r.URL.Path {
+		answer(w, http.StatusNotFound, "not found")
+		return
+	}
+	e.mux.ServeHTTP(w, r)
+}
+
+func health(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		answer(w, http.StatusMethodNotAllowed, "method not allowed")
+		return
+	}
+	w.WriteHeader(http.StatusOK)
+}
+
+// receive handles the requests of one kind of source.
+func (e *edge) receive(k Kind) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := e.Now()
+		outcome := outcomePanic
+		defer func() {
+			if p := recover(); p != nil {
+				// The value may quote the body; where it happened does not.
+				e.Log.Error("a request broke us", "source", k.Name, "err", fmt.Sprintf("panic: %T", p), "stack", string(debug.Stack()))
+				answer(w, http.StatusInternalServerError, "internal error")
+			}
+			now := e.Now()
+			e.metrics.done(k.Name, outcome, now, now.Sub(began))
+		}()
+		outcome = e.handle(w, r, k)
+	})
+}
+
+// handle does the work, answers, and returns how it ended.
+func (e *edge) handle(w http.ResponseWriter, r *http.Request, k Kind) string {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		return refuse(w, errMethod)
+	}
+	body, release, err := e.readBody(w, r)
+	if err != nil {
+		return refuse(w, err)
+	}
+	defer release()
+	src, err := e.verify(r, k, body)
+	if err != nil {
+		if src != nil {
+			src.stats.refused.Add(1)
+		}
+		e.logUnless(err, k, schemas.Event{})
+		return refuse(w, err)
+	}
+	events, err := src.source.Events(r.Header, body)
+	if err != nil {
+		src.stats.refused.Add(1)
+		e.Log.Info("refused a verified request", "source", k.Name, "err", err)
+		return refuse(w, err)
+	}
+	if len(events) == 0 {
+		src.stats.lastPing.Store(e.Now().UnixMicro())
+		w.WriteHeader(http.StatusOK)
+		return outcomePing
+	}
+	fresh, err := e.append(r.Context(), src, events)
+	if err != nil {
+		src.stats.refused.Add(1)
+		e.logUnless(err, k, events[0])
+		return refuse(w, err)
+	}
+	src.stats.accepted.Add(1)
+	src.stats.lastEvent.Store(e.Now().UnixMicro())
+	w.WriteHeader(http.StatusOK)
+	if fresh == 0 {
+		return outcomeRepeat
+	}
+	return outcomeAccepted
+}
+
+// verify finds the source that sent the request. The source is also given
+// with an error, if it is known whose request it pretends to be.
+//
+// A source that was added without a tenant learns it here, before anything
+// of the request is stored.
+func (e *edge) verify(r *http.Request, k Kind, body []byte) (*entry, error) {
+	src := e.sources.find(k, r.PathValue("name"), body)
+	if src == nil {
+		return nil, ErrUnauthorized
+	}
+	if err := src.source.Verify(r.Header, body); err != nil {
+		return src, err
+	}
+	if src.tenant != "" {
+		return src, nil
+	}
+	teller, tells := src.source.(TenantTeller)
+	if !tells {
+		return src, nil
+	}
+	tenant := teller.TellTenant(body)
+	if tenant == "" {
+		return src, nil
+	}
+	ctx, cancel := e.storing(r.Context())
+	defer cancel()
+	switch err := e.sources.Learn(ctx, k.Name, src.name, tenant); {
+	case errors.Is(err, ErrConflict), errors.Is(err, ErrNotFound):
+		return src, fmt.Errorf("%w: %w", ErrUnauthorized, err)
+	case err != nil:
+		return src, err
+	}
+	// The source as it is now; it may have been removed meanwhile.
+	if src = e.sources.find(k, r.PathValue("name"), body); src == nil {
+		return nil, ErrUnauthorized
+	}
+	return src, src.source.Verify(r.Header, body)
+}
+
+// append makes the events durable. It does not stop when the client hangs
+// up: PluralKit's event is lost if we do not keep it, and nobody reads the
+// answer.
+func (e *edge) append(ctx context.Context, src *entry, events []schemas.Event) (fresh int, err error) {
+	defer src.stats.waiting.Add(-1)
+	if src.stats.waiting.Add(1) > e.MaxWaiting {
+		return 0, errBusy
+	}
+	ctx, cancel := e.storing(ctx)
+	defer cancel()
+	return e.store.Append(ctx, events...)
+}
+
+func (e *edge) storing(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), e.StoreTimeout)
+}
+
+// logUnless logs an error that is not the sender's fault.
+func (e *edge) logUnless(err error, k Kind, event schemas.Event) {
+	if errors.Is(err, ErrUnauthorized) {
+		e.Log.Debug("refused an unverified request", "source", k.Name)
+		return
+	}
+	e.Log.Error("a verified request was not stored", "source", k.Name, "type", event.Type, "event", event.ID, "err", err)
+}
+
+// answer writes the answer to a request that failed.
+func answer(w http.ResponseWriter, status int, sentence string) {
+	body, err := json.Marshal(map[string]string{"error": sentence})
+	if err != nil {
+		panic(err) // a string is always JSON
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a client that hung up does not want it
+}

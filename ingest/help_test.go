@@ -1,0 +1,239 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"switchlog/schemas"
+)
+
+const (
+	testToken  = "example-token-not-a-real-secret" // of all bodies in testdata
+	testSystem = "7f3c1a52-0d4e-4c1b-9a6e-2b8d5f90c311"
+)
+
+// fakeLog keeps what is appended, and drops repeats as the spool does. It
+// fails the test when it is handed something that is no event.
+type fakeLog struct {
+	t      testing.TB
+	mu     sync.Mutex
+	events []schemas.Event
+	seen   map[string]bool
+	err    error        // nothing is stored, and this is returned
+	before func()       // called first
+	after  func() error // called when all is stored; its error is returned
+}
+
+func newLog(t testing.TB) *fakeLog { return &fakeLog{t: t, seen: map[string]bool{}} }
+
+func (l *fakeLog) Append(ctx context.Context, events ...schemas.Event) (fresh int, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.before != nil {
+		l.before()
+	}
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	if l.err != nil {
+		return 0, l.err
+	}
+	if len(events) == 0 {
+		l.t.Error("Append of no events")
+	}
+	for _, e := range events {
+		if err := e.Validate(); err != nil {
+			l.t.Errorf("Append of what is no event: %v", err)
+		}
+		if e.ID == "" || e.Route.Source == "" || e.Route.Tenant == "" || e.Route.Noun == "" || e.Route.Verb == "" {
+			l.t.Errorf("Append of an event without id or route: %+v", e)
+		}
+		if l.seen[e.MsgID()] {
+			if e.Repeats == 0 {
+				l.t.Errorf("id %s twice, but it never repeats", e.ID)
+			}
+			continue
+		}
+		l.seen[e.MsgID()] = true
+		l.events = append(l.events, e)
+		fresh++
+	}
+	if l.after != nil {
+		return fresh, l.after()
+	}
+	return fresh, nil
+}
+
+func (l *fakeLog) all() []schemas.Event {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]schemas.Event(nil), l.events...)
+}
+
+// webhooks are the events that did not come from the registry.
+func (l *fakeLog) webhooks() []schemas.Event {
+	var events []schemas.Event
+	for _, e := range l.all() {
+		if e.Route.Source != schemas.SelfSource {
+			events = append(events, e)
+		}
+	}
+	return events
+}
+
+func (l *fakeLog) fail(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.err = err
+}
+
+var errDiskFull = errors.New("disk full")
+
+// clock is a clock the test moves.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func newClock() *clock { return &clock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)} }
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// output is where a test's log lines go.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+// bench is everything of this package, wired together.
+type bench struct {
+	dir   string
+	clock *clock
+	lines *output
+	log   *fakeLog
+	reg   *Registry
+	edge  *httptest.Server
+	admin *httptest.Server
+}
+
+func newBench(t testing.TB, c EdgeConfig) *bench {
+	t.Helper()
+	b := &bench{dir: t.TempDir(), clock: newClock(), lines: &output{}, log: newLog(t)}
+	b.reg = openRegistry(t, b.dir, b.clock, b.lines, b.log)
+	c.Now, c.Log = b.clock.Now, slog.New(slog.NewTextHandler(b.lines, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	b.edge = httptest.NewServer(NewEdge(c, b.reg, b.log))
+	t.Cleanup(b.edge.Close)
+	b.admin = httptest.NewServer(NewSourcesHandler(b.reg))
+	t.Cleanup(b.admin.Close)
+	return b
+}
+
+func openRegistry(t testing.TB, dir string, c *clock, lines *output, log Appender) *Registry {
+	t.Helper()
+	r, err := OpenRegistry(t.Context(), registryConfig(dir, c, lines), log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	return r
+}
+
+func registryConfig(dir string, c *clock, lines *output) RegistryConfig {
+	return RegistryConfig{
+		Path: filepath.Join(dir, "secrets.db"), KeyPath: filepath.Join(dir, "secret.key"),
+		PublicURL: "https://hooks.example.org/", Now: c.Now,
+		Log: slog.New(slog.NewTextHandler(lines, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+}
+
+// add adds the PluralKit source that testdata is from.
+func (b *bench) add(t testing.TB) {
+	t.Helper()
+	_, err := b.reg.Add(t.Context(), NewSource{Kind: "pluralkit", Name: "home",
+		Settings: map[string]string{"system": testSystem}, Secrets: map[string]string{"token": testToken}})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// post sends a body to PluralKit's path and checks what holds for every
+// answer: an error is a short JSON object, a success is empty.
+func (b *bench) post(t testing.TB, body string) int {
+	t.Helper()
+	resp, err := http.Post(b.edge.URL+"/in/pluralkit", "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	checkAnswer(t, resp)
+	return resp.StatusCode
+}
+
+func checkAnswer(t testing.TB, resp *http.Response) {
+	t.Helper()
+	got, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch {
+	case resp.StatusCode == http.StatusOK:
+		if len(got) != 0 {
+			t.Errorf("success with body %q, want none", got)
+		}
+	case len(got) > 200 || !bytes.HasPrefix(got, []byte(`{"error":"`)) || !validJSON(got):
+		t.Errorf("status %d with body %q, want a short {\"error\":…}", resp.StatusCode, got)
+	case resp.Header.Get("Content-Type") != "application/json":
+		t.Errorf("status %d with Content-Type %q, want application/json", resp.StatusCode, resp.Header.Get("Content-Type"))
+	}
+}
+
+// command calls the private API and gives status and body.
+func (b *bench) command(t testing.TB, method, path, body string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, b.admin.URL+"/api/admin/sources"+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, strings.TrimSpace(string(got))
+}

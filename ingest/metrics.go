@@ -1,0 +1,78 @@
+package ingest
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// How a request ended. These are the only values of the label "outcome".
+const (
+	outcomeAccepted     = "accepted"
+	outcomeRepeat       = "repeat" // accepted before, nothing new stored
+	outcomePing         = "ping"
+	outcomeUnauthorized = "unauthorized"
+	outcomeInvalid      = "invalid"
+	outcomeMethod       = "method"
+	outcomeTooLarge     = "too_large"
+	outcomeSlow         = "slow"
+	outcomeBroken       = "broken" // the client went away inside its body
+	outcomeBusy         = "busy"
+	outcomeUnavailable  = "unavailable"
+	outcomePanic        = "panic"
+)
+
+// metrics have no label that comes from a request: kinds are our list, and a
+// tenant is nobody's business.
+type metrics struct {
+	requests  *prometheus.CounterVec
+	seconds   *prometheus.HistogramVec
+	pings     *prometheus.CounterVec
+	lastEvent *prometheus.GaugeVec
+	lastPing  *prometheus.GaugeVec
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	kind := []string{"kind"}
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "switchlog_ingest_requests_total",
+			Help: "Webhook requests by kind of source and how they ended.",
+		}, []string{"kind", "outcome"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "switchlog_ingest_seconds",
+			Help:    "Time from the end of a webhook's header to our answer.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, kind),
+		pings: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "switchlog_ingest_pings_total",
+			Help: "Verified requests in which a provider only tried the connection.",
+		}, kind),
+		lastEvent: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "switchlog_ingest_last_event_timestamp_seconds",
+			Help: "When an event was last accepted.",
+		}, kind),
+		lastPing: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "switchlog_ingest_last_ping_timestamp_seconds",
+			Help: "When a provider last tried the connection.",
+		}, kind),
+	}
+	if r != nil {
+		r.MustRegister(m.requests, m.seconds, m.pings, m.lastEvent, m.lastPing)
+	}
+	return m
+}
+
+// done counts a request that ended at now.
+func (m *metrics) done(kind, outcome string, now time.Time, took time.Duration) {
+	m.requests.WithLabelValues(kind, outcome).Inc()
+	m.seconds.WithLabelValues(kind).Observe(took.Seconds())
+	at := float64(now.UnixMilli()) / 1000
+	switch outcome {
+	case outcomeAccepted:
+		m.lastEvent.WithLabelValues(kind).Set(at)
+	case outcomePing:
+		m.pings.WithLabelValues(kind).Inc()
+		m.lastPing.WithLabelValues(kind).Set(at)
+	}
+}

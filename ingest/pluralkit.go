@@ -1,0 +1,152 @@
+package ingest
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"switchlog/schemas"
+)
+
+// Purposes of PluralKit's secrets, and the names of its envelope's members.
+const (
+	purposeToken    = "token"     // the signing_token of the dispatch webhook
+	purposeAPIToken = "api_token" // the owner's token of PluralKit's API
+	settingSystem   = "system"    // uuid of the system
+
+	memberToken  = "signing_token"
+	memberSystem = "system_id"
+
+	pluralKitTokenLen = 64 // base64 of 48 random bytes
+)
+
+// pluralKit is PluralKit's dispatch webhook. All systems post to one path;
+// whose request it is follows from its token.
+var pluralKit = Kind{
+	Name:     schemas.PluralKit,
+	Route:    "/in/pluralkit",
+	Settings: map[string]func(string) (string, error){settingSystem: checkSystem},
+	Secrets: []SecretSpec{
+		{Purpose: purposeToken, Required: true, Hashed: true},
+		{Purpose: purposeAPIToken},
+	},
+	Credential:  firstSigningToken,
+	Tenant:      func(settings map[string]string) string { return settings[settingSystem] },
+	DefaultName: func(settings map[string]string) string { return settings[settingSystem] },
+	Warn:        warnPluralKitToken,
+	New: func(c Configured) Source {
+		return pluralKitSource{Configured: c}
+	},
+}
+
+type pluralKitSource struct{ Configured }
+
+// firstSigningToken reads no further than the first signing_token. PluralKit
+// sends it as the second member, after 40 bytes.
+func firstSigningToken(body []byte) (string, bool) {
+	s := scanner{text: body}
+	s.open()
+	for first := true; ; first = false {
+		name, more := s.next(first)
+		if !more {
+			return "", false
+		}
+		isToken := spells(name, memberToken)
+		value, ok := s.skip(maxDepth)
+		if isToken && ok {
+			return text(value)
+		}
+	}
+}
+
+// Verify reads signing_token and system_id from the top level of the body,
+// in any order, and nothing else. A body that breaks off after the token is
+// PluralKit's all the same: Events refuses it.
+//
+// system_id is null in some of PluralKit's events (UPDATE_MEMBER_GUILD about
+// an account): then the token alone says whose it is.
+func (p pluralKitSource) Verify(_ http.Header, body []byte) error {
+	token, system := envelopeAuth(body)
+	if token == nil || !accepts(p.Tokens[purposeToken], *token, p.Now()) {
+		return ErrUnauthorized
+	}
+	if system == nil {
+		return nil
+	}
+	id, err := checkSystem(*system)
+	if err != nil || (p.Tenant != "" && id != p.Tenant) {
+		return ErrUnauthorized
+	}
+	return nil
+}
+
+// TellTenant is the system_id of a verified, whole body.
+func (p pluralKitSource) TellTenant(body []byte) string {
+	_, system := envelopeAuth(body)
+	if system == nil || !validJSON(body) {
+		return ""
+	}
+	id, err := checkSystem(*system)
+	if err != nil {
+		return ""
+	}
+	return id
+}
+
+// envelopeAuth reads what authenticates the envelope. The token is nil if
+// there is none, or two that differ; the system is nil if it is absent or
+// null, and empty, which no system is, if it is no string or there are two
+// that differ.
+func envelopeAuth(body []byte) (token, system *string) {
+	contradicts := false
+	s := scanner{text: body}
+	s.open()
+	for first := true; ; first = false {
+		name, more := s.next(first)
+		if !more {
+			break
+		}
+		isToken, isSystem := spells(name, memberToken), spells(name, memberSystem)
+		value, ok := s.skip(maxDepth)
+		switch {
+		case !ok:
+			// next reports the end
+		case isToken:
+			v, isText := text(value)
+			contradicts = contradicts || !isText || (token != nil && *token != v)
+			token = &v
+		case isSystem && !isNull(value):
+			v, isText := text(value)
+			if !isText || (system != nil && *system != v) {
+				v = ""
+			}
+			system = &v
+		}
+	}
+	if contradicts {
+		return nil, system
+	}
+	return token, system
+}
+
+// checkSystem reads a system's uuid, in lower case as PluralKit writes it.
+func checkSystem(s string) (string, error) {
+	id, err := uuid.Parse(s)
+	if err != nil || len(s) != len(uuid.Nil.String()) {
+		return "", fmt.Errorf("%w: system is not a uuid like 01234567-89ab-cdef-0123-456789abcdef "+
+			"(hint: it is \"uuid\" in https://api.pluralkit.me/v2/systems/ followed by the system's short id)", schemas.ErrInvalid)
+	}
+	return id.String(), nil
+}
+
+// warnPluralKitToken notices what was probably copied wrong. It does not
+// refuse: a test server may use other tokens.
+func warnPluralKitToken(purpose, secret string) string {
+	const base64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	if purpose == purposeToken && (len(secret) != pluralKitTokenLen || strings.Trim(secret, base64) != "") {
+		return "PluralKit's tokens are 64 letters, digits, + and /; this one is not: was it copied whole?"
+	}
+	return ""
+}

@@ -1,0 +1,272 @@
+package ingest
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"switchlog/schemas"
+)
+
+const (
+	maxSubjectBytes = 100      // PluralKit's ids are uuids and snowflakes
+	maxTypeBytes    = 64       // of PluralKit's name of an unknown event that we keep
+	maxExtraBytes   = 64 << 10 // of envelope members we do not know; encoded they stay below NATS's 1 MB
+	ping            = "PING"   // not an event
+	repeatsFor      = 7 * 24 * time.Hour
+)
+
+// secretMembers are left out of data wherever they stand. CREATE_MESSAGE
+// carries the owner's webhook_url inside its system.
+var secretMembers = []string{memberToken, "webhook_url"}
+
+// naturalKeys are the events that happen once to an entity, by PluralKit's
+// name, and the prefix of their ID: uuids and message ids are never used
+// again, so the same one twice is one event. Law 3.
+var naturalKeys = map[string]string{
+	"CREATE_MEMBER":  "create_member.",
+	"DELETE_MEMBER":  "delete_member.",
+	"CREATE_GROUP":   "create_group.",
+	"DELETE_GROUP":   "delete_group.",
+	"CREATE_SWITCH":  "create_switch.",
+	"DELETE_SWITCH":  "delete_switch.",
+	"CREATE_MESSAGE": "create_message.",
+}
+
+// envelope is a dispatch body, taken apart but not read.
+type envelope struct {
+	name  string // PluralKit's name of the event
+	token string
+	id    string // empty: null or absent
+	data  []byte // nil: absent
+	extra []byte // members we do not know, as an object; nil: none
+}
+
+// Events makes one event of a verified body, and none of a PING. Data is the
+// body's data, less secrets, otherwise byte for byte; the fold judges it.
+//
+// Of an unknown event that has no data, data is the whole body. Envelope
+// members beyond PluralKit's five go into the extension pkextra.
+func (p pluralKitSource) Events(_ http.Header, body []byte) ([]schemas.Event, error) {
+	env, err := readEnvelope(body)
+	if err != nil || env.name == ping {
+		return nil, err
+	}
+	tenant := p.Tenant
+	if tenant == "" {
+		tenant = p.Name
+	}
+	typ, known := schemas.PluralKitType(env.name)
+	if typ == schemas.PKMemberGuildUpdate && aboutAccount(env) {
+		typ = schemas.PKAccountUpdate
+	}
+	e := schemas.Event{
+		Source:  schemas.PluralKitSystemURL + tenant,
+		Type:    typ,
+		Subject: env.subject(),
+		Origin:  schemas.OriginWebhook,
+		Route:   schemas.PluralKitRoute(typ, tenant),
+	}
+	e.ID, e.Repeats = env.eventID()
+	if known {
+		e.DataSchema = schemas.SchemaID(typ)
+	} else {
+		e.Extensions = map[string]any{schemas.PKTypeExtension: plainType(env.name)}
+		if env.data == nil {
+			env.data, env.extra = body, nil
+		}
+	}
+	if env.data != nil {
+		e.Data = redact(env.data, secretMembers, env.token)
+	}
+	if env.extra != nil {
+		if extra := redact(env.extra, secretMembers, env.token); string(extra) != "{}" {
+			if e.Extensions == nil {
+				e.Extensions = map[string]any{}
+			}
+			e.Extensions[schemas.PKExtraExtension] = string(extra)
+		}
+	}
+	return []schemas.Event{e}, nil
+}
+
+// readEnvelope takes a body apart. A wrong type inside data is not its
+// business; what is no JSON, or has no usable type or id, is ErrInvalid.
+func readEnvelope(body []byte) (envelope, error) {
+	var env envelope
+	if !utf8.Valid(body) {
+		return env, fmt.Errorf("%w: not UTF-8", schemas.ErrInvalid)
+	}
+	var typ, id []byte
+	s := scanner{text: body}
+	s.open()
+	for first := true; ; first = false {
+		name, more := s.next(first)
+		if !more {
+			break
+		}
+		start := s.name
+		value, ok := s.skip(maxDepth)
+		twice := false
+		switch {
+		case !ok:
+		case spells(name, "type"):
+			typ, twice = value, typ != nil
+		case spells(name, "id"):
+			id, twice = value, id != nil
+		case spells(name, "data"):
+			env.data, twice = value, env.data != nil
+		case spells(name, memberToken):
+			env.token, _ = text(value)
+		case spells(name, memberSystem):
+		default:
+			env.addExtra(body[start:s.at])
+		}
+		if twice {
+			return env, fmt.Errorf("%w: a member twice", schemas.ErrInvalid)
+		}
+	}
+	if !s.end() {
+		return env, fmt.Errorf("%w: not a JSON object", schemas.ErrInvalid)
+	}
+	if env.extra != nil {
+		if env.extra = append(env.extra, '}'); len(env.extra) > maxExtraBytes {
+			return env, fmt.Errorf("%w: more than %d bytes of unknown members", schemas.ErrInvalid, maxExtraBytes)
+		}
+	}
+	return env, env.readNames(typ, id)
+}
+
+func (env *envelope) addExtra(member []byte) {
+	sep := byte(',')
+	if env.extra == nil {
+		sep = '{'
+	}
+	env.extra = append(append(env.extra, sep), member...)
+}
+
+// readNames reads the two members that become attributes. Law 9: neither may
+// hold the token.
+func (env *envelope) readNames(typ, id []byte) error {
+	var ok bool
+	if env.name, ok = text(typ); !ok || env.name == "" || env.spills(env.name) {
+		return fmt.Errorf("%w: type is no event's name", schemas.ErrInvalid)
+	}
+	if id == nil || isNull(id) {
+		return nil
+	}
+	if env.id, ok = text(id); !ok || !isSubject(env.id) || env.spills(env.id) {
+		return fmt.Errorf("%w: id is neither null nor an id", schemas.ErrInvalid)
+	}
+	return nil
+}
+
+func (env *envelope) spills(s string) bool {
+	return len(env.token) >= minSecretBytes && strings.Contains(s, env.token)
+}
+
+// subject is the id of what the event is about: a message or a guild where
+// PluralKit's envelope has none.
+func (env *envelope) subject() string {
+	switch env.name {
+	case "CREATE_MESSAGE":
+		return env.dataID("id")
+	case "UPDATE_SYSTEM_GUILD", "UPDATE_AUTOPROXY":
+		return env.dataID("guild_id")
+	}
+	return env.id
+}
+
+// eventID is the event's ID and for how long the same one is a repeat.
+func (env *envelope) eventID() (string, time.Duration) {
+	prefix, natural := naturalKeys[env.name]
+	if !natural {
+		return schemas.NewID(), 0
+	}
+	key := env.subject()
+	if env.name == "CREATE_MESSAGE" {
+		natural = allDigits(key)
+	} else {
+		id, err := uuid.Parse(key)
+		natural = err == nil && len(key) == len(uuid.Nil.String())
+		key = id.String()
+	}
+	if !natural {
+		return schemas.NewID(), 0
+	}
+	return prefix + key, repeatsFor
+}
+
+// aboutAccount tells the two meanings of UPDATE_MEMBER_GUILD apart: about a
+// Discord account, it has a snowflake for an id and no guild.
+func aboutAccount(env envelope) bool {
+	_, hasGuild := member(env.data, "guild_id")
+	return !hasGuild || allDigits(env.id)
+}
+
+// dataID is a member of data, if it can be a subject.
+func (env *envelope) dataID(name string) string {
+	value, ok := member(env.data, name)
+	if !ok {
+		return ""
+	}
+	if id, ok := text(value); ok && isSubject(id) && !env.spills(id) {
+		return id
+	}
+	return ""
+}
+
+// member finds the first member of that name in data that has been scanned,
+// if it is an object.
+func member(data []byte, want string) (value []byte, ok bool) {
+	s := scanner{text: data}
+	s.open()
+	for first := true; ; first = false {
+		name, more := s.next(first)
+		if !more {
+			return nil, false
+		}
+		found := spells(name, want)
+		if value, _ = s.skip(maxDepth); found {
+			return value, true
+		}
+	}
+}
+
+// isSubject reports whether CloudEvents allows s as an attribute and it is
+// no longer than any id of PluralKit's.
+func isSubject(s string) bool {
+	return s != "" && len(s) <= maxSubjectBytes && strings.IndexFunc(s, notInAttribute) < 0
+}
+
+// plainType makes an attribute of PluralKit's name of an event.
+func plainType(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if notInAttribute(r) {
+			return '_'
+		}
+		return r
+	}, name)
+	if len(name) <= maxTypeBytes {
+		return name
+	}
+	end := maxTypeBytes
+	for !utf8.RuneStart(name[end]) {
+		end--
+	}
+	return name[:end]
+}
+
+// notInAttribute: control characters and noncharacters (CloudEvents 1.0, type
+// system).
+func notInAttribute(r rune) bool {
+	return r < ' ' || (r >= 0x7f && r <= 0x9f) || (r >= 0xfdd0 && r <= 0xfdef) || r&0xfffe == 0xfffe
+}
+
+func allDigits(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}

@@ -1,0 +1,325 @@
+package ingest
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"switchlog/schemas"
+)
+
+// registryRepeats is for how long an event of the registry may be appended
+// again: as long as a process may lie dead between two steps of a command.
+const registryRepeats = 365 * 24 * time.Hour
+
+// RegistryConfig says where the registry is kept.
+type RegistryConfig struct {
+	Path      string           // of secrets.db; created if it is not there
+	KeyPath   string           // of the key that seals secrets; created with it
+	PublicURL string           // where providers reach us, e.g. https://hooks.example.org
+	Now       func() time.Time // the clock; nil: time.Now
+	Log       *slog.Logger     // nil: nothing is logged
+}
+
+// Registry is which sources there are, with their secrets. Its methods may be
+// called from many goroutines.
+type Registry struct {
+	RegistryConfig
+	db     *secretsDB
+	seal   sealer
+	log    Appender
+	lookup atomic.Pointer[snapshot]
+
+	mu      sync.Mutex // guards what follows, and the order of commands
+	events  []schemas.Event
+	known   map[string]bool // ids of events
+	pending map[string]bool // ids of events that are perhaps not in the log
+	state   state
+	secrets map[string]secret
+	last    time.Time // of the youngest event
+}
+
+// OpenRegistry opens or creates the registry. Events that a crash kept from
+// the log are appended to it; if that does not work now, it is tried again
+// before the next command.
+func OpenRegistry(ctx context.Context, c RegistryConfig, log Appender) (*Registry, error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
+	db, err := openSecretsDB(ctx, c.Path)
+	if err != nil {
+		return nil, err
+	}
+	r := &Registry{RegistryConfig: c, db: db, log: log, known: map[string]bool{}}
+	if err := r.load(ctx); err != nil {
+		return nil, errors.Join(err, db.db.Close())
+	}
+	return r, nil
+}
+
+func (r *Registry) load(ctx context.Context) (err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.secrets, r.events, r.pending, err = r.db.load(ctx); err != nil {
+		return fmt.Errorf("secrets: %w", err)
+	}
+	sealed := false
+	for _, kept := range r.secrets {
+		sealed = sealed || kept.sealed
+	}
+	if r.seal, err = openKey(r.KeyPath, !sealed); err != nil {
+		return err
+	}
+	for ref, kept := range r.secrets {
+		if kept.sealed {
+			if _, err := r.seal.open(ref, kept); err != nil {
+				return fmt.Errorf("secret key %s: %w (hint: secrets.db and its key belong together; was one of them replaced?)", r.KeyPath, err)
+			}
+		}
+	}
+	r.refold()
+	if err := r.prune(ctx); err != nil {
+		return err
+	}
+	r.publish()
+	if err := r.flush(ctx); err != nil {
+		r.Log.Warn("events of the registry are not in the log yet", "err", err)
+	}
+	return nil
+}
+
+// Close closes secrets.db. No other method may be called after it.
+func (r *Registry) Close() error { return r.db.db.Close() }
+
+// Merge takes events of the registry that were read from the log (written by
+// another node, or before a restore) and adds those that are missing. Other
+// events are ignored. Secrets do not come with them.
+func (r *Registry) Merge(ctx context.Context, events []schemas.Event) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var fresh []schemas.Event
+	var seen []string
+	err := r.db.transact(ctx, func(tx *sql.Tx) error {
+		for _, e := range events {
+			if e.Route.Source != schemas.SelfSource || e.Route.Tenant != schemas.SelfTenant || e.Route.Noun != "source" {
+				continue
+			}
+			if r.known[e.ID] && !r.pending[e.ID] {
+				continue
+			}
+			if err := insertEvent(ctx, tx, e, true); err != nil {
+				return err
+			}
+			seen = append(seen, e.ID)
+			if !r.known[e.ID] {
+				fresh = append(fresh, e)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("secrets: %w", err)
+	}
+	for _, id := range seen {
+		delete(r.pending, id)
+	}
+	if len(fresh) > 0 {
+		r.events = append(r.events, fresh...)
+		r.refold()
+		r.publish()
+	}
+	return nil
+}
+
+// refold computes everything that follows from r.events.
+func (r *Registry) refold() {
+	var skipped []error
+	r.state, skipped = foldAll(r.events)
+	for _, err := range skipped {
+		r.Log.Warn("an event of the registry changes nothing", "err", err)
+	}
+	for _, e := range r.events {
+		r.known[e.ID] = true
+		if e.Time.After(r.last) {
+			r.last = e.Time
+		}
+	}
+}
+
+// publish lets requests see the state.
+func (r *Registry) publish() {
+	old := r.lookup.Load()
+	if old == nil {
+		old = &snapshot{}
+	}
+	r.lookup.Store(r.state.build(r.secrets, old, r.Now))
+}
+
+// prune deletes the secrets nothing refers to any more, or not for longer.
+func (r *Registry) prune(ctx context.Context) error {
+	good, now := map[string]bool{}, r.Now()
+	for _, rec := range r.state.sources {
+		for _, ref := range rec.good(now) {
+			good[ref] = true
+		}
+	}
+	var over []string
+	for ref := range r.secrets {
+		if !good[ref] {
+			over = append(over, ref)
+		}
+	}
+	if len(over) == 0 {
+		return nil
+	}
+	err := r.db.transact(ctx, func(tx *sql.Tx) error { return deleteSecrets(ctx, tx, over) })
+	if err != nil {
+		return fmt.Errorf("secrets: %w", err)
+	}
+	for _, ref := range over {
+		delete(r.secrets, ref)
+	}
+	return nil
+}
+
+// flush appends what a crash, or a spool without room, left over.
+func (r *Registry) flush(ctx context.Context) error {
+	for _, e := range r.events { // in order of time
+		if r.pending[e.ID] {
+			if err := r.append(ctx, e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// append puts an event into the log and takes its mark away. That the mark
+// stays, if the second step fails, does no harm: the event is a repeat then.
+func (r *Registry) append(ctx context.Context, e schemas.Event) error {
+	if _, err := r.log.Append(ctx, e); err != nil {
+		return err
+	}
+	err := r.db.transact(ctx, func(tx *sql.Tx) error { return insertEvent(ctx, tx, e, true) })
+	if err != nil {
+		r.Log.Warn("an event of the registry keeps its mark, and will be appended again", "event", e.ID, "err", err)
+		return nil
+	}
+	delete(r.pending, e.ID)
+	return nil
+}
+
+// find is the source a request claims to be from; nil if there is none.
+func (r *Registry) find(k Kind, name string, body []byte) *entry {
+	snap := r.lookup.Load()
+	var e *entry
+	if k.Credential == nil {
+		e = snap.sources[sourceKey{k.Name, name}]
+	} else if credential, ok := k.Credential(body); ok {
+		e = snap.tokens[tokenKey{k.Name, sha256.Sum256([]byte(credential))}]
+	}
+	if e == nil || e.source == nil {
+		return nil
+	}
+	return e
+}
+
+// Secret is the current secret of a source, if it is one we can read again
+// (PluralKit's "api_token"). ErrNotFound: it has none.
+func (r *Registry) Secret(kind, name, purpose string) (string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ref := r.state.sources[sourceKey{kind, name}].secrets[purpose]
+	kept, here := r.secrets[ref]
+	if !here || !kept.sealed {
+		return "", fmt.Errorf("%w: %s %s has no %s", ErrNotFound, kind, name, purpose)
+	}
+	plain, err := r.seal.open(ref, kept)
+	if err != nil {
+		return "", fmt.Errorf("%s of %s %s: %w", purpose, kind, name, err)
+	}
+	return plain, nil
+}
+
+// SourceStatus describes a source: nothing of it is secret. Counts and last
+// times are since the process began.
+type SourceStatus struct {
+	Kind      string            `json:"kind"`
+	Name      string            `json:"name"`
+	Tenant    string            `json:"tenant"` // empty: not known until the first request
+	URL       string            `json:"url"`
+	Settings  map[string]string `json:"settings"`
+	Created   string            `json:"created"`         // RFC 3339
+	Missing   []string          `json:"missing_secrets"` // the registry knows of them, but they are not on this machine
+	LastEvent *string           `json:"last_event"`      // RFC 3339; null: none yet
+	LastPing  *string           `json:"last_ping"`
+	Accepted  uint64            `json:"accepted"` // requests stored
+	Refused   uint64            `json:"refused"`  // requests of this source that were not
+}
+
+// Sources describes all sources, by kind and name.
+func (r *Registry) Sources() []SourceStatus {
+	all := []SourceStatus{}
+	for _, e := range r.lookup.Load().sources {
+		all = append(all, r.status(e))
+	}
+	slices.SortFunc(all, func(a, b SourceStatus) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
+	})
+	return all
+}
+
+// Source describes one source, or says ErrNotFound.
+func (r *Registry) Source(kind, name string) (SourceStatus, error) {
+	e := r.lookup.Load().sources[sourceKey{kind, name}]
+	if e == nil {
+		return SourceStatus{}, noSource(kind, name)
+	}
+	return r.status(e), nil
+}
+
+func noSource(kind, name string) error {
+	return fmt.Errorf("%w: there is no source %s %s", ErrNotFound, kind, name)
+}
+
+func (r *Registry) status(e *entry) SourceStatus {
+	s := SourceStatus{
+		Kind: e.kind, Name: e.name, Tenant: e.tenant,
+		Settings: e.settings, Missing: e.missing,
+		Created:   schemas.FormatTime(e.created),
+		LastEvent: formatMicros(e.stats.lastEvent.Load()),
+		LastPing:  formatMicros(e.stats.lastPing.Load()),
+		Accepted:  e.stats.accepted.Load(), Refused: e.stats.refused.Load(),
+	}
+	if s.Settings == nil {
+		s.Settings = map[string]string{}
+	}
+	if s.Missing == nil {
+		s.Missing = []string{}
+	}
+	if k, known := kindNamed(e.kind); known {
+		s.URL = r.PublicURL + k.path(e.name)
+	}
+	return s
+}
+
+func formatMicros(us int64) *string {
+	if us == 0 {
+		return nil
+	}
+	s := schemas.FormatTime(time.UnixMicro(us))
+	return &s
+}

@@ -1,0 +1,125 @@
+package ingest
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"switchlog/schemas"
+)
+
+// What callers decide on. An error that wraps schemas.ErrInvalid is the
+// caller's fault; any error that is none of these means try again later.
+var (
+	ErrUnauthorized = errors.New("unauthorized")
+	ErrConflict     = errors.New("conflict")
+	ErrNotFound     = errors.New("not found")
+)
+
+// Appender stores events durably: it returns when they are fsynced. Fresh is
+// how many were new; the rest were repeats. After an error none is stored.
+type Appender interface {
+	Append(ctx context.Context, events ...schemas.Event) (fresh int, err error)
+}
+
+// A Source speaks one provider's dialect, for one configured sender. It is
+// immutable: a change of the registry makes a new one.
+type Source interface {
+	// Verify reports whether the provider sent body. It runs before anything
+	// is parsed; any doubt is ErrUnauthorized.
+	Verify(h http.Header, body []byte) error
+
+	// Events wraps body, less its secrets, in envelopes. It is pure, except
+	// for the ID of an event that the provider gave none (Law 3). A ping
+	// gives no event; a type never seen before is kept, not refused. What is
+	// not the provider's format is schemas.ErrInvalid.
+	Events(h http.Header, body []byte) ([]schemas.Event, error)
+}
+
+// A TenantTeller is a Source that can tell from a verified body whose it is:
+// the first one that does fixes the tenant of a source that was added
+// without. Empty: the body does not say.
+type TenantTeller interface {
+	TellTenant(body []byte) string
+}
+
+// A Kind is what the registry and the edge need to know of a kind of source.
+// All there are stand in sources.go.
+type Kind struct {
+	Name     string                                  // as in the API, in events and in metrics
+	Route    string                                  // path pattern on the public listener; {name} is the source's name
+	Settings map[string]func(string) (string, error) // what may be set: checks and normalises
+	Secrets  []SecretSpec
+
+	// Credential finds, in a request whose path names no source, the hashed
+	// secret that does. It is the first thing a stranger's body meets: it
+	// reads no further than it must. Nil if Route has {name}.
+	Credential func(body []byte) (string, bool)
+
+	// Tenant is whose data a source with these settings receives; empty:
+	// learned later.
+	Tenant func(settings map[string]string) string
+
+	// DefaultName names a source that was given no name; empty: the kind's
+	// name, with a number if needed. Nil: a name must be given.
+	DefaultName func(settings map[string]string) string
+
+	// Warn says what is odd, but not wrong, about a secret. May be nil.
+	Warn func(purpose, secret string) string
+
+	// New makes the source. It does not fail: settings and secrets were
+	// checked when they were set.
+	New func(Configured) Source
+}
+
+// SecretSpec is a secret that a kind of source takes.
+type SecretSpec struct {
+	Purpose  string
+	Required bool
+	Hashed   bool // only compared: kept as SHA-256. Else sealed, to be read again
+}
+
+// Configured is what a Source is made from.
+type Configured struct {
+	Name     string
+	Tenant   string // empty: not known yet
+	Settings map[string]string
+	Tokens   map[string][]Token // accepted values of hashed secrets, by purpose
+	Now      func() time.Time
+}
+
+// Token is a hashed secret and how long it is good.
+type Token struct {
+	Hash  [sha256.Size]byte
+	Until time.Time // zero: no end
+}
+
+// accepts reports in constant time whether secret is one of the tokens that
+// are good now.
+func accepts(tokens []Token, secret string, now time.Time) bool {
+	hash := sha256.Sum256([]byte(secret))
+	found := 0
+	for _, t := range tokens {
+		if t.Until.IsZero() || now.Before(t.Until) {
+			found |= subtle.ConstantTimeCompare(hash[:], t.Hash[:])
+		}
+	}
+	return found == 1
+}
+
+// secret is the kind's spec of a secret.
+func (k Kind) secret(purpose string) (SecretSpec, bool) {
+	for _, s := range k.Secrets {
+		if s.Purpose == purpose {
+			return s, true
+		}
+	}
+	return SecretSpec{}, false
+}
+
+// path is where the source of that name is reached.
+func (k Kind) path(name string) string { return strings.ReplaceAll(k.Route, "{name}", name) }

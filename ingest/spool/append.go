@@ -1,0 +1,159 @@
+package spool
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"switchlog/schemas"
+)
+
+const (
+	maxQueue      = 4096     // requests waiting for the writer
+	maxQueueBytes = 64 << 20 // of their events
+
+	maxCall      = 10_000   // events in one call
+	maxCallBytes = 16 << 20 // of their data
+
+	// NATS takes messages of up to 1 MiB, headers included, and subjects that
+	// fit its control line of 4 KiB. What the log can never take must not get
+	// into the spool: it would stand in everyone's way.
+	maxMessageBytes = 1<<20 - 8<<10 // subject, ID and body; 8 KiB are left for headers
+	maxSubjectBytes = 1 << 10
+	maxIDBytes      = 2 << 10
+)
+
+// request is one call of Append on its way through the writer.
+type request struct {
+	events []schemas.Event
+	bytes  int64           // rough size
+	renew  *schemas.Anchor // set by Forward only: a new identity for the spool, see renew
+
+	// Who has it: the caller, who may still give up, or the writer, who
+	// will answer.
+	claimed atomic.Bool
+
+	messages []schemas.Message // of events
+	given    int               // events of the call
+	fresh    int               // of these, new
+	err      error
+	done     chan struct{} // closed when fresh and err are set
+}
+
+// Append stores events, all or none, and returns when they are fsynced. fresh
+// is how many were new; the others repeat an ID that is still remembered (see
+// schemas.Event.Repeats) or that stands earlier in the same call. Events
+// without a time are stamped with the time of acceptance, which rises strictly.
+//
+// Any error means that nothing of this call was stored: ErrBusy, ErrFull,
+// ErrStopped, the error of ctx, or schemas.ErrInvalid for an event that can
+// not be encoded or is too large for the log. Once the writer has begun with a
+// call, the end of ctx is no longer looked at: it returns with the truth, one
+// transaction later. One doubt remains: if the disk fails during the commit
+// and again when we look at what it did, the error may be wrong and the
+// event stored; sent again with the same ID, it is dropped.
+func (s *Spool) Append(ctx context.Context, events ...schemas.Event) (fresh int, err error) {
+	if len(events) == 0 {
+		return 0, nil
+	}
+	r := &request{events: events, done: make(chan struct{})}
+	for _, e := range events {
+		r.bytes += int64(len(e.Data)) + 512 // attributes
+	}
+	if len(events) > maxCall || r.bytes > maxCallBytes {
+		return 0, s.refuse(fmt.Errorf("%w: %d events at once, limit %d and %d bytes (hint: send fewer)",
+			schemas.ErrInvalid, len(events), maxCall, maxCallBytes))
+	}
+	if err := s.submit(ctx, r); err != nil {
+		return 0, s.refuse(err)
+	}
+	return r.fresh, nil
+}
+
+// submit hands r to the writer and waits for the answer.
+func (s *Spool) submit(ctx context.Context, r *request) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.queuedBytes.Add(r.bytes) > maxQueueBytes {
+		s.queuedBytes.Add(-r.bytes)
+		return ErrBusy
+	}
+	select {
+	case s.queue <- r:
+	default:
+		s.queuedBytes.Add(-r.bytes)
+		return ErrBusy
+	}
+	select {
+	case <-r.done:
+		return r.err
+	case <-ctx.Done():
+		if r.claimed.CompareAndSwap(false, true) {
+			return ctx.Err()
+		}
+	case <-s.stopped:
+		if r.claimed.CompareAndSwap(false, true) {
+			return ErrStopped
+		}
+	}
+	<-r.done // the writer has it and will answer
+	return r.err
+}
+
+// encode makes the messages of r's events, stamping those without a time.
+// It returns the last stamp.
+func (r *request) encode(nowUS, lastUS int64) (int64, error) {
+	r.messages = make([]schemas.Message, 0, len(r.events))
+	var seen map[string]bool
+	if len(r.events) > 1 {
+		seen = make(map[string]bool, len(r.events))
+	}
+	events := r.events[:0:0]
+	for _, e := range r.events {
+		if e.Time.IsZero() {
+			lastUS = max(nowUS, lastUS+1)
+			e.Time = microTime(lastUS)
+		}
+		m, err := e.Message()
+		if err != nil {
+			return lastUS, err
+		}
+		if err := check(e, m); err != nil {
+			return lastUS, err
+		}
+		if seen[m.ID] {
+			continue
+		}
+		if seen != nil {
+			seen[m.ID] = true
+		}
+		r.messages = append(r.messages, m)
+		events = append(events, e)
+	}
+	r.events = events
+	return lastUS, nil
+}
+
+// check refuses what the log would refuse for ever.
+func check(e schemas.Event, m schemas.Message) error {
+	switch {
+	case e.ID == "" || e.Source == "" || e.Type == "":
+		return fmt.Errorf("%w: id, source or type is missing", schemas.ErrInvalid)
+	case len(m.Subject) > maxSubjectBytes:
+		return fmt.Errorf("%w: the subject has %d bytes, limit %d", schemas.ErrInvalid, len(m.Subject), maxSubjectBytes)
+	case len(m.ID) > maxIDBytes:
+		return fmt.Errorf("%w: the id has %d bytes, limit %d", schemas.ErrInvalid, len(m.ID), maxIDBytes)
+	case size(m) > maxMessageBytes:
+		return fmt.Errorf("%w: the event has %d bytes, limit %d", schemas.ErrInvalid, size(m), maxMessageBytes)
+	}
+	for i := range len(m.ID) {
+		if c := m.ID[i]; c < ' ' || c == 0x7f {
+			return fmt.Errorf("%w: the id holds a control character", schemas.ErrInvalid) // it travels in a header
+		}
+	}
+	return nil
+}
+
+// size is what a message counts for in limits, in bytes.
+func size(m schemas.Message) int { return len(m.Subject) + len(m.ID) + len(m.Body) }

@@ -1,0 +1,181 @@
+package spool
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// The state on disk, format 1. It is fixed when the file is made; a file of a
+// later format is refused.
+//
+//   - meta, one row: the spool's identity; the last position handed out; the
+//     last time stamped on an event, microseconds since 1970, so that stamps
+//     rise over restarts though the clock jumps back; and how many bytes the
+//     rows of waiting hold.
+//   - waiting: an event that was accepted and whose row was not yet deleted.
+//     Positions have no gaps. They are given from meta and not by
+//     AUTOINCREMENT, which would write one more page for the same.
+//   - ids: an ID that its sender may repeat until then. The key is the first
+//     16 bytes of the SHA-256 of the Nats-Msg-Id. No index by age: pruning
+//     walks along the keys, a few at a time, round and round.
+//   - anchor, one row: the log as it was when everything up to position
+//     delivered had been stored there. Rows of waiting up to there are only
+//     waiting to be deleted.
+const createSQL = `
+PRAGMA auto_vacuum = INCREMENTAL;
+CREATE TABLE meta (
+	one      INTEGER PRIMARY KEY CHECK (one = 1),
+	spool_id TEXT    NOT NULL,
+	last_pos INTEGER NOT NULL,
+	last_us  INTEGER NOT NULL,
+	bytes    INTEGER NOT NULL
+) STRICT;
+CREATE TABLE waiting (
+	pos         INTEGER PRIMARY KEY,
+	accepted_us INTEGER NOT NULL,
+	subject     TEXT    NOT NULL,
+	msg_id      TEXT    NOT NULL,
+	body        BLOB    NOT NULL
+) STRICT;
+CREATE TABLE ids (
+	key      BLOB    PRIMARY KEY,
+	until_us INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE anchor (
+	one       INTEGER PRIMARY KEY CHECK (one = 1),
+	epoch     TEXT    NOT NULL,
+	seq       INTEGER NOT NULL,
+	msg_id    TEXT    NOT NULL,
+	count     INTEGER NOT NULL,
+	delivered INTEGER NOT NULL
+) STRICT;
+INSERT INTO anchor VALUES (1, '', 0, '', 0, 0);
+PRAGMA application_id = 1398230131;
+PRAGMA user_version = 1;
+`
+
+const (
+	format        = 1
+	applicationID = 1398230131 // "SWLs": this SQLite file is a spool of ours
+)
+
+// prepare sees to it that there is a spool file of our format at path.
+func prepare(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if _, err := os.Stat(path + "-wal"); err == nil {
+			return fmt.Errorf("%w: the file is gone but its -wal is there (hint: put the file back, or restore a backup)", ErrDamaged)
+		}
+		return create(path)
+	case err != nil:
+		return err
+	case info.Mode().Perm() != 0o600:
+		if err := os.Chmod(path, 0o600); err != nil {
+			return err
+		}
+	}
+	return checkHeader(path)
+}
+
+// create makes the file under another name and renames it, so that a spool is
+// either whole or not there.
+func create(path string) error {
+	made := path + ".new"
+	if err := os.Remove(made); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(made, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	db, err := sql.Open("sqlite3", dataSource(made, "mode=rw&_journal_mode=DELETE&_synchronous=FULL"))
+	if err != nil {
+		return err
+	}
+	db.SetMaxOpenConns(1)
+	_, err = db.ExecContext(context.Background(), createSQL)
+	if err == nil {
+		_, err = db.ExecContext(context.Background(), `INSERT INTO meta VALUES (1, ?, 0, 0, 0)`, rand.Text())
+	}
+	if err := errors.Join(err, db.Close()); err != nil {
+		return classify(err)
+	}
+	if err := os.Rename(made, path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// checkHeader reads the first bytes of the file itself: before SQLite does,
+// which would take an empty file for a new one and change a strange one.
+func checkHeader(path string) error {
+	// Places in SQLite's file header, from its file format documentation.
+	const size, userVersionAt, applicationIDAt = 100, 60, 68
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	var head [size]byte
+	_, err = io.ReadFull(f, head[:])
+	if closeErr := f.Close(); closeErr != nil {
+		return closeErr
+	}
+	switch {
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("%w: the file is cut short %s", ErrDamaged, damagedHint)
+	case err != nil:
+		return err
+	case string(head[:16]) != "SQLite format 3\x00":
+		return fmt.Errorf("%w: not a SQLite file %s", ErrDamaged, damagedHint)
+	}
+	id := binary.BigEndian.Uint32(head[applicationIDAt:])
+	version := binary.BigEndian.Uint32(head[userVersionAt:])
+	switch {
+	case id != applicationID:
+		return fmt.Errorf("%w: a SQLite file, but not a spool %s", ErrDamaged, damagedHint)
+	case version > format:
+		return fmt.Errorf("format %d is newer than this program knows, which is %d (hint: run the newer switchlog again)", version, format)
+	case version != format:
+		return fmt.Errorf("%w: format %d never existed %s", ErrDamaged, version, damagedHint)
+	}
+	return nil
+}
+
+// lockFile keeps a second process out: two writers would hand out the same
+// positions. It is a file of its own, since SQLite's locks on the database
+// would be lost when any descriptor of it is closed.
+func lockFile(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(
+			fmt.Errorf("in use by another process (hint: stop the other switchlog on this data directory): %w", err),
+			f.Close())
+	}
+	return f, nil
+}
+
+// dataSource names the file for the driver, which takes a URI.
+func dataSource(path, options string) string {
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + options
+}

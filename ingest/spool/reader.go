@@ -1,0 +1,80 @@
+package spool
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"switchlog/schemas"
+)
+
+// reader is the forwarder's own connection, so that reading what waits does
+// not keep the writer from committing. Each read is short: a long one would
+// keep the WAL from being reused.
+type reader struct{ db *sql.DB }
+
+// What the forwarder hands to the log at once: as many as an atomic batch of
+// JetStream may hold, and no more bytes than are good to have in memory.
+const (
+	maxForward      = 1000
+	maxForwardBytes = 8 << 20
+)
+
+func openReader(path string) (*reader, error) {
+	db, err := sql.Open("sqlite3", dataSource(path, "mode=ro&_query_only=1&_busy_timeout=5000&_cache_size=-2000"))
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	return &reader{db}, nil
+}
+
+// acceptedAfter is when the first event behind position pos was accepted; the
+// zero time if there is none.
+func (r *reader) acceptedAfter(pos uint64) (time.Time, error) {
+	var us int64
+	err := r.db.QueryRowContext(context.Background(),
+		`SELECT accepted_us FROM waiting WHERE pos > ? ORDER BY pos LIMIT 1`, pos).Scan(&us)
+	if errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, nil
+	}
+	return time.UnixMicro(us).UTC(), classify(err)
+}
+
+// after reads the next events behind position pos, up to position last, in
+// order and without a gap, and when the first was accepted.
+func (r *reader) after(pos, last uint64) (batch []schemas.Spooled, oldest time.Time, err error) {
+	rows, err := r.db.QueryContext(context.Background(), `SELECT pos, accepted_us, subject, msg_id, body
+		FROM waiting WHERE pos > ? AND pos <= ? ORDER BY pos LIMIT ?`, pos, last, maxForward)
+	if err != nil {
+		return nil, oldest, classify(err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	bytes := 0
+	for bytes < maxForwardBytes && rows.Next() {
+		var e schemas.Spooled
+		var us int64
+		if err := rows.Scan(&e.Pos, &us, &e.Subject, &e.ID, &e.Body); err != nil {
+			return nil, oldest, classify(err)
+		}
+		if want := pos + uint64(len(batch)) + 1; e.Pos != want {
+			return nil, oldest, fmt.Errorf("%w: position %d is missing, the next is %d (hint: restore a backup)", ErrDamaged, want, e.Pos)
+		}
+		if len(batch) == 0 {
+			oldest = time.UnixMicro(us).UTC()
+		}
+		bytes += size(e.Message)
+		batch = append(batch, e)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, oldest, classify(err)
+	}
+	if len(batch) == 0 && pos < last {
+		return nil, oldest, fmt.Errorf("%w: positions %d to %d are missing (hint: restore a backup)", ErrDamaged, pos+1, last)
+	}
+	return batch, oldest, nil
+}
+
+func (r *reader) close() error { return r.db.Close() }

@@ -1,0 +1,294 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// shutdownWithin bounds the stop of a server. A clean one takes milliseconds;
+// one with millions of subjects has to write its index.
+const shutdownWithin = 10 * time.Second
+
+// healthEvery is how often Run looks whether JetStream still takes writes.
+const healthEvery = time.Second
+
+// ServerConfig is what a deployment decides about the server inside us;
+// the rest is in nats.conf.
+type ServerConfig struct {
+	StoreDir      string // JetStream keeps its files in {StoreDir}/jetstream; made with mode 0700
+	Listen        string // host:port; port 0: a free one; empty: as nats.conf says
+	AdminPassword string // of the user admin, who owns the account APP
+	SysPassword   string // of the user sys, who watches the server
+	Users         []User // readers
+	Logger        *slog.Logger
+}
+
+// Server is a NATS server with JetStream inside this process.
+type Server struct {
+	config ServerConfig
+	log    *slog.Logger
+
+	mu      sync.Mutex     // held for the whole of a start, stop or reload
+	current *server.Server // nil: stopped
+	stopped bool           // for good
+
+	conn    sync.RWMutex   // guards serving alone, so that connecting never waits for a restart
+	serving *server.Server // what InProcessConn connects to; nil: nothing
+}
+
+// StartServer starts the server and waits until its streams are read back,
+// which takes about half a second for each gigabyte after an unclean stop.
+func StartServer(c ServerConfig) (*Server, error) {
+	if c.StoreDir == "" {
+		return nil, errors.New("nats server: no store directory") // the server would take the temporary one
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if err := os.MkdirAll(filepath.Join(c.StoreDir, server.JetStreamStoreDir), 0o700); err != nil {
+		return nil, fmt.Errorf("nats server: store directory: %w", err)
+	}
+	s := &Server{config: c, log: c.Logger}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.start(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// start starts a server on the configuration. Caller holds mu.
+func (s *Server) start() error {
+	opts, err := s.config.options()
+	if err != nil {
+		return err
+	}
+	ns, err := server.NewServer(opts)
+	if err != nil {
+		return fmt.Errorf("nats server: %w", err)
+	}
+	logger := &natsLogger{log: s.log}
+	ns.SetLoggerV2(logger, false, false, false)
+	ns.Start()
+	err = logger.fatal()
+	switch {
+	case err != nil:
+	case !ns.JetStreamEnabled():
+		err = errors.New("JetStream is not enabled")
+	case !ns.ReadyForConnections(shutdownWithin):
+		err = errors.New("it does not listen")
+	}
+	if err != nil {
+		stop(context.Background(), ns)
+		return fmt.Errorf("nats server: start: %w (hint: is the address %s free, and %s writable?)",
+			err, net.JoinHostPort(opts.Host, fmt.Sprint(opts.Port)), opts.StoreDir)
+	}
+	if addr, ok := ns.Addr().(*net.TCPAddr); ok {
+		// A free port, once picked, is kept: clients come back to it.
+		s.config.Listen = net.JoinHostPort(opts.Host, fmt.Sprint(addr.Port))
+	}
+	s.current = ns
+	s.serve(ns)
+	return nil
+}
+
+func (s *Server) serve(ns *server.Server) {
+	s.conn.Lock()
+	s.serving = ns
+	s.conn.Unlock()
+}
+
+// ClientURL is the address for NATS clients, e.g. nats://127.0.0.1:4222. It
+// stays the same over a restart.
+func (s *Server) ClientURL() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return "nats://" + s.config.Listen
+}
+
+// InProcessConn connects to the server that runs now, so that a *nats.Conn
+// made with nats.InProcessServer(s) finds its way back after a restart.
+// Authentication applies as for any connection.
+func (s *Server) InProcessConn() (net.Conn, error) {
+	s.conn.RLock()
+	ns := s.serving
+	s.conn.RUnlock()
+	if ns == nil {
+		return nil, errors.New("nats server: not running")
+	}
+	return ns.InProcessConn()
+}
+
+// SetUsers replaces the readers, without a restart. Connections of users
+// who are gone, or who may do less, are closed.
+func (s *Server) SetUsers(users []User) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.config
+	c.Users = users
+	opts, err := c.options()
+	if err != nil {
+		return err
+	}
+	if s.current != nil {
+		if err := s.current.ReloadOptions(opts); err != nil {
+			return fmt.Errorf("nats server: reload users: %w", err)
+		}
+	}
+	s.config.Users = users
+	return nil
+}
+
+// Health reports whether JetStream takes writes. After a write error (the disk
+// is full, say) a stream refuses everything until the server starts again.
+func (s *Server) Health() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current == nil {
+		return errors.New("nats server: not running")
+	}
+	if !s.current.JetStreamEnabled() {
+		return errors.New("nats server: JetStream has been switched off (hint: is the disk full?)")
+	}
+	if h := s.current.Healthz(&server.HealthzOptions{}); h.Error != "" {
+		return fmt.Errorf("nats server: %s (hint: is the disk full?)", h.Error)
+	}
+	return nil
+}
+
+// Run watches the server's health and restarts it in place while it is ill,
+// waiting longer from one attempt to the next. It returns when ctx ends;
+// Shutdown is the caller's.
+func (s *Server) Run(ctx context.Context) error {
+	wait := healthEvery
+	for {
+		if !sleep(ctx, wait) {
+			return nil
+		}
+		ill := s.Health()
+		if ill == nil {
+			wait = healthEvery
+			continue
+		}
+		s.log.Error("nats server is ill; restarting it", "err", ill)
+		if err := s.Restart(ctx); err != nil {
+			s.log.Error("nats server", "err", err)
+		}
+		wait = min(2*wait, 30*time.Second)
+	}
+}
+
+// Restart stops the server and starts it again on the same directory and
+// port. Connections are lost and come back by themselves. If it does not
+// start, InProcessConn fails until a later Restart succeeds.
+func (s *Server) Restart(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return errors.New("nats server: has been shut down")
+	}
+	if err := s.halt(ctx); err != nil {
+		return err
+	}
+	return s.start()
+}
+
+// Shutdown stops the server for good, in ten seconds at most. What is
+// acknowledged is on the disk, so a stop that takes too long loses nothing.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = true
+	return s.halt(ctx)
+}
+
+// halt stops the current server, if any. Caller holds mu.
+func (s *Server) halt(ctx context.Context) error {
+	if s.current == nil {
+		return nil
+	}
+	s.serve(nil)
+	if err := stop(ctx, s.current); err != nil {
+		return err // still running: two servers must not share a directory
+	}
+	s.current = nil
+	return nil
+}
+
+func stop(ctx context.Context, ns *server.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, shutdownWithin)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ns.Shutdown()
+		ns.WaitForShutdown()
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("nats server: stop: %w", ctx.Err())
+	}
+}
+
+// natsLogger passes the server's lines on, and remembers its last words: the
+// server believes that Fatalf does not return.
+type natsLogger struct {
+	log *slog.Logger
+
+	mu   sync.Mutex
+	died error
+}
+
+func (l *natsLogger) fatal() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.died
+}
+
+func (l *natsLogger) Fatalf(format string, v ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.died = fmt.Errorf(format, v...)
+	l.log.Error("nats server: " + l.died.Error())
+}
+
+func (l *natsLogger) say(level slog.Level, format string, v []any) {
+	l.log.Log(context.Background(), level, "nats server: "+fmt.Sprintf(format, v...))
+}
+
+// What the server calls a notice is of interest to us when something is wrong.
+func (l *natsLogger) Noticef(format string, v ...any) { l.say(slog.LevelDebug, format, v) }
+func (l *natsLogger) Errorf(format string, v ...any)  { l.say(slog.LevelError, format, v) }
+func (l *natsLogger) Debugf(format string, v ...any)  { l.say(slog.LevelDebug, format, v) }
+func (l *natsLogger) Tracef(format string, v ...any)  { l.say(slog.LevelDebug, format, v) }
+
+func (l *natsLogger) Warnf(format string, v ...any) {
+	if strings.HasPrefix(format, "Plaintext passwords") {
+		return // ours are random, and in no file of the server
+	}
+	l.say(slog.LevelWarn, format, v)
+}
+
+// sleep waits for d, or until ctx ends and then says false.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

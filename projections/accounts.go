@@ -1,0 +1,68 @@
+package projections
+
+import (
+	_ "embed"
+
+	"switchlog/schemas"
+)
+
+//go:embed accounts.sql
+var accountsSQL string
+
+// Accounts is the Discord accounts of each system, as far as they were linked,
+// unlinked or configured while we listened: PluralKit lists them nowhere.
+var Accounts = Projection{
+	Name: "accounts", Source: schemas.PluralKit, Version: 1,
+	Schema: accountsSQL,
+	Fold:   foldAccount,
+}
+
+// linkedField is set by LINK_ACCOUNT and UNLINK_ACCOUNT.
+var linkedField = schemas.Field{Name: "linked", Kind: schemas.Bool}
+
+var accountEntity = entity{
+	table: "accounts", keys: []string{"system_uuid", "id"}, deletes: true,
+	fields: append([]schemas.Field{linkedField}, schemas.PKAccountFields...),
+}.prepare()
+
+func foldAccount(tx *Tx, e schemas.Recorded) error {
+	if e.Route.Source != schemas.PluralKit {
+		return nil
+	}
+	var values []schemas.Value
+	switch e.Type {
+	case schemas.PKAccountLink, schemas.PKAccountUnlink:
+		values = []schemas.Value{{Field: linkedField, Value: e.Type == schemas.PKAccountLink}}
+	case schemas.PKAccountUpdate:
+		var err error
+		values, err = schemas.DecodeFields(e.Type, e.Data, schemas.PKAccountFields)
+		if err != nil || len(values) == 0 {
+			return err // PluralKit sends {} whenever the account writes to its bot
+		}
+	default:
+		return nil
+	}
+	if err := needID("the account", e.Subject); err != nil {
+		return err
+	}
+	r, err := tx.row(accountEntity, e.Route.Tenant, e.Route.Tenant, e.Subject)
+	if err != nil {
+		return err
+	}
+	r.set(values, versionOf(rankUpdate, e))
+	r.unlink()
+	return tx.write(r)
+}
+
+// unlink lets deleted_us follow the register linked: an account, unlike a
+// uuid, may come back.
+func (r *row) unlink() {
+	var deleted any
+	i := r.column(linkedField.Name)
+	if r.values[i] == int64(0) {
+		deleted = r.version(i).us
+	}
+	if r.deletedUS != deleted {
+		r.deletedUS, r.dirty = deleted, true
+	}
+}

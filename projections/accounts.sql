@@ -1,0 +1,11 @@
+-- A Discord account that was linked to a system, unlinked from it, or
+-- configured by it.
+CREATE TABLE accounts (
+	system_uuid     TEXT NOT NULL,
+	id              TEXT NOT NULL, -- the Discord user id
+	linked          INTEGER,       -- NULL: neither link nor unlink was seen
+	allow_autoproxy INTEGER,
+	versions        TEXT NOT NULL,
+	deleted_us      INTEGER,       -- when it was unlinked; NULL again when it is linked again
+	PRIMARY KEY (system_uuid, id)
+) STRICT, WITHOUT ROWID;

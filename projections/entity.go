@@ -1,0 +1,176 @@
+package projections
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+
+	"switchlog/schemas"
+)
+
+// An entity describes a table whose rows are merged field by field, as
+// merge.go does it: the key, and a column for each field a provider sends.
+//
+// Every such table has system_uuid (whose row it is) and versions (what set
+// each field). One with snapshots has snapshot_us and snapshot_id, one with
+// deletes has deleted_us.
+type entity struct {
+	table     string
+	keys      []string // key columns
+	fields    []schemas.Field
+	defaults  map[string]any // what a CREATE means by leaving a field out, as the column holds it
+	counters  []string       // fields that move with every message; a move of these alone is no change
+	special   map[string]special
+	shape     []string // members of the JSON object, in the provider's order; "uuid" is the key, "privacy" the next
+	privacy   []string // members of its object "privacy"
+	owned     bool     // system_uuid is not part of the key
+	snapshots bool
+	deletes   bool
+
+	columns                  []column
+	index                    map[string]int // field name → place in columns
+	read, insert, save, note string         // the SQL made of all this
+}
+
+// A special field is not kept as the one column of its name.
+type special struct {
+	column string                 // what is kept in the row
+	keep   func(value any) any    // what the column holds for a value
+	read   string                 // SQL that gives the value back
+	same   func(a, b string) bool // whether two values mean the same
+}
+
+type column struct {
+	schemas.Field
+	special
+	fallback any
+	counter  bool
+}
+
+// prepare makes the columns and the SQL. Its result is never changed.
+func (en entity) prepare() *entity {
+	en.index = make(map[string]int, len(en.fields))
+	for i, f := range en.fields {
+		c := column{Field: f, special: en.special[f.Name], fallback: en.defaults[f.Name]}
+		if c.column == "" {
+			c.column = f.Name
+			if f.Kind == schemas.Time {
+				c.column += "_us"
+			}
+		}
+		if c.read == "" {
+			c.read = c.column
+		}
+		for _, name := range en.counters {
+			c.counter = c.counter || name == f.Name
+		}
+		en.columns = append(en.columns, c)
+		en.index[f.Name] = i
+	}
+	en.makeSQL()
+	return &en
+}
+
+// makeSQL: the order of arguments is that of row.state, with the key before
+// it (insert) or after it (save, note).
+func (en *entity) makeSQL() {
+	where := " WHERE " + strings.Join(en.keys, " = ? AND ") + " = ?"
+	var reads, state, moving []string
+	for _, c := range en.columns {
+		reads = append(reads, c.read)
+		state = append(state, c.column)
+		if c.counter {
+			moving = append(moving, c.column)
+		}
+	}
+	state = append(state, "versions")
+	deleted, snapshot := "NULL", "NULL, NULL"
+	if en.deletes {
+		state, deleted = append(state, "deleted_us"), "deleted_us"
+	}
+	if en.snapshots {
+		state, snapshot = append(state, "snapshot_us", "snapshot_id"), "snapshot_us, snapshot_id"
+		moving = append(moving, "snapshot_us", "snapshot_id")
+	}
+	en.read = "SELECT " + strings.Join(reads, ", ") + ", versions, system_uuid, " + deleted + ", " + snapshot +
+		" FROM " + en.table + where
+	into := append([]string(nil), en.keys...)
+	if en.owned {
+		into = append(into, "system_uuid")
+	}
+	into = append(into, state...)
+	en.insert = "INSERT INTO " + en.table + " (" + strings.Join(into, ", ") + ") VALUES (?" +
+		strings.Repeat(", ?", len(into)-1) + ")"
+	en.save = "UPDATE " + en.table + " SET " + strings.Join(state, " = ?, ") + " = ?" + where
+	if len(moving) > 0 {
+		en.note = "UPDATE " + en.table + " SET " + strings.Join(moving, " = ?, ") + " = ?" + where
+	}
+}
+
+// object is the row as the provider would show it, from values in the order
+// of columns. What is not known is null.
+func (en *entity) object(uuid string, values []any) json.RawMessage {
+	b := make([]byte, 0, 1024)
+	b = append(b, '{')
+	for i, name := range en.shape {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, '"')
+		b = append(b, name...)
+		b = append(b, `":`...)
+		switch name {
+		case "uuid":
+			b = appendJSON(b, uuid)
+		case "privacy":
+			b = append(b, '{')
+			for i, name := range en.privacy {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				b = append(b, '"')
+				b = append(b, name...)
+				b = append(b, `":`...)
+				b = en.appendValue(b, name, values)
+			}
+			b = append(b, '}')
+		default:
+			b = en.appendValue(b, name, values)
+		}
+	}
+	return append(b, '}')
+}
+
+func (en *entity) appendValue(b []byte, name string, values []any) []byte {
+	i, known := en.index[name]
+	if !known {
+		panic("projections: " + en.table + " has no field " + name)
+	}
+	switch v := values[i].(type) {
+	case nil:
+		return append(b, "null"...)
+	case string:
+		if en.columns[i].Kind == schemas.List {
+			return append(b, v...)
+		}
+		return appendJSON(b, v)
+	case int64:
+		switch en.columns[i].Kind {
+		case schemas.Bool:
+			return strconv.AppendBool(b, v != 0)
+		case schemas.Time:
+			return appendJSON(b, schemas.FormatTime(time.UnixMicro(v)))
+		}
+		return strconv.AppendInt(b, v, 10)
+	}
+	panic("projections: " + en.table + "." + name + " holds a value of no kind of ours")
+}
+
+func appendJSON(b []byte, s string) []byte {
+	v, err := json.Marshal(s)
+	if err != nil {
+		panic("projections: a string that is no JSON: " + err.Error())
+	}
+	return append(b, v...)
+}

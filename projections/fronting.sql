@@ -1,0 +1,115 @@
+-- Who fronts and who fronted. Every table is kept event by event: a switch
+-- that comes, moves or goes touches its neighbours in time and nothing else.
+--
+-- "Listed" are the switches PluralKit would show: not deleted, and both their
+-- timestamp and their members are known. They are ordered by timestamp_us,
+-- then uuid. The second is a tie-break of our own: PluralKit has none.
+
+-- A switch, listed or not. A row is never removed.
+CREATE TABLE switches (
+	uuid            TEXT PRIMARY KEY NOT NULL,
+	system_uuid     TEXT NOT NULL,
+	timestamp_us    INTEGER,
+	ended_us        INTEGER,
+	members         TEXT,
+	first_us        INTEGER NOT NULL,
+	deleted_us      INTEGER,
+	listed          INTEGER NOT NULL,
+	timestamp_rank  INTEGER NOT NULL,
+	timestamp_at_us INTEGER NOT NULL,
+	timestamp_event TEXT NOT NULL,
+	members_rank    INTEGER NOT NULL,
+	members_at_us   INTEGER NOT NULL,
+	members_event   TEXT NOT NULL
+) STRICT;
+
+-- Neighbours in time, found without a look at the rows.
+CREATE INDEX switches_listed ON switches (system_uuid, timestamp_us, uuid) WHERE listed = 1;
+
+-- What a DELETE_ALL_SWITCHES meets.
+CREATE INDEX switches_deleted ON switches (system_uuid, deleted_us);
+
+-- A member of a listed switch. Deleted members have no row; position counts
+-- them all the same, so it never depends on what else has arrived.
+CREATE TABLE switch_members (
+	switch_uuid  TEXT NOT NULL,
+	position     INTEGER NOT NULL,
+	member_uuid  TEXT NOT NULL,
+	system_uuid  TEXT NOT NULL,
+	timestamp_us INTEGER NOT NULL,
+	starts       INTEGER NOT NULL,
+	ends         INTEGER NOT NULL,
+	PRIMARY KEY (switch_uuid, position)
+) STRICT, WITHOUT ROWID;
+
+-- What a DELETE_MEMBER meets.
+CREATE INDEX switch_members_member ON switch_members (system_uuid, member_uuid, timestamp_us, switch_uuid);
+
+-- The first and the last switch of each stretch: what front_intervals reads.
+CREATE INDEX switch_members_starts ON switch_members (system_uuid, member_uuid, timestamp_us, switch_uuid) WHERE starts = 1;
+CREATE INDEX switch_members_ends ON switch_members (system_uuid, member_uuid, timestamp_us, switch_uuid) WHERE ends = 1;
+
+-- A DELETE_ALL_SWITCHES: what was first heard of before it is deleted by it.
+CREATE TABLE switch_purges (
+	system_uuid TEXT NOT NULL,
+	purged_us   INTEGER NOT NULL,
+	PRIMARY KEY (system_uuid, purged_us)
+) STRICT, WITHOUT ROWID;
+
+-- The last listed switch of a system. No row: there is none.
+CREATE TABLE fronts (
+	system_uuid TEXT PRIMARY KEY,
+	switch_uuid TEXT NOT NULL,
+	since_us    INTEGER NOT NULL,
+	members     TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- A member that fronts now.
+CREATE VIEW current_fronters AS
+SELECT f.system_uuid, f.switch_uuid, sm.position, sm.member_uuid, m.name, f.since_us,
+	strftime('%FT%T', (f.since_us - (f.since_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
+		|| printf('.%06dZ', (f.since_us % 1000000 + 1000000) % 1000000) AS since,
+	m.id, m.display_name, m.pronouns, m.color, m.avatar_url
+FROM fronts f
+JOIN switch_members sm ON sm.switch_uuid = f.switch_uuid
+LEFT JOIN members m ON m.uuid = sm.member_uuid AND m.system_uuid = f.system_uuid;
+
+-- A listed switch, from its timestamp to that of the next.
+CREATE VIEW switch_timeline AS
+SELECT w.system_uuid, w.uuid AS switch_uuid, w.timestamp_us AS started_us, w.ended_us,
+	coalesce((SELECT group_concat(coalesce(m.name, sm.member_uuid), ', ' ORDER BY sm.position)
+		FROM switch_members sm
+		LEFT JOIN members m ON m.uuid = sm.member_uuid AND m.system_uuid = sm.system_uuid
+		WHERE sm.switch_uuid = w.uuid), '') AS members,
+	strftime('%FT%T', (w.timestamp_us - (w.timestamp_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
+		|| printf('.%06dZ', (w.timestamp_us % 1000000 + 1000000) % 1000000) AS started,
+	strftime('%FT%T', (w.ended_us - (w.ended_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
+		|| printf('.%06dZ', (w.ended_us % 1000000 + 1000000) % 1000000) AS ended,
+	w.ended_us - w.timestamp_us AS duration_us,
+	iif(w.ended_us IS NULL, NULL, printf('%s%02d:%02d:%02d',
+		iif(w.ended_us - w.timestamp_us < 86400000000, '', ((w.ended_us - w.timestamp_us) / 86400000000) || ' d '),
+		(w.ended_us - w.timestamp_us) / 3600000000 % 24, (w.ended_us - w.timestamp_us) / 60000000 % 60,
+		(w.ended_us - w.timestamp_us) / 1000000 % 60)) AS duration
+FROM switches w
+WHERE w.listed = 1;
+
+-- A member's stretch: from the first of adjacent switches that have it to the
+-- end of the last, w.
+CREATE VIEW front_intervals AS
+SELECT s.system_uuid, s.member_uuid, s.timestamp_us AS started_us, w.ended_us,
+	(SELECT m.name FROM members m WHERE m.uuid = s.member_uuid AND m.system_uuid = s.system_uuid) AS name,
+	strftime('%FT%T', (s.timestamp_us - (s.timestamp_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
+		|| printf('.%06dZ', (s.timestamp_us % 1000000 + 1000000) % 1000000) AS started,
+	strftime('%FT%T', (w.ended_us - (w.ended_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
+		|| printf('.%06dZ', (w.ended_us % 1000000 + 1000000) % 1000000) AS ended,
+	w.ended_us - s.timestamp_us AS duration_us,
+	iif(w.ended_us IS NULL, NULL, printf('%s%02d:%02d:%02d',
+		iif(w.ended_us - s.timestamp_us < 86400000000, '', ((w.ended_us - s.timestamp_us) / 86400000000) || ' d '),
+		(w.ended_us - s.timestamp_us) / 3600000000 % 24, (w.ended_us - s.timestamp_us) / 60000000 % 60,
+		(w.ended_us - s.timestamp_us) / 1000000 % 60)) AS duration
+FROM switch_members s
+JOIN switches w ON w.uuid = (SELECT e.switch_uuid FROM switch_members e
+	WHERE e.system_uuid = s.system_uuid AND e.member_uuid = s.member_uuid AND e.ends = 1
+		AND (e.timestamp_us, e.switch_uuid) >= (s.timestamp_us, s.switch_uuid)
+	ORDER BY e.timestamp_us, e.switch_uuid LIMIT 1)
+WHERE s.starts = 1;

@@ -1,0 +1,160 @@
+package projections
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"switchlog/schemas"
+)
+
+// frontRow is a row of fronts. The zero row: the system has no switch.
+type frontRow struct {
+	switchUUID string
+	sinceUS    int64
+	members    string // uuids as JSON, first fronter first
+}
+
+// settleFront writes the front as it is after an event, and tells of what
+// became different: the bucket of anything, a change only of the fronters or
+// their order. No switch at all is not the same as a switch with nobody in it:
+// PluralKit answers 204 to the one and an empty list to the other.
+func settleFront(tx *Tx, e schemas.Recorded, before, after frontRow) error {
+	system := e.Route.Tenant
+	if after == before {
+		return nil
+	}
+	var err error
+	if after.switchUUID == "" {
+		err = tx.Exec(`DELETE FROM fronts WHERE system_uuid = ?`, system)
+	} else {
+		err = tx.Exec(`INSERT OR REPLACE INTO fronts (system_uuid, switch_uuid, since_us, members) VALUES (?, ?, ?, ?)`,
+			system, after.switchUUID, after.sinceUS, after.members)
+	}
+	if err != nil {
+		return err
+	}
+	entry, err := describeFront(tx, system, after)
+	if err != nil {
+		return err
+	}
+	if err := tx.PutFront(system, entry); err != nil {
+		return err
+	}
+	if before.members == after.members {
+		return nil
+	}
+	return publishFront(tx, e, before, after, entry)
+}
+
+// rereadFront settles the front after an event about more than one switch.
+func rereadFront(tx *Tx, e schemas.Recorded) error {
+	before, err := loadFront(tx, e.Route.Tenant)
+	if err != nil {
+		return err
+	}
+	after, err := lastFront(tx, e.Route.Tenant)
+	if err != nil {
+		return err
+	}
+	return settleFront(tx, e, before, after)
+}
+
+// publishFront tells that other people front than before. Names are as they
+// are known now, in both.
+func publishFront(tx *Tx, e schemas.Recorded, before, after frontRow, entry json.RawMessage) error {
+	var was json.RawMessage
+	if before.switchUUID != "" {
+		var err error
+		if was, err = describeFront(tx, e.Route.Tenant, before); err != nil {
+			return err
+		}
+	}
+	if after.switchUUID == "" {
+		entry = nil
+	}
+	change, err := schemas.NewChange(schemas.FrontChanged, "front", e.Route.Tenant, e, was, entry)
+	if err != nil {
+		return err
+	}
+	return tx.Publish(change)
+}
+
+// refreshFront renews the system's entry in the FRONTERS bucket if the member
+// fronts now: something about it that the entry shows has changed.
+func refreshFront(tx *Tx, system, member string) error {
+	front, err := loadFront(tx, system)
+	if err != nil || front.switchUUID == "" {
+		return err
+	}
+	list, err := parseList(front.members)
+	if err != nil || !slices.Contains(list, member) {
+		return err
+	}
+	entry, err := describeFront(tx, system, front)
+	if err != nil {
+		return err
+	}
+	return tx.PutFront(system, entry)
+}
+
+func loadFront(tx *Tx, system string) (frontRow, error) {
+	r, err := tx.Get(`SELECT switch_uuid, since_us, members FROM fronts WHERE system_uuid = ?`, system)
+	if err != nil || r == nil {
+		return frontRow{}, err
+	}
+	return frontRow{switchUUID: r.Text(0), sinceUS: r.Int(1), members: r.Text(2)}, nil
+}
+
+// lastFront reads the front from the timeline: the last listed switch, also if
+// its time is yet to come, as PluralKit has it.
+func lastFront(tx *Tx, system string) (frontRow, error) {
+	last, err := oneStint(tx, `SELECT uuid, timestamp_us FROM switches
+		WHERE system_uuid = ? AND listed = 1
+		ORDER BY timestamp_us DESC, uuid DESC LIMIT 1`, system)
+	if err != nil || last == nil {
+		return frontRow{}, err
+	}
+	var list []string
+	err = tx.Each(`SELECT member_uuid FROM switch_members WHERE switch_uuid = ? ORDER BY position`, []any{last.uuid}, func(r Row) error {
+		list = append(list, r.Text(0))
+		return nil
+	})
+	return frontRow{switchUUID: last.uuid, sinceUS: last.us, members: jsonList(list)}, err
+}
+
+// describeFront is the front as others see it: a schemas.Front as JSON.
+func describeFront(tx *Tx, system string, row frontRow) (json.RawMessage, error) {
+	front := schemas.Front{System: system, Members: []schemas.Fronter{}}
+	if row.switchUUID != "" {
+		front.Switch, front.SinceUS = row.switchUUID, row.sinceUS
+		front.Since = schemas.FormatTime(time.UnixMicro(row.sinceUS))
+		list, err := parseList(row.members)
+		if err != nil {
+			return nil, err
+		}
+		for _, uuid := range list {
+			fronter, err := describeFronter(tx, system, uuid)
+			if err != nil {
+				return nil, err
+			}
+			front.Members = append(front.Members, fronter)
+		}
+	}
+	return json.Marshal(front)
+}
+
+func describeFronter(tx *Tx, system, uuid string) (schemas.Fronter, error) {
+	f := schemas.Fronter{UUID: uuid}
+	r, err := tx.Get(`SELECT id, name, display_name, pronouns, color, avatar_url FROM members WHERE uuid = ? AND system_uuid = ?`, uuid, system)
+	if err != nil || r == nil {
+		return f, err
+	}
+	for i, to := range []**string{&f.ID, &f.Name, &f.DisplayName, &f.Pronouns, &f.Color, &f.AvatarURL} {
+		if !r.Null(i) {
+			text := r.Text(i)
+			*to = &text
+		}
+	}
+	return f, nil
+}

@@ -1,0 +1,218 @@
+package projections
+
+import (
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"switchlog/schemas"
+)
+
+// frontingEpoch is when the first event of a test history is accepted.
+var frontingEpoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// frontingEvent is event n of a history, by PluralKit's name of its type.
+func frontingEvent(n int, name, system, id, data string) schemas.Recorded {
+	typ, known := schemas.PluralKitType(name)
+	if !known {
+		panic(name)
+	}
+	e := schemas.Event{
+		ID: fmt.Sprintf("e%06d", n), Source: schemas.PluralKitSystemURL + system, Type: typ, Subject: id,
+		Time: frontingEpoch.Add(time.Duration(n) * time.Second), Route: schemas.PluralKitRoute(typ, system),
+	}
+	if data != "" {
+		e.Data = json.RawMessage(data)
+	}
+	return schemas.Recorded{Event: e, Seq: uint64(n)}
+}
+
+func openFronting(t testing.TB) *DB {
+	t.Helper()
+	db, err := Open(Config{Path: filepath.Join(t.TempDir(), "projections.db"), Projections: []Projection{testMembers, Fronting}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+// emptyFronting makes an opened database like new: opening one costs more
+// than all that a random history does in it.
+func emptyFronting(t interface{ Fatal(...any) }, db *DB) {
+	for _, table := range []string{"switches", "switch_members", "switch_purges", "fronts", "members", "outbox", "entity_events", "skipped"} {
+		if err := db.tx.exec(`DELETE FROM ` + table); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db.setPosition(schemas.Position{})
+}
+
+// applyFronting folds the events in the order given, in batches of the sizes
+// given, the last of them again and again. Sequences follow that order.
+func applyFronting(t interface{ Fatal(...any) }, db *DB, events []schemas.Recorded, cuts ...int) {
+	events = slices.Clone(events)
+	for i := range events {
+		events[i].Seq = uint64(i + 1)
+	}
+	for len(events) > 0 {
+		n := len(events)
+		if len(cuts) > 0 {
+			n = min(n, cuts[0])
+		}
+		if len(cuts) > 1 {
+			cuts = cuts[1:]
+		}
+		if err := db.Apply(t.(testing.TB).Context(), "test", events[:n]); err != nil {
+			t.Fatal(err)
+		}
+		events = events[n:]
+	}
+}
+
+// selectRows is an answer as text: a line for each row, columns joined by |.
+func selectRows(t interface{ Fatal(...any) }, db *DB, query string, args ...any) string {
+	rows, done, err := selectFrom(db, query, args...)
+	if err != nil {
+		t.Fatal(query, err)
+	}
+	defer done()
+	var b strings.Builder
+	for rows.Next() {
+		columns, err := rows.Columns()
+		if err != nil {
+			t.Fatal(err)
+		}
+		values, to := make([]any, len(columns)), make([]any, len(columns))
+		for i := range values {
+			to[i] = &values[i]
+		}
+		if err := rows.Scan(to...); err != nil {
+			t.Fatal(query, err)
+		}
+		for i, v := range values {
+			if i > 0 {
+				b.WriteString("|")
+			}
+			if v == nil {
+				v = "NULL"
+			}
+			fmt.Fprint(&b, v)
+		}
+		b.WriteString("\n")
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(query, err)
+	}
+	return b.String()
+}
+
+// frontingRows is everything the projection holds, and what its views say.
+func frontingRows(t interface{ Fatal(...any) }, db *DB) string {
+	var b strings.Builder
+	for _, table := range []string{"switches", "switch_members", "switch_purges", "fronts", "current_fronters", "switch_timeline", "front_intervals"} {
+		lines := slices.Sorted(strings.Lines(selectRows(t, db, `SELECT * FROM `+table)))
+		fmt.Fprintf(&b, "%s:\n%s", table, strings.Join(lines, ""))
+	}
+	return b.String()
+}
+
+// askFronting answers a named query as JSON, a line for each row.
+func askFronting(t interface{ Fatal(...any) }, db *DB, name, system string, params map[string]string) string {
+	i := slices.IndexFunc(frontingQueries, func(q Query) bool { return q.Name == name })
+	q := frontingQueries[i]
+	args := []any{sql.Named("tenant", system)}
+	for _, p := range q.Params {
+		given, ok := params[p.Name]
+		if !ok {
+			given = p.Default
+		}
+		var v any
+		var err error
+		switch {
+		case given == "":
+		case p.Kind == schemas.Time:
+			v, err = schemas.ParseTime(given)
+		default:
+			v = json.Number(given)
+			v, err = v.(json.Number).Int64()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, sql.Named(p.Name, v))
+	}
+	rows, done, err := selectFrom(db, q.SQL, args...)
+	if err != nil {
+		t.Fatal(name, err)
+	}
+	defer done()
+	var b strings.Builder
+	for rows.Next() {
+		columns, err := rows.Columns()
+		if err != nil {
+			t.Fatal(err)
+		}
+		values, to := make([]any, len(columns)), make([]any, len(columns))
+		for i := range values {
+			to[i] = &values[i]
+		}
+		if err := rows.Scan(to...); err != nil {
+			t.Fatal(name, err)
+		}
+		b.WriteString("{")
+		for i, column := range columns {
+			if column, ok := strings.CutSuffix(column, "_json"); ok {
+				fmt.Fprintf(&b, ",%q:%s", column, values[i])
+				continue
+			}
+			v, err := json.Marshal(values[i])
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(&b, ",%q:%s", column, v)
+		}
+		b.WriteString("}\n")
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(name, err)
+	}
+	return strings.ReplaceAll(b.String(), "{,", "{")
+}
+
+// frontingOutbox is what the folds had to tell: changes, and entries of the bucket.
+func frontingOutbox(t interface{ Fatal(...any) }, db *DB) []schemas.Outgoing {
+	out, err := db.Due(t.(testing.TB).Context(), 1_000_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// frontingChange reads a published change back.
+func frontingChange(t interface{ Fatal(...any) }, m *schemas.Message) (system, cause string, before, after *schemas.Front) {
+	e, err := schemas.ParseMessage(*m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := schemas.Decode[schemas.Change](e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(c.Before, &before); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(c.After, &after); err != nil {
+		t.Fatal(err)
+	}
+	return e.Subject, c.Cause, before, after
+}

@@ -1,0 +1,344 @@
+package projections
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"switchlog/schemas"
+)
+
+// genFronting draws a history: few systems, switches, members and timestamps,
+// so that everything meets everything. Every event comes in the order of its
+// time; nothing says that its creation comes first, or once.
+func genFronting(t *rapid.T) []schemas.Recorded {
+	timestamps := []string{
+		"2025-11-29T07:00:00Z", "2025-11-29T07:00:00.0000001Z", "2025-11-29T07:00:00.000001Z", "2025-11-29T08:30:00.5Z",
+		"2025-11-29T09:00:00.1234567Z", "2025-11-29T10:00:00Z", "2099-01-01T00:00:00Z", "1969-12-31T23:59:59.999999Z",
+	}
+	kinds := []string{
+		"CREATE_SWITCH", "CREATE_SWITCH", "CREATE_SWITCH", "UPDATE_SWITCH", "UPDATE_SWITCH", "UPDATE_SWITCH",
+		"DELETE_SWITCH", "DELETE_ALL_SWITCHES", "CREATE_MEMBER", "UPDATE_MEMBER", "DELETE_MEMBER",
+	}
+	member := rapid.SampledFrom([]string{"A", "B", "C", "D"})
+	list := rapid.SliceOfN(member, 0, 4)
+	var events []schemas.Recorded
+	for n := range rapid.IntRange(1, 40).Draw(t, "events") {
+		kind := rapid.SampledFrom(kinds).Draw(t, "kind")
+		system := rapid.SampledFrom([]string{"one", "one", "one", "two"}).Draw(t, "system")
+		prefix := system + "-"
+		id, data := prefix+strconv.Itoa(rapid.IntRange(0, 7).Draw(t, "switch")), ""
+		members := list.Draw(t, "members")
+		for i := range members {
+			members[i] = prefix + members[i]
+		}
+		stamp := rapid.SampledFrom(timestamps).Draw(t, "timestamp")
+		switch kind {
+		case "CREATE_SWITCH":
+			data = fmt.Sprintf(`{"id":%q,"timestamp":%q,"members":%s}`, id, stamp, jsonList(members))
+		case "UPDATE_SWITCH":
+			data = fmt.Sprintf(`{"members":%s}`, jsonList(members))
+			if rapid.Bool().Draw(t, "moves") {
+				data = fmt.Sprintf(`{"timestamp":%q}`, stamp)
+			}
+		case "DELETE_ALL_SWITCHES":
+			id = ""
+			if rapid.IntRange(0, 2).Draw(t, "really") > 0 {
+				continue
+			}
+		case "CREATE_MEMBER", "UPDATE_MEMBER":
+			id, data = prefix+member.Draw(t, "member"), fmt.Sprintf(`{"name":"%d"}`, n)
+		case "DELETE_MEMBER":
+			id = prefix + member.Draw(t, "member")
+		}
+		events = append(events, frontingEvent(len(events)+1, kind, system, id, data))
+	}
+	return events
+}
+
+// naiveSwitch is a switch of the timeline as the reference sees it.
+type naiveSwitch struct {
+	uuid      string
+	us        int64
+	positions []int
+	members   []string
+}
+
+// naiveTimeline reads a whole history, in order, into one system's timeline.
+// It is written for being right, not fast: everything is sorted out anew.
+func naiveTimeline(t *rapid.T, events []schemas.Recorded, system string) (timeline []naiveSwitch, names map[string]string) {
+	type known struct {
+		created, moved *string
+		listed, edited *[]string
+		first          int64
+		deleted        bool
+	}
+	switches, gone, updated := map[string]*known{}, map[string]bool{}, map[string]bool{}
+	names = map[string]string{}
+	for _, e := range events {
+		if e.Route.Tenant != system {
+			continue
+		}
+		var d struct {
+			schemas.PKSwitch
+			Name string
+		}
+		if len(e.Data) > 0 {
+			if err := json.Unmarshal(e.Data, &d); err != nil {
+				t.Fatal(err)
+			}
+		}
+		switch e.Type {
+		case schemas.PKSwitchDeleteAll:
+			for _, s := range switches {
+				s.deleted = true
+			}
+			continue
+		case schemas.PKMemberDelete:
+			gone[e.Subject] = true
+			continue
+		case schemas.PKMemberUpdate:
+			names[e.Subject], updated[e.Subject] = d.Name, true
+			continue
+		case schemas.PKMemberCreate:
+			if !updated[e.Subject] {
+				names[e.Subject] = d.Name
+			}
+			continue
+		}
+		s := switches[e.Subject]
+		if s == nil {
+			s = &known{}
+			switches[e.Subject] = s
+		}
+		switch e.Type {
+		case schemas.PKSwitchCreate:
+			s.created, s.listed = d.Timestamp, d.Members
+		case schemas.PKSwitchUpdate:
+			if d.Timestamp != nil {
+				s.moved = d.Timestamp
+			}
+			if d.Members != nil {
+				s.edited = d.Members
+			}
+		case schemas.PKSwitchDelete:
+			s.deleted = true
+		}
+	}
+	for uuid, s := range switches {
+		stamp, members := s.created, s.listed
+		if s.moved != nil {
+			stamp = s.moved
+		}
+		if s.edited != nil {
+			members = s.edited
+		}
+		if s.deleted || stamp == nil || members == nil {
+			continue
+		}
+		us, err := schemas.ParseTime(*stamp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		entry := naiveSwitch{uuid: uuid, us: us}
+		for i, m := range *members {
+			if !gone[m] && !slices.Contains(entry.members, m) {
+				entry.members, entry.positions = append(entry.members, m), append(entry.positions, i)
+			}
+		}
+		timeline = append(timeline, entry)
+	}
+	slices.SortFunc(timeline, func(a, b naiveSwitch) int {
+		if a.us != b.us {
+			if a.us < b.us {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a.uuid, b.uuid)
+	})
+	return timeline, names
+}
+
+// naiveRows writes a timeline as the tables and views should have it.
+func naiveRows(timeline []naiveSwitch, names map[string]string) string {
+	var entries, rows, intervals []string
+	front := ""
+	name := func(m string) string {
+		if n, ok := names[m]; ok {
+			return n
+		}
+		return m
+	}
+	ended := func(i int) string {
+		if i+1 == len(timeline) {
+			return "NULL"
+		}
+		return strconv.FormatInt(timeline[i+1].us, 10)
+	}
+	for i, s := range timeline {
+		var shown []string
+		for j, m := range s.members {
+			shown = append(shown, name(m))
+			rows = append(rows, fmt.Sprintf("%s|%d|%s|%d\n", s.uuid, s.positions[j], m, s.us))
+			if i > 0 && slices.Contains(timeline[i-1].members, m) {
+				continue
+			}
+			last := i
+			for last+1 < len(timeline) && slices.Contains(timeline[last+1].members, m) {
+				last++
+			}
+			intervals = append(intervals, fmt.Sprintf("%s|%d|%s\n", m, s.us, ended(last)))
+		}
+		entries = append(entries, fmt.Sprintf("%s|%d|%s|%s\n", s.uuid, s.us, ended(i), strings.Join(shown, ", ")))
+		front = fmt.Sprintf("%s|%d|%s\n", s.uuid, s.us, jsonList(s.members))
+	}
+	slices.Sort(rows)
+	slices.Sort(intervals)
+	return strings.Join(entries, "") + "\n" + strings.Join(rows, "") + "\n" + strings.Join(intervals, "") + "\n" + front
+}
+
+// tableRows is what naiveRows describes, as the database has it.
+func tableRows(t *rapid.T, db *DB, system string) string {
+	sorted := func(text string) string {
+		lines := slices.Sorted(strings.Lines(text))
+		return strings.Join(lines, "")
+	}
+	return selectRows(t, db, `SELECT switch_uuid, started_us, ended_us, members FROM switch_timeline WHERE system_uuid = ? ORDER BY started_us, switch_uuid`, system) + "\n" +
+		sorted(selectRows(t, db, `SELECT switch_uuid, position, member_uuid, timestamp_us FROM switch_members WHERE system_uuid = ?`, system)) + "\n" +
+		sorted(selectRows(t, db, `SELECT member_uuid, started_us, ended_us FROM front_intervals WHERE system_uuid = ?`, system)) + "\n" +
+		selectRows(t, db, `SELECT switch_uuid, since_us, members FROM fronts WHERE system_uuid = ?`, system)
+}
+
+// forRapid lets helpers that want a testing.TB work inside a rapid check.
+type forRapid struct {
+	testing.TB
+	t *rapid.T
+}
+
+func (f forRapid) Fatal(args ...any) { f.t.Fatal(args...) }
+
+func TestFrontingEqualsNaive(t *testing.T) {
+	db := openFronting(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		emptyFronting(rt, db)
+		events := genFronting(rt)
+		applyFronting(forRapid{t, rt}, db, events, 1)
+		for _, system := range []string{"one", "two"} {
+			timeline, names := naiveTimeline(rt, events, system)
+			if got, want := tableRows(rt, db, system), naiveRows(timeline, names); got != want {
+				rt.Fatalf("%s: got\n%s\nwant\n%s", system, got, want)
+			}
+		}
+	})
+}
+
+func TestLaw6FrontingAnyOrderBatchOrRepeat(t *testing.T) {
+	sorted, db := openFronting(t), openFronting(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		events, tb := genFronting(rt), forRapid{t, rt}
+		emptyFronting(rt, sorted)
+		applyFronting(tb, sorted, events)
+		want := frontingRows(rt, sorted)
+
+		shuffled := rapid.Permutation(events).Draw(rt, "shuffled")
+		doubled := slices.Clone(shuffled)
+		for _, e := range events {
+			at := rapid.IntRange(0, len(doubled)).Draw(rt, "again")
+			doubled = slices.Insert(doubled, at, e)
+		}
+		for name, history := range map[string][]schemas.Recorded{"sorted": events, "shuffled": shuffled, "doubled": doubled} {
+			emptyFronting(rt, db)
+			applyFronting(tb, db, history, rapid.SliceOfN(rapid.IntRange(1, 9), 1, 5).Draw(rt, "cuts")...)
+			if got := frontingRows(rt, db); got != want {
+				rt.Fatalf("%s: got\n%s\nwant\n%s", name, got, want)
+			}
+		}
+	})
+}
+
+// TestFrontingChangesEqualNaive holds what was published against the front
+// before and after each event of a history, sorted out anew each time; and the
+// last entry of the bucket against the front at the end.
+func TestFrontingChangesEqualNaive(t *testing.T) {
+	db := openFronting(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		emptyFronting(rt, db)
+		events := genFronting(rt)
+		tb := forRapid{t, rt}
+		applyFronting(tb, db, events, rapid.IntRange(1, 9).Draw(rt, "batch"))
+
+		var got, want []string
+		bucket := map[string]string{}
+		for _, o := range frontingOutbox(tb, db) {
+			if o.Change != nil {
+				system, cause, before, after := frontingChange(rt, o.Change)
+				got = append(got, fmt.Sprintf("%s %s: %s -> %s", system, cause, frontUUIDs(before), frontUUIDs(after)))
+				continue
+			}
+			var front schemas.Front
+			if err := json.Unmarshal(o.Fronters, &front); err != nil {
+				rt.Fatal(err)
+			}
+			bucket[o.FrontersKey] = frontWithNames(&front)
+		}
+		for i, e := range events {
+			system := e.Route.Tenant
+			before, _ := naiveTimeline(rt, events[:i], system)
+			after, _ := naiveTimeline(rt, events[:i+1], system)
+			was, is := naiveFront(before, system, nil), naiveFront(after, system, nil)
+			if (was == nil) != (is == nil) || was != nil && !slices.EqualFunc(was.Members, is.Members, func(a, b schemas.Fronter) bool { return a.UUID == b.UUID }) {
+				want = append(want, fmt.Sprintf("%s %s: %s -> %s", system, e.ID, frontUUIDs(was), frontUUIDs(is)))
+			}
+		}
+		if !slices.Equal(got, want) {
+			rt.Fatalf("changes: got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+		for system, entry := range bucket {
+			timeline, names := naiveTimeline(rt, events, system)
+			front := naiveFront(timeline, system, names)
+			if front == nil {
+				front = &schemas.Front{System: system}
+			}
+			if want := frontWithNames(front); entry != want {
+				rt.Fatalf("bucket of %s: got %s, want %s", system, entry, want)
+			}
+		}
+	})
+}
+
+func naiveFront(timeline []naiveSwitch, system string, names map[string]string) *schemas.Front {
+	if len(timeline) == 0 {
+		return nil
+	}
+	last := timeline[len(timeline)-1]
+	front := &schemas.Front{System: system, Switch: last.uuid, SinceUS: last.us}
+	for _, m := range last.members {
+		f := schemas.Fronter{UUID: m}
+		if name, known := names[m]; known {
+			f.Name = &name
+		}
+		front.Members = append(front.Members, f)
+	}
+	return front
+}
+
+func frontUUIDs(f *schemas.Front) string {
+	if f == nil {
+		return "null"
+	}
+	uuids := []string{}
+	for _, m := range f.Members {
+		uuids = append(uuids, m.UUID)
+	}
+	return f.Switch + fmt.Sprint(uuids)
+}
+
+func frontWithNames(f *schemas.Front) string {
+	return fmt.Sprint(f.System, f.Switch, f.SinceUS, frontUUIDs(f), frontNames(f))
+}

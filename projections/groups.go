@@ -1,0 +1,91 @@
+package projections
+
+import (
+	_ "embed"
+
+	"switchlog/schemas"
+)
+
+//go:embed groups.sql
+var groupsSQL string
+
+// Groups is every group of every system, deleted ones as tombstones, and who
+// is in them. PluralKit never announces memberships: they are known only as
+// far as its API was asked.
+var Groups = Projection{
+	Name: "groups", Source: schemas.PluralKit, Version: 1,
+	Schema: groupsSQL,
+	Fold:   foldGroup,
+	Queries: []Query{{
+		Name: "groups", Path: "groups",
+		Doc: "The system's groups with the uuids of their members, as PluralKit's API shows them to the owner, by name.",
+		SQL: selectGroup + ` WHERE system_uuid = :tenant ORDER BY name COLLATE NOCASE, uuid LIMIT 1000`,
+	}, {
+		Name: "group", Path: "groups/{ref}", One: true,
+		Doc:    "One group with the uuids of its members.",
+		Params: []Param{{Name: "ref", Doc: "The group's uuid, or its short id, in any case and with or without a dash."}},
+		SQL: selectGroup + ` WHERE +system_uuid = :tenant AND uuid IN (SELECT lower(:ref) UNION ALL
+				SELECT uuid FROM groups WHERE system_uuid = :tenant AND id = replace(lower(:ref), '-', ''))
+			ORDER BY uuid = lower(:ref) DESC, uuid LIMIT 1`,
+	}},
+}
+
+const selectGroup = `SELECT id, uuid, name, (SELECT s.id FROM systems s WHERE s.uuid = g.system_uuid) AS system,
+	display_name, description, icon, banner, color, created,
+	(SELECT json_group_array(member_uuid) FROM (SELECT member_uuid FROM group_members
+		WHERE group_uuid = g.uuid ORDER BY member_uuid LIMIT 2000)) AS members_json,
+	json_object('name_privacy', name_privacy, 'description_privacy', description_privacy,
+		'banner_privacy', banner_privacy, 'icon_privacy', icon_privacy, 'list_privacy', list_privacy,
+		'metadata_privacy', metadata_privacy, 'visibility', visibility) AS privacy_json
+	FROM current_groups g`
+
+var groupPrivacy = []string{"name_privacy", "description_privacy", "banner_privacy", "icon_privacy", "list_privacy",
+	"metadata_privacy", "visibility"}
+
+var groupEntity = entity{
+	table: "groups", keys: []string{"uuid"}, owned: true, deletes: true,
+	fields:   schemas.PKGroupObjectFields,
+	defaults: public(groupPrivacy, map[string]any{}),
+	shape: []string{"id", "uuid", "name", "display_name", "description", "icon", "banner", "color", "created",
+		"privacy"},
+	privacy: groupPrivacy,
+}.prepare()
+
+func foldGroup(tx *Tx, e schemas.Recorded) error {
+	if e.Route.Source != schemas.PluralKit {
+		return nil
+	}
+	switch e.Type {
+	case schemas.PKGroupCreate, schemas.PKGroupUpdate, schemas.PKGroupDelete:
+	default:
+		return nil
+	}
+	values, err := schemas.DecodeFields(e.Type, e.Data, schemas.PKGroupFields)
+	if err != nil {
+		return err
+	}
+	r, err := tx.row(groupEntity, e.Route.Tenant, e.Subject)
+	if err != nil {
+		return err
+	}
+	switch e.Type {
+	case schemas.PKGroupCreate:
+		r.set(values, versionOf(rankCreate, e))
+		r.fallback()
+	case schemas.PKGroupUpdate:
+		r.set(values, versionOf(rankUpdate, e))
+	case schemas.PKGroupDelete:
+		r.delete(e.Time.UnixMicro())
+	}
+	if err := tx.write(r); err != nil {
+		return err
+	}
+	if e.Type == schemas.PKGroupDelete {
+		err := tx.touchEach("group_members", `DELETE FROM group_members WHERE group_uuid = ? AND system_uuid = ?
+			RETURNING group_uuid || '/' || member_uuid`, e.Subject, e.Route.Tenant)
+		if err != nil {
+			return err
+		}
+	}
+	return tx.announce(r, schemas.GroupChanged, "group")
+}

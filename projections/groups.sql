@@ -1,0 +1,51 @@
+-- A group of a system. Fields that no event has told of are NULL; a deleted
+-- group keeps its row, with deleted_us set.
+CREATE TABLE groups (
+	uuid                TEXT PRIMARY KEY,
+	system_uuid         TEXT NOT NULL,
+	id                  TEXT, -- PluralKit's short id; may change, and be another's later
+	name                TEXT,
+	display_name        TEXT,
+	description         TEXT,
+	icon                TEXT,
+	banner              TEXT,
+	color               TEXT,
+	name_privacy        TEXT,
+	description_privacy TEXT,
+	banner_privacy      TEXT,
+	icon_privacy        TEXT,
+	list_privacy        TEXT,
+	metadata_privacy    TEXT,
+	visibility          TEXT,
+	created_us          INTEGER,
+	versions            TEXT NOT NULL,
+	deleted_us          INTEGER
+) STRICT, WITHOUT ROWID;
+
+-- For the list of a system's groups, and for short ids.
+CREATE INDEX groups_by_id ON groups (system_uuid, id);
+
+-- A member that is in a group; neither is deleted.
+CREATE TABLE group_members (
+	group_uuid    TEXT NOT NULL,
+	member_uuid   TEXT NOT NULL,
+	system_uuid   TEXT NOT NULL,
+	first_seen_us INTEGER NOT NULL, -- when it was first seen there
+	last_seen_us  INTEGER NOT NULL, -- and last
+	PRIMARY KEY (group_uuid, member_uuid)
+) STRICT, WITHOUT ROWID;
+
+-- For what a member leaves when it is deleted.
+CREATE INDEX group_members_by_member ON group_members (member_uuid);
+
+-- Groups that are not deleted, without the bookkeeping, with readable times.
+CREATE VIEW current_groups AS
+SELECT uuid, system_uuid, id, name, display_name,
+	coalesce(display_name, name) AS shown_name,
+	description, icon, banner, color,
+	name_privacy, description_privacy, banner_privacy, icon_privacy, list_privacy, metadata_privacy, visibility,
+	(SELECT count(*) FROM group_members WHERE group_uuid = groups.uuid) AS member_count,
+	created_us,
+	strftime('%Y-%m-%dT%H:%M:%S', created_us / 1000000, 'unixepoch') || printf('.%06dZ', created_us % 1000000) AS created
+FROM groups
+WHERE deleted_us IS NULL;

@@ -1,0 +1,26 @@
+-- What a system has set for one Discord server. NULL: no event has told (or,
+-- where the field itself may be null, that it is).
+CREATE TABLE system_guilds (
+	system_uuid      TEXT NOT NULL,
+	guild_id         TEXT NOT NULL,
+	proxying_enabled INTEGER,
+	tag              TEXT,
+	tag_enabled      INTEGER,
+	avatar_url       TEXT,
+	display_name     TEXT,
+	name_format      TEXT,
+	versions         TEXT NOT NULL,
+	PRIMARY KEY (system_uuid, guild_id)
+) STRICT, WITHOUT ROWID;
+
+-- What a member that is not deleted has set for one Discord server.
+CREATE TABLE member_guilds (
+	member_uuid  TEXT NOT NULL,
+	guild_id     TEXT NOT NULL,
+	system_uuid  TEXT NOT NULL,
+	display_name TEXT,
+	avatar_url   TEXT,
+	keep_proxy   INTEGER, -- NULL: as the member's own
+	versions     TEXT NOT NULL,
+	PRIMARY KEY (member_uuid, guild_id)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,265 @@
+package projections
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"switchlog/schemas"
+)
+
+//go:embed members.sql
+var membersSQL string
+
+// Members is every member of every system, those that are gone included: a
+// deleted member keeps its row as a tombstone, so that no late event brings
+// it back.
+var Members = Projection{
+	Name: "members", Source: schemas.PluralKit, Version: 1,
+	Schema: membersSQL,
+	Fold:   foldMember,
+	Queries: []Query{{
+		Name: "members", Path: "members",
+		Doc: "The system's members, as PluralKit's API shows them to the owner, by name.",
+		SQL: selectMember + ` WHERE system_uuid = :tenant ORDER BY name COLLATE NOCASE, uuid LIMIT 2000`,
+	}, {
+		Name: "member", Path: "members/{ref}", One: true,
+		Doc:    "One member.",
+		Params: []Param{{Name: "ref", Doc: "The member's uuid, or its short id, in any case and with or without a dash."}},
+		// A short id may belong to two members for a moment; a uuid never. The
+		// + keeps SQLite from looking through all members of the system.
+		SQL: selectMember + ` WHERE +system_uuid = :tenant AND uuid IN (SELECT lower(:ref) UNION ALL
+				SELECT uuid FROM members WHERE system_uuid = :tenant AND id = replace(lower(:ref), '-', ''))
+			ORDER BY uuid = lower(:ref) DESC, uuid LIMIT 1`,
+	}},
+}
+
+const selectMember = `SELECT id, uuid, (SELECT s.id FROM systems s WHERE s.uuid = m.system_uuid) AS system,
+	name, display_name, color, birthday, pronouns, avatar_url, webhook_avatar_url, banner, description, created,
+	keep_proxy AS keep_proxy_bool, tts AS tts_bool, autoproxy_enabled AS autoproxy_enabled_bool,
+	message_count, last_message_timestamp, proxy_tags AS proxy_tags_json,
+	json_object('visibility', visibility, 'name_privacy', name_privacy, 'description_privacy', description_privacy,
+		'banner_privacy', banner_privacy, 'birthday_privacy', birthday_privacy, 'pronoun_privacy', pronoun_privacy,
+		'avatar_privacy', avatar_privacy, 'metadata_privacy', metadata_privacy, 'proxy_privacy', proxy_privacy
+	) AS privacy_json
+	FROM current_members m`
+
+var memberPrivacy = []string{"visibility", "name_privacy", "description_privacy", "banner_privacy",
+	"birthday_privacy", "pronoun_privacy", "avatar_privacy", "metadata_privacy", "proxy_privacy"}
+
+var memberEntity = entity{
+	table: "members", keys: []string{"uuid"}, owned: true, snapshots: true, deletes: true,
+	fields: schemas.PKMemberObjectFields,
+	defaults: public(memberPrivacy, map[string]any{
+		"keep_proxy": int64(0), "tts": int64(0), "autoproxy_enabled": int64(1), "message_count": int64(0),
+		"proxy_tags": "[]",
+	}),
+	counters: []string{"message_count", "last_message_timestamp"},
+	special:  map[string]special{"proxy_tags": proxyTags},
+	shape: []string{"id", "uuid", "name", "display_name", "color", "birthday", "pronouns", "avatar_url",
+		"webhook_avatar_url", "banner", "description", "created", "keep_proxy", "tts", "autoproxy_enabled",
+		"message_count", "last_message_timestamp", "proxy_tags", "privacy"},
+	privacy: memberPrivacy,
+}.prepare()
+
+// proxyTags: the tags are the rows of their own table. The member's row only
+// tells whether they are known.
+var proxyTags = special{
+	column: "proxy_tags_known",
+	keep: func(value any) any {
+		if value == nil {
+			return nil
+		}
+		return int64(1)
+	},
+	read: `CASE WHEN proxy_tags_known THEN (SELECT json_group_array(json_object('prefix', prefix, 'suffix', suffix))
+		FROM (SELECT prefix, suffix FROM proxy_tags WHERE member_uuid = members.uuid ORDER BY position)) END`,
+	same: func(a, b string) bool {
+		x, errX := parseTags(a)
+		y, errY := parseTags(b)
+		return errX == nil && errY == nil && slices.EqualFunc(x, y, proxyTag.equal)
+	},
+}
+
+// public adds to defaults that the privacy fields are public.
+func public(privacy []string, defaults map[string]any) map[string]any {
+	for _, name := range privacy {
+		defaults[name] = "public"
+	}
+	return defaults
+}
+
+func foldMember(tx *Tx, e schemas.Recorded) error {
+	if e.Route.Source != schemas.PluralKit {
+		return nil
+	}
+	switch e.Type {
+	case schemas.PKMemberCreate, schemas.PKMemberUpdate, schemas.PKMemberDelete:
+	default:
+		return nil // of a message, its own fold merges the snapshot
+	}
+	values, err := schemas.DecodeFields(e.Type, e.Data, schemas.PKMemberFields)
+	if err == nil {
+		err = normaliseTags(values)
+	}
+	if err != nil {
+		return err
+	}
+	return mergeMember(tx, e.Route.Tenant, e.Subject, func(r *row) {
+		switch e.Type {
+		case schemas.PKMemberCreate:
+			r.set(slices.DeleteFunc(values, untrustedAvatar), versionOf(rankCreate, e))
+			r.fallback()
+		case schemas.PKMemberUpdate:
+			r.set(values, versionOf(rankUpdate, e))
+		case schemas.PKMemberDelete:
+			r.delete(e.Time.UnixMicro())
+		}
+	})
+}
+
+// untrustedAvatar: a member made with an attached image is announced with
+// "avatar_url": null, although PluralKit has stored one.
+func untrustedAvatar(v schemas.Value) bool { return v.Field.Name == "avatar_url" && v.Value == nil }
+
+// mergeMember lets merge change the member's row, and does what follows from
+// the change: its proxy tags, what a deleted member takes with it, the change
+// event, the front it may be in.
+func mergeMember(tx *Tx, system, member string, merge func(*row)) error {
+	r, err := tx.row(memberEntity, system, member)
+	if err != nil {
+		return err
+	}
+	merge(r)
+	if err := tx.write(r); err != nil {
+		return err
+	}
+	if r.deletedUS != nil {
+		if r.deleted {
+			return nil // it took everything with it then, and nothing was let in since
+		}
+		if err := deleteWithMember(tx, system, member); err != nil {
+			return err
+		}
+		return tx.announce(r, schemas.MemberChanged, "member")
+	}
+	if r.changed("proxy_tags") {
+		if err := replaceTags(tx, r); err != nil {
+			return err
+		}
+	}
+	if err := tx.announce(r, schemas.MemberChanged, "member"); err != nil {
+		return err
+	}
+	if r.changed("name", "display_name", "pronouns", "color", "avatar_url", "id") {
+		return refreshFront(tx, system, member) // a front shows these
+	}
+	return nil
+}
+
+// memberDeleted reports whether the member is known to be gone: what an event
+// says of it then comes too late. Of another system's member it says nothing.
+func memberDeleted(tx *Tx, system, member string) (bool, error) {
+	got, err := tx.Get(`SELECT 1 FROM members WHERE uuid = ? AND system_uuid = ? AND deleted_us IS NOT NULL`,
+		member, system)
+	return got != nil, err
+}
+
+// deleteWithMember removes what PluralKit silently removes with a member. (It
+// also leaves every switch, which the fold of switches sees to.)
+func deleteWithMember(tx *Tx, system, member string) error {
+	for _, c := range []struct{ table, sql string }{
+		{"group_members", `DELETE FROM group_members WHERE member_uuid = ?2 AND system_uuid = ?1
+			RETURNING group_uuid || '/' || member_uuid`},
+		{"member_guilds", `DELETE FROM member_guilds WHERE member_uuid = ?2 AND system_uuid = ?1
+			RETURNING member_uuid || '/' || guild_id`},
+		{"autoproxy", `UPDATE autoproxy SET autoproxy_member = NULL WHERE system_uuid = ?1 AND autoproxy_member = ?2
+			RETURNING system_uuid || '/' || guild_id || '/' || channel_id`},
+		{"proxy_tags", `DELETE FROM proxy_tags WHERE member_uuid = ?2 AND system_uuid = ?1 RETURNING member_uuid`},
+	} {
+		if err := tx.touchEach(c.table, c.sql, system, member); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// touchEach runs a statement that returns the keys of the rows it changed,
+// and notes the event with each.
+func (tx *Tx) touchEach(table, query string, args ...any) error {
+	var keys []string
+	err := tx.Each(query, args, func(r Row) error {
+		keys = append(keys, r.Text(0))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if err := tx.Touch(table, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type proxyTag struct {
+	Prefix *string `json:"prefix"`
+	Suffix *string `json:"suffix"`
+}
+
+func (t proxyTag) equal(u proxyTag) bool {
+	same := func(a, b *string) bool { return a == b || a != nil && b != nil && *a == *b }
+	return same(t.Prefix, u.Prefix) && same(t.Suffix, u.Suffix)
+}
+
+func parseTags(text string) ([]proxyTag, error) {
+	var tags []proxyTag
+	if err := json.Unmarshal([]byte(text), &tags); err != nil {
+		return nil, fmt.Errorf("%w: proxy_tags: %w", schemas.ErrInvalid, err)
+	}
+	return tags, nil
+}
+
+// normaliseTags writes a list of proxy tags among values as SQLite will give
+// it back, so that equal lists are equal text (but for rare characters).
+func normaliseTags(values []schemas.Value) error {
+	for i, v := range values {
+		if v.Field.Name != "proxy_tags" {
+			continue
+		}
+		tags, err := parseTags(v.Value.(string))
+		if err != nil {
+			return err
+		}
+		var b bytes.Buffer
+		enc := json.NewEncoder(&b)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(tags); err != nil {
+			return err
+		}
+		values[i].Value = string(bytes.TrimSpace(b.Bytes()))
+	}
+	return nil
+}
+
+// replaceTags makes the member's rows in proxy_tags those of the new list.
+func replaceTags(tx *Tx, r *row) error {
+	i := r.column("proxy_tags")
+	none := func(list any) bool { return list == nil || list == "[]" }
+	if none(r.before[i]) && none(r.values[i]) {
+		return nil
+	}
+	if err := tx.Exec(`DELETE FROM proxy_tags WHERE member_uuid = ?`, r.key[0]); err != nil {
+		return err
+	}
+	err := tx.Exec(`INSERT INTO proxy_tags (member_uuid, position, system_uuid, prefix, suffix)
+		SELECT ?, key, ?, value ->> 'prefix', value ->> 'suffix' FROM json_each(?)`,
+		r.key[0], r.tenant, r.values[i])
+	if err != nil {
+		return err
+	}
+	return tx.Touch("proxy_tags", r.key[0])
+}

@@ -1,0 +1,68 @@
+-- A member of a system. Fields that no event has told of are NULL; a deleted
+-- member keeps its row, with deleted_us set.
+CREATE TABLE members (
+	uuid                      TEXT PRIMARY KEY,
+	system_uuid               TEXT NOT NULL,
+	id                        TEXT,    -- PluralKit's short id; may change, and be another's later
+	name                      TEXT,
+	display_name              TEXT,
+	avatar_url                TEXT,
+	webhook_avatar_url        TEXT,
+	banner                    TEXT,
+	color                     TEXT,
+	birthday                  TEXT,    -- YYYY-MM-DD; year 0004 or 0001: no year
+	pronouns                  TEXT,
+	description               TEXT,
+	proxy_tags_known          INTEGER, -- 1: the rows in proxy_tags are all there are
+	keep_proxy                INTEGER,
+	tts                       INTEGER,
+	visibility                TEXT,
+	name_privacy              TEXT,
+	description_privacy       TEXT,
+	banner_privacy            TEXT,
+	pronoun_privacy           TEXT,
+	birthday_privacy          TEXT,
+	avatar_privacy            TEXT,
+	proxy_privacy             TEXT,
+	metadata_privacy          TEXT,
+	created_us                INTEGER,
+	autoproxy_enabled         INTEGER,
+	message_count             INTEGER,
+	last_message_timestamp_us INTEGER,
+	versions                  TEXT NOT NULL,
+	snapshot_us               INTEGER,
+	snapshot_id               TEXT,
+	deleted_us                INTEGER
+) STRICT, WITHOUT ROWID;
+
+-- For the list of a system's members, and for short ids.
+CREATE INDEX members_by_id ON members (system_uuid, id);
+
+-- A proxy tag of a member that is not deleted.
+CREATE TABLE proxy_tags (
+	member_uuid TEXT NOT NULL,
+	position    INTEGER NOT NULL, -- from 0, as PluralKit lists them
+	system_uuid TEXT NOT NULL,
+	prefix      TEXT,
+	suffix      TEXT,
+	PRIMARY KEY (member_uuid, position)
+) STRICT, WITHOUT ROWID;
+
+-- Members that are not deleted, without the bookkeeping, with readable times.
+CREATE VIEW current_members AS
+SELECT uuid, system_uuid, id, name, display_name,
+	coalesce(display_name, name) AS shown_name,
+	avatar_url, webhook_avatar_url, banner, color, birthday, pronouns, description,
+	CASE WHEN proxy_tags_known THEN (SELECT json_group_array(json_object('prefix', prefix, 'suffix', suffix))
+		FROM (SELECT prefix, suffix FROM proxy_tags WHERE member_uuid = members.uuid ORDER BY position)) END AS proxy_tags,
+	keep_proxy, tts, autoproxy_enabled,
+	visibility, name_privacy, description_privacy, banner_privacy, pronoun_privacy, birthday_privacy,
+	avatar_privacy, proxy_privacy, metadata_privacy,
+	message_count,
+	created_us,
+	strftime('%Y-%m-%dT%H:%M:%S', created_us / 1000000, 'unixepoch') || printf('.%06dZ', created_us % 1000000) AS created,
+	last_message_timestamp_us,
+	strftime('%Y-%m-%dT%H:%M:%S', last_message_timestamp_us / 1000000, 'unixepoch')
+		|| printf('.%06dZ', last_message_timestamp_us % 1000000) AS last_message_timestamp
+FROM members
+WHERE deleted_us IS NULL;

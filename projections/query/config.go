@@ -1,0 +1,95 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"switchlog/projections"
+	"switchlog/schemas"
+)
+
+// Store answers queries; *projections.DB does.
+type Store interface {
+	// Ask answers a query of a source; the parameter tenant says whose. Errors
+	// wrap projections.ErrUnknownQuery, or schemas.ErrInvalid with a sentence
+	// for whoever asked.
+	Ask(ctx context.Context, source, name string, params map[string]string) (projections.Answer, error)
+
+	// Wait returns when the log is folded up to seq, or with ctx's error.
+	Wait(ctx context.Context, seq uint64) error
+}
+
+// Log is the log as a replay needs it.
+type Log interface {
+	// Replay hands the events of one tenant to fn in order, those with
+	// sequences from `from` up to and including `to` (0: the last there is
+	// now). An error of fn ends it and is returned.
+	Replay(ctx context.Context, source, tenant string, from, to uint64, fn func(schemas.Recorded, schemas.Message) error) error
+
+	// SeqAt is the first sequence stored at or after t, or the one the next
+	// event will get.
+	SeqAt(ctx context.Context, t time.Time) (uint64, error)
+}
+
+// Reader is somebody who may ask over HTTP.
+type Reader struct {
+	Name   string
+	Tenant string // the only one it may ask about; empty: all
+}
+
+// ErrUnauthorized says that a request has no token, or none that is good.
+var ErrUnauthorized = errors.New("unauthorized")
+
+// Config is what both doors need. Of the fields without a default NewHandler
+// needs Store, Conn and Authorize, ServeNATS Store, Log and Conn.
+type Config struct {
+	Store       Store
+	Log         Log
+	Conn        *nats.Conn                          // with the right to read CHANGES and to answer
+	Projections []projections.Projection            // nil: projections.All
+	Authorize   func(*http.Request) (Reader, error) // who asks; ErrUnauthorized: nobody we know
+	Done        <-chan struct{}                     // closed when the server is about to stop: streams end, which http.Server.Shutdown would wait for
+
+	Timeout          time.Duration // for an answer, and before that for the position to be waited for; 10 s
+	ReplayTimeout    time.Duration // for a whole replay; 10 min
+	MaxQueries       int           // asked at once at one door; 256
+	MaxWaits         int           // that wait for a position at once at one door; 256
+	MaxStreams       int           // of changes, open at once; 256
+	MaxReaderStreams int           // of changes, of one reader; 16
+	MaxReplays       int           // at once; 8
+	MaxTenantReplays int           // of one tenant at once; 2
+
+	Logger  *slog.Logger          // nil: discard
+	Metrics prometheus.Registerer // nil: metrics are not registered
+}
+
+func (c Config) withDefaults() Config {
+	if c.Projections == nil {
+		c.Projections = projections.All
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	c.Timeout = orDefault(c.Timeout, 10*time.Second)
+	c.ReplayTimeout = orDefault(c.ReplayTimeout, 10*time.Minute)
+	c.MaxQueries = orDefault(c.MaxQueries, 256)
+	c.MaxWaits = orDefault(c.MaxWaits, 256)
+	c.MaxStreams = orDefault(c.MaxStreams, 256)
+	c.MaxReaderStreams = orDefault(c.MaxReaderStreams, 16)
+	c.MaxReplays = orDefault(c.MaxReplays, 8)
+	c.MaxTenantReplays = orDefault(c.MaxTenantReplays, 2)
+	return c
+}
+
+func orDefault[T int | time.Duration](v, otherwise T) T {
+	if v == 0 {
+		return otherwise
+	}
+	return v
+}

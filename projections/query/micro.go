@@ -1,0 +1,211 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+	"golang.org/x/time/rate"
+
+	"switchlog/projections"
+	"switchlog/schemas"
+)
+
+// The NATS service, and its version: of what it says and understands, not of
+// the program.
+const (
+	serviceName    = "switchlog"
+	serviceVersion = "1.0.0"
+
+	querySubject  = serviceName + ".query.*.*.*"
+	replaySubject = serviceName + ".replay.*.*"
+)
+
+// inboxPrefix is how every subject we answer to begins. NATS lets a requester
+// name any subject as the one to answer to, also one it may not publish to
+// itself; we may publish anywhere, and would do it for them.
+const inboxPrefix = "_INBOX"
+
+// service is the NATS door.
+type service struct {
+	*core
+	ctx     context.Context // of all requests; ends when the service stops
+	replays *shares
+	warn    rate.Sometimes // of what anybody can do as often as they like
+
+	mu       sync.Mutex // guards stopping, and that nothing is added to requests after
+	stopping bool
+	requests sync.WaitGroup
+}
+
+// ServeNATS answers at switchlog.query.{source}.{tenant}.{query} and
+// switchlog.replay.{source}.{tenant} until ctx ends (then nil) or the
+// connection is closed. Who may ask is for the server's permissions to say: a
+// tenant's reader may publish to the subjects of its tenant.
+func ServeNATS(ctx context.Context, c Config) error { return serveNATS(ctx, c, func() {}) }
+
+// serveNATS calls ready when requests will be answered.
+func serveNATS(ctx context.Context, c Config, ready func()) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	k := newCore(c)
+	s := &service{core: k, ctx: ctx, replays: newShares(k.MaxReplays, k.MaxTenantReplays), warn: rate.Sometimes{Interval: time.Minute}}
+	closed := make(chan struct{})
+	svc, err := micro.AddService(c.Conn, micro.Config{
+		Name: serviceName, Version: serviceVersion,
+		Description: "What is known, and the log again.",
+		DoneHandler: func(micro.Service) { close(closed) },
+	})
+	if err != nil {
+		return fmt.Errorf("query: nats service: %w", err)
+	}
+	err = errors.Join(
+		svc.AddEndpoint("query", micro.HandlerFunc(s.handleQuery), micro.WithEndpointSubject(querySubject)),
+		svc.AddEndpoint("replay", micro.HandlerFunc(s.handleReplay), micro.WithEndpointSubject(replaySubject)),
+	)
+	if err == nil {
+		err = k.flush(ctx)
+	}
+	if err == nil {
+		ready()
+		select {
+		case <-ctx.Done():
+		case <-closed:
+			err = errors.New("the connection was closed")
+		}
+	}
+	asked := ctx.Err() != nil
+	err = errors.Join(err, svc.Stop())
+	s.stop()
+	cancel()
+	s.requests.Wait()
+	if err != nil && !asked {
+		return fmt.Errorf("query: nats service: %w", err)
+	}
+	return nil
+}
+
+func (s *service) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopping = true
+}
+
+// begin runs fn for a request in a goroutine of its own: requests come one by
+// one, and each may take long. How many run is limited where the work is.
+func (s *service) begin(req micro.Request, fn func(reply string)) {
+	reply := req.Reply()
+	if !isInbox(reply) {
+		s.metrics.requests.WithLabelValues(labelNone, "400").Inc()
+		s.warn.Do(func() {
+			s.Logger.Warn("nats service: refused to answer to what is no inbox (hint: inbox prefixes must begin with "+inboxPrefix+")",
+				"subject", clip(req.Subject()), "reply", clip(reply))
+		})
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		s.fail(reply, errBusy, nil)
+		return
+	}
+	s.requests.Go(func() { fn(reply) })
+}
+
+// isInbox reports whether a subject is below an inbox prefix: _INBOX.… or, as a
+// reader has, _INBOX_name.….
+func isInbox(subject string) bool {
+	first, rest, ok := strings.Cut(subject, ".")
+	return ok && strings.HasPrefix(first, inboxPrefix) && rest != "" && !strings.ContainsAny(subject, "*> \t\r\n")
+}
+
+// handleQuery answers a query: the same body as over HTTP.
+func (s *service) handleQuery(req micro.Request) {
+	begin := time.Now()
+	s.begin(req, func(reply string) {
+		label, a, err := s.query(req.Subject(), req.Data())
+		header := nats.Header{}
+		if err == nil || errors.Is(err, errNotFound) && a.Position.Seq > 0 {
+			header.Set(positionHeader, strconv.FormatUint(a.Position.Seq, 10))
+		}
+		code := 200
+		if err == nil {
+			header.Set("Content-Type", "application/json")
+			s.publish(&nats.Msg{Subject: reply, Header: header, Data: a.Body})
+		} else {
+			code = s.fail(reply, err, header)
+		}
+		s.report(code, label, begin, err)
+		s.metrics.asked(label, code, begin)
+	})
+}
+
+func (s *service) query(subject string, body []byte) (label string, a projections.Answer, err error) {
+	source, tenant, err := whose(subject)
+	if err != nil {
+		return labelNone, a, err
+	}
+	query, known := s.sources[source][subject[strings.LastIndexByte(subject, '.')+1:]]
+	if !known {
+		return labelNone, a, projections.ErrUnknownQuery
+	}
+	given, err := jsonParams(body)
+	if err != nil {
+		return query.Name, a, err
+	}
+	q, err := ask(source, tenant, query, given, nil)
+	if err != nil {
+		return query.Name, a, err
+	}
+	a, err = s.answer(s.ctx, q)
+	if err == nil && int64(len(a.Body)) > s.Conn.MaxPayload()-1024 { // headers count too
+		err = projections.ErrTooLarge
+	}
+	return query.Name, a, err
+}
+
+// whose reads source and tenant from the third and fourth token of a subject.
+// A token that is not exactly as we write it, a wildcard above all, is refused.
+func whose(subject string) (source, tenant string, err error) {
+	token := strings.Split(subject, ".")
+	if source, err = schemas.ParseToken(token[2]); err == nil {
+		tenant, err = schemas.ParseToken(token[3])
+	}
+	if err == nil && (source == "" || tenant == "") {
+		err = fmt.Errorf("%w: source and tenant must be given", schemas.ErrInvalid)
+	}
+	return source, tenant, err
+}
+
+// fail answers with an error as NATS services do, and gives its code.
+func (s *service) fail(reply string, err error, header nats.Header) (code int) {
+	code, says := refusal(err)
+	if header == nil {
+		header = nats.Header{}
+	}
+	header.Set(micro.ErrorCodeHeader, strconv.Itoa(code))
+	header.Set(micro.ErrorHeader, says)
+	s.publish(&nats.Msg{Subject: reply, Header: header})
+	return code
+}
+
+// publish answers. We do it ourselves because micro.Request may only be used
+// while its handler runs.
+func (s *service) publish(m *nats.Msg) {
+	if err := s.Conn.PublishMsg(m); err != nil {
+		s.Logger.Warn("nats service: answer", "err", err)
+	}
+}
+
+// flush returns when the server has what was sent.
+func (k *core) flush(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, k.Timeout)
+	defer cancel()
+	return k.Conn.FlushWithContext(ctx)
+}

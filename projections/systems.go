@@ -1,0 +1,72 @@
+package projections
+
+import (
+	_ "embed"
+
+	"switchlog/schemas"
+)
+
+//go:embed systems.sql
+var systemsSQL string
+
+// Systems is what each PluralKit system says of itself.
+//
+// A row exists as soon as an event told of the system, its settings or one of
+// its messages; until more is known its fields are NULL.
+var Systems = Projection{
+	Name: "systems", Source: schemas.PluralKit, Version: 1,
+	Schema: systemsSQL,
+	Fold:   foldSystem,
+	Queries: []Query{{
+		Name: "system", Path: "system", One: true,
+		Doc: "The system, as PluralKit's API shows it to its owner.",
+		SQL: `SELECT id, uuid, name, description, tag, pronouns, avatar_url, banner, color,
+				strftime('%Y-%m-%dT%H:%M:%S', created_us / 1000000, 'unixepoch')
+					|| printf('.%06dZ', created_us % 1000000) AS created,
+				json_object('name_privacy', name_privacy, 'avatar_privacy', avatar_privacy,
+					'description_privacy', description_privacy, 'banner_privacy', banner_privacy,
+					'pronoun_privacy', pronoun_privacy, 'member_list_privacy', member_list_privacy,
+					'group_list_privacy', group_list_privacy, 'front_privacy', front_privacy,
+					'front_history_privacy', front_history_privacy) AS privacy_json
+			FROM systems WHERE uuid = :tenant ORDER BY uuid LIMIT 1`,
+	}},
+}
+
+var systemEntity = entity{
+	table: "systems", keys: []string{"uuid"}, owned: true, snapshots: true,
+	fields: schemas.PKSystemObjectFields,
+	shape: []string{"id", "uuid", "name", "description", "tag", "pronouns", "avatar_url", "banner", "color",
+		"created", "privacy"},
+	privacy: []string{"name_privacy", "avatar_privacy", "description_privacy", "banner_privacy", "pronoun_privacy",
+		"member_list_privacy", "group_list_privacy", "front_privacy", "front_history_privacy"},
+}.prepare()
+
+func foldSystem(tx *Tx, e schemas.Recorded) error {
+	if e.Route.Source != schemas.PluralKit {
+		return nil
+	}
+	switch e.Type {
+	case schemas.PKSystemUpdate:
+		values, err := schemas.DecodeFields(e.Type, e.Data, schemas.PKSystemFields)
+		if err != nil {
+			return err
+		}
+		return mergeSystem(tx, e.Route.Tenant, func(r *row) { r.set(values, versionOf(rankUpdate, e)) })
+	case schemas.PKSettingsUpdate:
+		return mergeSystem(tx, e.Route.Tenant, func(*row) {})
+	}
+	return nil // of a message, its own fold merges the snapshot
+}
+
+// mergeSystem makes the system's row if there is none, and lets merge change it.
+func mergeSystem(tx *Tx, system string, merge func(*row)) error {
+	r, err := tx.row(systemEntity, system, system)
+	if err != nil {
+		return err
+	}
+	merge(r)
+	if err := tx.write(r); err != nil {
+		return err
+	}
+	return tx.announce(r, schemas.SystemChanged, "system")
+}

@@ -1,0 +1,26 @@
+-- A PluralKit system. Fields that no event has told of are NULL.
+CREATE TABLE systems (
+	uuid                  TEXT PRIMARY KEY,
+	system_uuid           TEXT NOT NULL, -- the same, as every PluralKit table has it
+	id                    TEXT,          -- PluralKit's short id; may change
+	name                  TEXT,
+	description           TEXT,
+	tag                   TEXT,
+	pronouns              TEXT,
+	avatar_url            TEXT,
+	banner                TEXT,
+	color                 TEXT,
+	name_privacy          TEXT,
+	avatar_privacy        TEXT,
+	description_privacy   TEXT,
+	banner_privacy        TEXT,
+	pronoun_privacy       TEXT,
+	member_list_privacy   TEXT,
+	group_list_privacy    TEXT,
+	front_privacy         TEXT,
+	front_history_privacy TEXT,
+	created_us            INTEGER,
+	versions              TEXT NOT NULL,
+	snapshot_us           INTEGER,
+	snapshot_id           TEXT
+) STRICT, WITHOUT ROWID;

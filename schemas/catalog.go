@@ -1,0 +1,175 @@
+package schemas
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+//go:embed jsonschema/*.json examples/*/*.json asyncapi.json
+var contract embed.FS
+
+// EventSchemaID is the id of the schema of the envelope: the CloudEvent
+// around the data, as we write it.
+var EventSchemaID = SchemaID("event")
+
+// Type is one event type there is.
+type Type struct {
+	Name     string // e.g. me.pluralkit.switch.create
+	Source   string // kind of the source it is about, as in its subject
+	Noun     string // as in its subject
+	Verb     string // as in its subject
+	Summary  string // one sentence
+	Provider string // the provider's own name; empty if the type is ours
+}
+
+// Example is one whole event, as it is stored.
+type Example struct {
+	Name string // what is special about it, e.g. cleared
+	Body []byte // a CloudEvent in structured JSON mode
+}
+
+// Types lists the event types there are, always in the same order.
+func Types() []Type { return slices.Clone(types) }
+
+// Schema returns a JSON Schema (draft 2020-12) by event type or by its $id:
+// that of the type's data, of "event" (the envelope), or of what other
+// schemas refer to. It can be used alone: what it refers to is inside it.
+func Schema(typeOrID string) ([]byte, bool) {
+	name := strings.TrimSuffix(strings.TrimPrefix(typeOrID, schemaPrefix), ":1")
+	if strings.ContainsAny(name, "/\\") {
+		return nil, false
+	}
+	b, err := contract.ReadFile("jsonschema/" + name + ".json")
+	if err != nil {
+		return nil, false
+	}
+	return bundled(b), true
+}
+
+// bundled puts the definitions that a schema refers to inside it, under their
+// own $id, so that it can be used alone.
+func bundled(schema []byte) []byte {
+	const shared = "pluralkit"
+	if !bytes.Contains(schema, []byte(`"`+SchemaID(shared)+`#/`)) {
+		return schema
+	}
+	body := bytes.TrimSuffix(bytes.TrimSpace(schema), []byte("}"))
+	return slices.Concat(bytes.TrimSpace(body), []byte(",\n  \"$defs\": {\n    \"pluralkit\": "),
+		bytes.TrimSpace(embedded("jsonschema/"+shared+".json")), []byte("\n  }\n}\n"))
+}
+
+// Examples returns the examples of an event type, sorted by name; none if
+// there is no such type.
+func Examples(typ string) []Example {
+	files, err := contract.ReadDir("examples/" + typ)
+	if err != nil {
+		return nil
+	}
+	examples := make([]Example, 0, len(files))
+	for _, f := range files {
+		examples = append(examples, Example{
+			Name: strings.TrimSuffix(f.Name(), ".json"),
+			Body: bytes.TrimSpace(embedded("examples/" + typ + "/" + f.Name())),
+		})
+	}
+	return examples
+}
+
+// AsyncAPI returns the AsyncAPI 3.0 description of what switchlog says and
+// answers over NATS.
+func AsyncAPI() []byte { return embedded("asyncapi.json") }
+
+// Export writes all schemas, examples and asyncapi.json below dir, which is
+// made if need be. Files of the same names are replaced. The schemas refer to
+// one another by $id.
+func Export(dir string) error {
+	return fs.WalkDir(contract, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		to := filepath.Join(dir, filepath.FromSlash(name))
+		if d.IsDir() {
+			err = os.MkdirAll(to, 0o755)
+		} else {
+			err = os.WriteFile(to, embedded(name), 0o644)
+		}
+		if err != nil {
+			return fmt.Errorf("export the schemas: %w (hint: name a directory that can be written to)", err)
+		}
+		return nil
+	})
+}
+
+func embedded(name string) []byte {
+	b, err := contract.ReadFile(name)
+	if err != nil {
+		panic("schemas: not embedded: " + err.Error())
+	}
+	return b
+}
+
+// RouteOf is the route of an event that comes without a subject, as in a
+// file: the tenant from its source, noun and verb from its type. It knows
+// PluralKit's events (also types that are not in [Types]: a newer switchlog
+// may have written them), what is observed and changed about a PluralKit
+// system, and the registry's events; any other is ErrInvalid.
+func RouteOf(e Event) (Route, error) {
+	system, ofPluralKit := strings.CutPrefix(e.Source, PluralKitSystemURL)
+	noun, verb, ours := cutType(e.Type, "switchlog.")
+	switch {
+	case ofPluralKit && !isUUID(system):
+		return Route{}, fmt.Errorf("%w: source %q does not end in the uuid of a system", ErrInvalid, e.Source)
+	case ofPluralKit:
+		if theirNoun, theirVerb, theirs := cutType(e.Type, PluralKitTypePrefix); theirs {
+			return Route{Source: PluralKit, Tenant: system, Noun: theirNoun, Verb: theirVerb}, nil
+		}
+		if ours && (verb == "observed" || verb == "absent" || verb == "changed") {
+			return Route{Source: PluralKit, Tenant: system, Noun: noun, Verb: verb}, nil
+		}
+	case e.Source == SelfURI && ours:
+		return RegistryRoute(noun, verb), nil
+	}
+	return Route{}, fmt.Errorf("%w: no route for type %q of source %q", ErrInvalid, e.Type, e.Source)
+}
+
+// cutType cuts a type into noun and verb: words of lower-case letters, digits
+// and underscores, behind the prefix.
+func cutType(typ, prefix string) (noun, verb string, ok bool) {
+	rest, ok := strings.CutPrefix(typ, prefix)
+	if !ok {
+		return "", "", false
+	}
+	noun, verb, ok = strings.Cut(rest, ".")
+	return noun, verb, ok && isWord(noun) && isWord(verb)
+}
+
+func isWord(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isUUID reports whether s is a uuid as PluralKit writes it: lower case, with
+// hyphens.
+func isUUID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		hyphen := i == 8 || i == 13 || i == 18 || i == 23
+		if hyphen != (c == '-') || !hyphen && (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
