@@ -268,3 +268,63 @@ func TestOutcomes(t *testing.T) {
 		}
 	}
 }
+
+// TestQueueCanceled: who waits for a place gives up without taking one, and
+// what was taken is given back.
+func TestQueueCanceled(t *testing.T) {
+	bubble(t, fakepk.APIConfig{}, func(t *testing.T, s *setting) {
+		s.api.Inject(fakepk.Fault{Kind: fakepk.FaultHang, Times: maxAtOnce})
+		long, cancelLong := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancelLong()
+		short, cancelShort := context.WithTimeout(t.Context(), time.Second)
+		defer cancelShort()
+		s.concurrently(3*maxAtOnce, func(i int) {
+			ctx, ask := long, s.SystemExists
+			if i >= maxAtOnce {
+				<-time.After(700 * time.Millisecond) // the others have all places
+				ctx = short
+			}
+			if _, err := ask(ctx, UUID(s.sys.UUID())); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("got %v, want the deadline", err)
+			}
+		})
+		if n := s.api.Counts()[systemRoute]; n != maxAtOnce {
+			t.Errorf("got %d requests, want the first %d", n, maxAtOnce)
+		}
+		// The address holds nobody back from the token's own budget, and the
+		// other way round: cancel while waiting for the address.
+		s.limiters.address.hold(time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, _, err := s.SystemOf(ctx, account); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want the deadline", err)
+		}
+		for range 2 * maxAtOnce {
+			must[System](t)(s.System(t.Context()))
+		}
+		if own := s.limiters.byToken[s.key]; own.users != 0 || len(own.slots) != 0 || len(s.limiters.address.slots) != 0 {
+			t.Errorf("got %d users, %d and %d places taken, want none", own.users, len(own.slots), len(s.limiters.address.slots))
+		}
+	})
+}
+
+// TestConfiguredTimeout: each request has the time that the caller's own
+// http.Client gives it.
+func TestConfiguredTimeout(t *testing.T) {
+	bubble(t, fakepk.APIConfig{}, func(t *testing.T, s *setting) {
+		s.api.Inject(fakepk.Fault{Kind: fakepk.FaultHang})
+		registry := prometheus.NewRegistry()
+		c := s.client(func(c *Config) {
+			c.HTTP.Timeout, c.Metrics = 50*time.Millisecond, NewClientMetrics(registry)
+		})
+		begin := time.Now()
+		_, err := c.Settings(t.Context())
+		if took := time.Since(begin); err == nil || took > 10*time.Second {
+			t.Errorf("got %v after %v, want it to give up soon", err, took)
+		}
+		if got, want := counted(t, registry), map[string]float64{"settings timeout": 5}; !maps.Equal(got, want) {
+			t.Errorf("got requests %v, want %v", got, want)
+		}
+		s.api.Heal()
+	})
+}

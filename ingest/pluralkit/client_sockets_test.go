@@ -4,11 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"switchlog/schemas"
 	"switchlog/test/fakepk"
@@ -79,6 +83,41 @@ func TestBodyLimit(t *testing.T) {
 				t.Errorf("got %v after %d requests, want too large after one", err, requests)
 			}
 		})
+	}
+}
+
+// TestUntrusted: who is not PluralKit gets no token, and is not asked again.
+func TestUntrusted(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("got %s with %v, want no request", r.URL, r.Header)
+	}))
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	server.StartTLS()
+	defer server.Close()
+	registry := prometheus.NewRegistry()
+	c, err := NewClient(Config{BaseURL: server.URL, Token: secret, Metrics: NewClientMetrics(registry)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.System(t.Context()); err == nil {
+		t.Error("got an answer of a server that nobody knows")
+	}
+	if got, want := counted(t, registry), map[string]float64{"system broken": 1}; !maps.Equal(got, want) {
+		t.Errorf("got requests %v, want %v", got, want)
+	}
+}
+
+// TestNotJSON: a page of somebody in between may be gone the next time.
+func TestNotJSON(t *testing.T) {
+	bodies := []string{"<html>", `{"id":`, "{\"a\":\"\xff\"}", "", "[]"}
+	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, bodies[0])
+		bodies = bodies[1:]
+	})
+	got, err := c.Switch(t.Context(), "c4f1e2d3-1a2b-4c3d-9e4f-5a6b7c8d9e01")
+	if !errors.Is(err, schemas.ErrInvalid) || len(bodies) != 0 {
+		t.Errorf("got %+v, %v, %d answers left, want the last, which is invalid", got, err, len(bodies))
 	}
 }
 

@@ -2,10 +2,14 @@ package pluralkit
 
 import (
 	"errors"
+	"io"
 	"iter"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
+	"switchlog/schemas"
 	"switchlog/test/fakepk"
 )
 
@@ -155,4 +159,25 @@ func TestSwitchesMoved(t *testing.T) {
 			t.Errorf("got %d in %d requests, want 20 in at least 3", len(seen), asked)
 		}
 	})
+}
+
+// TestSwitchesOrder: a page that is not what was asked for is refused; on its
+// order depends where the walk goes on, and that it ends.
+func TestSwitchesOrder(t *testing.T) {
+	older := strings.ReplaceAll(exSwitch, "2025", "2024")
+	for name, page := range map[string]string{"rising": older + "," + exSwitch, "after before": exSwitch} {
+		c := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "["+page+"]") })
+		for _, err := range c.Switches(t.Context(), day(1)) {
+			if !errors.Is(err, schemas.ErrInvalid) {
+				t.Errorf("%s: got %v, want invalid", name, err)
+			}
+		}
+	}
+}
+
+func TestTiesError(t *testing.T) {
+	const want = "pluralkit: 100 switches or more at 2025-01-01T00:00:00.123456Z: those over 100 cannot be listed"
+	if got := (&TiesError{day(1), 100}).Error(); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
 }
