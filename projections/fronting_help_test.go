@@ -54,7 +54,12 @@ func emptyFronting(t interface{ Fatal(...any) }, db *DB) {
 			t.Fatal(err)
 		}
 	}
-	db.setPosition(schemas.Position{})
+	if err := db.tx.exec(`UPDATE positions SET seq = 0, event_id = '', epoch = ''`); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.load(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // applyFronting folds the events in the order given, in batches of the sizes
