@@ -118,12 +118,8 @@ func (n *node) fold(ctx context.Context) error {
 			return nil
 		}
 	}
-	stale, err := n.db.Stale()
-	if err != nil {
-		return err
-	}
-	for stale {
-		err := n.rebuildStale(ctx)
+	for {
+		err := n.refresh(ctx)
 		if err == nil {
 			break
 		}
