@@ -71,7 +71,12 @@ func (r *Registry) Add(ctx context.Context, n NewSource) (Added, error) {
 	if !sourceName.MatchString(n.Name) {
 		return Added{}, fmt.Errorf("%w: name must be 1 to 64 letters, digits, _ and -", schemas.ErrInvalid)
 	}
-	tenant := kind.Tenant(settings)
+	if kind.Check != nil {
+		if err := kind.Check(n.Name, settings, plain); err != nil {
+			return Added{}, err
+		}
+	}
+	tenant := kind.Tenant(n.Name, settings)
 	refs, kept, err := r.keep(kind, sourceKey{kind.Name, n.Name}, plain)
 	if err != nil {
 		return Added{}, err

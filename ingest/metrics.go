@@ -12,6 +12,7 @@ const (
 	outcomeRepeat       = "repeat" // accepted before, nothing new stored
 	outcomePing         = "ping"
 	outcomeUnauthorized = "unauthorized"
+	outcomeNotFound     = "not_found" // of an address that its verified source does not have
 	outcomeInvalid      = "invalid"
 	outcomeMethod       = "method"
 	outcomeTooLarge     = "too_large"

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/google/uuid"
@@ -33,7 +32,7 @@ var pluralKit = Kind{
 		{Purpose: purposeAPIToken},
 	},
 	Credential:  firstSigningToken,
-	Tenant:      func(settings map[string]string) string { return settings[settingSystem] },
+	Tenant:      func(_ string, settings map[string]string) string { return settings[settingSystem] },
 	DefaultName: func(settings map[string]string) string { return settings[settingSystem] },
 	Warn:        warnPluralKitToken,
 	New: func(c Configured) Source {
@@ -67,7 +66,7 @@ func firstSigningToken(body []byte) (string, bool) {
 //
 // system_id is null in some of PluralKit's events (UPDATE_MEMBER_GUILD about
 // an account): then the token alone says whose it is.
-func (p pluralKitSource) Verify(_ http.Header, body []byte) error {
+func (p pluralKitSource) Verify(_ *Request, body []byte) error {
 	token, system := envelopeAuth(body)
 	if token == nil || !accepts(p.Tokens[purposeToken], *token, p.Now()) {
 		return ErrUnauthorized

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -51,7 +50,7 @@ type envelope struct {
 //
 // Of an unknown event that has no data, data is the whole body. Envelope
 // members beyond PluralKit's five go into the extension pkextra.
-func (p pluralKitSource) Events(_ http.Header, body []byte) ([]schemas.Event, error) {
+func (p pluralKitSource) Events(_ *Request, body []byte) ([]schemas.Event, error) {
 	env, err := readEnvelope(body)
 	if err != nil || env.name == ping {
 		return nil, err

@@ -45,6 +45,8 @@ func refuse(w http.ResponseWriter, err error) (outcome string) {
 		a = refusal{http.StatusServiceUnavailable, "too many large bodies at once", outcomeUnavailable, true, true}
 	case errors.Is(err, ErrUnauthorized):
 		a = refusal{http.StatusUnauthorized, "unauthorized", outcomeUnauthorized, false, false}
+	case errors.Is(err, ErrNotFound):
+		a = refusal{http.StatusNotFound, "not found", outcomeNotFound, false, false}
 	case errors.Is(err, schemas.ErrInvalid):
 		a = refusal{http.StatusBadRequest, "not in this provider's format", outcomeInvalid, false, false}
 	case errors.Is(err, errBusy):

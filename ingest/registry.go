@@ -165,7 +165,7 @@ func (r *Registry) publish() {
 	if old == nil {
 		old = &snapshot{}
 	}
-	r.lookup.Store(r.state.build(r.secrets, old, r.Now))
+	r.lookup.Store(r.state.build(r.secrets, r.seal, old, r.Now))
 }
 
 // prune deletes the secrets nothing refers to any more, or not for longer.
