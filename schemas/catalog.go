@@ -123,7 +123,13 @@ func namedSourcePrefix(kind string) string { return "urn:switchlog:source:" + ki
 // events of all sources (also types that are not in [Types]: a newer switchlog
 // may have written them), what is observed and changed about a tenant, and the
 // registry's events; any other is ErrInvalid.
+//
+// An event with [SourceExtension] is that source's, whatever its sender wrote
+// into the other attributes.
 func RouteOf(e Event) (Route, error) {
+	if name, named := e.Extensions[SourceExtension]; named {
+		return genericRouteOf(name)
+	}
 	noun, verb, ours := cutType(e.Type, "switchlog.")
 	if e.Source == SelfURI && ours {
 		return RegistryRoute(noun, verb), nil

@@ -18,7 +18,10 @@ import (
 
 var update = flag.Bool("update", false, "rewrite examples/ and asyncapi.json")
 
-const exampleSystem = "7f3c1a52-0d4e-4c1b-9a6e-2b8d5f90c311"
+const (
+	exampleSystem = "7f3c1a52-0d4e-4c1b-9a6e-2b8d5f90c311"
+	exampleName   = "shop" // of sources that are called as their owner likes
+)
 
 // An example is one whole event and what is special about it.
 type example struct {
@@ -86,7 +89,8 @@ func allExamples(t *testing.T) []example {
 	unknown.event.Extensions = map[string]any{PKTypeExtension: "UPDATE_BADGE"}
 	all = append(all, unknown)
 	all = append(all, changeExamples(t, all)...)
-	return append(all, registryExamples(len(all))...)
+	all = append(all, registryExamples(len(all))...)
+	return append(all, genericExamples(len(all))...)
 }
 
 // dispatchExamples makes an event of every dispatch body in testdata but the
@@ -305,6 +309,7 @@ func TestRouteOf(t *testing.T) {
 		{PluralKitSystemURL + "kfazoe", PKMemberUpdate, Route{}},
 		{SelfURI, "switchlog.source.added", RegistryRoute("source", "added")},
 		{SelfURI, PKMemberUpdate, Route{}},
+		{NamedSourceURI(SharedToken, "shop"), TokenReceive, Route{}}, // the extension says it, not the source
 		{"", "", Route{}},
 	} {
 		got, err := RouteOf(Event{Source: c.source, Type: c.typ})

@@ -31,6 +31,9 @@ var types = []Type{
 	change(SystemChanged, "The system became different."),
 	change(SettingsChanged, "The system's settings became different."),
 
+	ofType(StandardReceive, "standard.", StandardWebhooks, "A Standard Webhooks message that names no type of its own."),
+	ofType(TokenReceive, "token.", SharedToken, "A message of a sender with a shared token that names no type of its own."),
+
 	registry(SourceAdded, "A source was added."),
 	registry(SourceLearned, "The tenant of a source was learned from its first verified request."),
 	registry(SourceRotated, "The secret of a source was replaced."),
