@@ -127,8 +127,11 @@ func (e *edge) receive(k Kind, names []string) http.Handler {
 
 // handle does the work, answers, and returns how it ended.
 func (e *edge) handle(w http.ResponseWriter, r *http.Request, k Kind, names []string) string {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
+	switch {
+	case r.Method == http.MethodOptions && k.Options != nil:
+		return e.options(w, k, newRequest(r, names))
+	case r.Method != http.MethodPost:
+		w.Header().Set("Allow", k.methods())
 		return refuse(w, errMethod)
 	}
 	body, release, err := e.readBody(w, r)
@@ -169,6 +172,21 @@ func (e *edge) handle(w http.ResponseWriter, r *http.Request, k Kind, names []st
 		return outcomeRepeat
 	}
 	return outcomeAccepted
+}
+
+// options answers a provider that asks before it sends.
+func (e *edge) options(w http.ResponseWriter, k Kind, r *Request) string {
+	var s Source
+	if src := e.sources.find(k, r.Path["name"], nil); src != nil {
+		s = src.source
+	}
+	a, err := k.Options(s, r)
+	if err != nil {
+		return refuse(w, err)
+	}
+	w.Header().Set("Allow", k.methods())
+	a.write(w)
+	return outcomeAsked
 }
 
 // verify finds the source that sent the request. The source is also given
@@ -269,7 +287,10 @@ func acknowledge(w http.ResponseWriter, s Source, events []schemas.Event) {
 		w.WriteHeader(http.StatusOK)
 		return
 	}
-	a := acker.Ack(events)
+	acker.Ack(events).write(w)
+}
+
+func (a Answer) write(w http.ResponseWriter) {
 	for name, value := range a.Header {
 		w.Header().Set(name, value)
 	}

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/google/uuid"
@@ -148,4 +149,13 @@ func warnPluralKitToken(purpose, secret string) string {
 		return "PluralKit's tokens are 64 letters, digits, + and /; this one is not: was it copied whole?"
 	}
 	return ""
+}
+
+// Probe is PluralKit's own: it, too, sends a PING with a wrong token and wants
+// a 401. Of the right token only a hash is kept.
+func (p pluralKitSource) Probe(right bool) (Probe, bool) {
+	return Probe{
+		Header: http.Header{"Content-Type": {"application/json"}},
+		Body:   []byte(`{"type":"PING","signing_token":"switchlog-probe"}`),
+	}, !right
 }

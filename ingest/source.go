@@ -96,6 +96,11 @@ type Kind struct {
 	// name, with a number if needed. Nil: a name must be given.
 	DefaultName func(settings map[string]string) string
 
+	// Options answers a request by OPTIONS to the source that the path names
+	// (nil: there is none; a stranger should not learn that). Nil: OPTIONS is
+	// a wrong method.
+	Options func(s Source, r *Request) (Answer, error)
+
 	// Warn says what is odd, but not wrong, about a secret. May be nil.
 	Warn func(purpose, secret string) string
 
@@ -108,7 +113,9 @@ type Kind struct {
 type SecretSpec struct {
 	Purpose  string
 	Required bool
-	Hashed   bool // only compared: kept as SHA-256. Else sealed, to be read again
+	Hashed   bool                         // only compared: kept as SHA-256. Else sealed, to be read again
+	Inside   string                       // white space that may be inside of it; none else may
+	Check    func(string) (string, error) // refuses or normalises; its error does not quote the secret. May be nil
 }
 
 // Configured is what a Source is made from.
@@ -155,6 +162,14 @@ func (k Kind) secret(purpose string) (SecretSpec, bool) {
 		}
 	}
 	return SecretSpec{}, false
+}
+
+// methods are those that a route of this kind takes, as in Allow.
+func (k Kind) methods() string {
+	if k.Options != nil {
+		return http.MethodPost + ", " + http.MethodOptions
+	}
+	return http.MethodPost
 }
 
 // path is where the source of that name is reached.

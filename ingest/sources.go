@@ -3,6 +3,9 @@ package ingest
 // kinds is every kind of source there is. Adding one is a line here.
 var kinds = []Kind{
 	pluralKit,
+	standard,
+	sharedToken,
+	cloudEvents,
 }
 
 func kindNamed(name string) (Kind, bool) {
