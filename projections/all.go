@@ -13,4 +13,7 @@ var All = []Projection{
 	Messages,
 	Imports,
 	Fronting, // reads members
+	ReceivedStandard,
+	ReceivedToken,       // writes the table of the one before
+	ReceivedCloudEvents, // likewise
 }
