@@ -291,7 +291,8 @@ func (k Kind) checkSettings(given map[string]string) (map[string]string, error) 
 func (k Kind) checkSecrets(given map[string]string) (plain map[string]string, warning string, err error) {
 	plain = map[string]string{}
 	for _, purpose := range slices.Sorted(maps.Keys(given)) {
-		if _, known := k.secret(purpose); !known {
+		spec, known := k.secret(purpose)
+		if !known {
 			var purposes []string
 			for _, s := range k.Secrets {
 				purposes = append(purposes, s.Purpose)
@@ -300,6 +301,11 @@ func (k Kind) checkSecrets(given map[string]string) (plain map[string]string, wa
 		}
 		if plain[purpose], err = cleanSecret(purpose, given[purpose]); err != nil {
 			return nil, "", err
+		}
+		if spec.Check != nil {
+			if plain[purpose], err = spec.Check(plain[purpose]); err != nil {
+				return nil, "", err
+			}
 		}
 		if k.Warn != nil {
 			warning += k.Warn(purpose, plain[purpose])

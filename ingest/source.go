@@ -108,7 +108,8 @@ type Kind struct {
 type SecretSpec struct {
 	Purpose  string
 	Required bool
-	Hashed   bool // only compared: kept as SHA-256. Else sealed, to be read again
+	Hashed   bool                         // only compared: kept as SHA-256. Else sealed, to be read again
+	Check    func(string) (string, error) // refuses or normalises; its error does not quote the secret. May be nil
 }
 
 // Configured is what a Source is made from.

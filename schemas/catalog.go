@@ -110,6 +110,7 @@ type speaker struct {
 // speakers lists them.
 var speakers = []speaker{
 	{PluralKit, PluralKitSystemURL, PluralKitTypePrefix, isUUID},
+	{Discord, DiscordApplicationURL, DiscordTypePrefix, IsSnowflake},
 }
 
 // NamedSourceURI is the CloudEvents source of the events of a sender that has

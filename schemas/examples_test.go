@@ -18,7 +18,17 @@ import (
 
 var update = flag.Bool("update", false, "rewrite examples/ and asyncapi.json")
 
-const exampleSystem = "7f3c1a52-0d4e-4c1b-9a6e-2b8d5f90c311"
+const (
+	exampleSystem      = "7f3c1a52-0d4e-4c1b-9a6e-2b8d5f90c311"
+	exampleApplication = "1335882468557197313"
+)
+
+// exampleTenants are whose the examples are, by source.
+var exampleTenants = map[string]string{
+	PluralKit:  exampleSystem,
+	Discord:    exampleApplication,
+	SelfSource: SelfTenant,
+}
 
 // An example is one whole event and what is special about it.
 type example struct {
@@ -86,7 +96,8 @@ func allExamples(t *testing.T) []example {
 	unknown.event.Extensions = map[string]any{PKTypeExtension: "UPDATE_BADGE"}
 	all = append(all, unknown)
 	all = append(all, changeExamples(t, all)...)
-	return append(all, registryExamples(len(all))...)
+	all = append(all, registryExamples(len(all))...)
+	return append(all, discordExamples(t, len(all))...)
 }
 
 // dispatchExamples makes an event of every dispatch body in testdata but the
@@ -303,6 +314,13 @@ func TestRouteOf(t *testing.T) {
 		{strings.ToUpper(system), PKMemberUpdate, Route{}},
 		{PluralKitSystemURL + strings.ToUpper(exampleSystem), PKMemberUpdate, Route{}},
 		{PluralKitSystemURL + "kfazoe", PKMemberUpdate, Route{}},
+		{DiscordApplicationURL + "1", "com.discord.entitlement.create", Route{Discord, "1", "entitlement", "create"}},
+		{DiscordApplicationURL + "1", "com.discord.badge.sold", Route{Discord, "1", "badge", "sold"}}, // of a newer switchlog
+		{DiscordApplicationURL + "1", "switchlog.entitlement.observed", Route{Discord, "1", "entitlement", "observed"}},
+		{DiscordApplicationURL + "1", PKMemberUpdate, Route{}},
+		{DiscordApplicationURL + "1/2", "com.discord.entitlement.create", Route{}},
+		{DiscordApplicationURL, "com.discord.entitlement.create", Route{}},
+		{system, "com.discord.entitlement.create", Route{}},
 		{SelfURI, "switchlog.source.added", RegistryRoute("source", "added")},
 		{SelfURI, PKMemberUpdate, Route{}},
 		{"", "", Route{}},
