@@ -260,9 +260,7 @@ func (l *Loop) drain(ctx context.Context, q *queue, held uint64, pos schemas.Pos
 		end := items[len(items)-1]
 		pos.Seq = end.event.Seq
 		l.update(func(s *LoopStatus) { s.Position, s.At, s.Err = pos.Seq, end.stored, nil })
-		l.metrics.events.Add(float64(len(batch)))
 		l.metrics.faults.Add(float64(faults))
-		l.metrics.batch.Observe(float64(len(batch)))
 		clear(items)
 		clear(batch)
 		l.applied()

@@ -38,34 +38,22 @@ func newLogMetrics(r prometheus.Registerer) *logMetrics {
 	return m
 }
 
-// loopMetrics show how far a Loop is.
+// loopMetrics show how far a Loop is behind. What is folded, the sink counts.
 type loopMetrics struct {
-	events prometheus.Counter
 	faults prometheus.Counter
 	errors prometheus.Counter
-	batch  prometheus.Histogram
 }
 
 func newLoopMetrics(r prometheus.Registerer, status func() LoopStatus) *loopMetrics {
 	m := &loopMetrics{
-		events: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "switchlog_projection_events_total", Help: "Events handed to the projections.",
-		}),
 		faults: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "switchlog_projection_faults_total", Help: "Messages in the log that are no event.",
 		}),
 		errors: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "switchlog_projection_apply_errors_total", Help: "Batches that were not applied and are tried again.",
 		}),
-		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "switchlog_projection_batch_events", Help: "Events in a batch.",
-			Buckets: prometheus.ExponentialBuckets(1, 2, 12),
-		}),
 	}
-	register(r, m.events, m.faults, m.errors, m.batch,
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "switchlog_projection_position", Help: "Sequence of the last event folded.",
-		}, func() float64 { return float64(status().Position) }),
+	register(r, m.faults, m.errors,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "switchlog_projection_lag_events", Help: "Events in the log that are not folded yet.",
 		}, func() float64 { return float64(status().Lag()) }),

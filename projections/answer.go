@@ -32,19 +32,22 @@ type Answer struct {
 
 // encoder writes rows as JSON objects, members in the order of the columns.
 type encoder struct {
-	buf  []byte
-	rows int
+	buf     []byte
+	columns []string
+	rows    int
 }
 
+func (e *encoder) head(columns []string) { e.columns = columns }
+
 // row appends one row, after a comma if it is not the first.
-func (e *encoder) row(columns []string, r Row) error {
+func (e *encoder) row(r Row) error {
 	if e.rows++; e.rows > maxAnswerRows {
 		return fmt.Errorf("%w: over %d rows (hint: ask with a smaller limit)", ErrTooLarge, maxAnswerRows)
 	}
 	if e.rows > 1 {
 		e.buf = append(e.buf, ',')
 	}
-	if err := e.object(columns, r); err != nil {
+	if err := e.object(r); err != nil {
 		return err
 	}
 	if len(e.buf) > maxAnswerBytes {
@@ -53,9 +56,9 @@ func (e *encoder) row(columns []string, r Row) error {
 	return nil
 }
 
-func (e *encoder) object(columns []string, r Row) error {
+func (e *encoder) object(r Row) error {
 	e.buf = append(e.buf, '{')
-	for i, column := range columns {
+	for i, column := range e.columns {
 		if i > 0 {
 			e.buf = append(e.buf, ',')
 		}

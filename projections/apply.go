@@ -13,6 +13,10 @@ import (
 // maxReasonBytes keeps the reason in skipped fit for a line.
 const maxReasonBytes = 500
 
+// errMoved says that the file is not where this process left it: another one
+// wrote to it. The position is read anew, and the caller tries again from it.
+var errMoved = errors.New("the position in the file has moved (hint: another process writes to it; let only one run)")
+
 // Apply folds a batch of events into the tables, in one transaction with the
 // position (Law 4). Events at or below the position are passed over. The
 // batch may be of any size; rows do not depend on it (Law 6). What has begun is
@@ -43,6 +47,9 @@ func (d *DB) Apply(_ context.Context, epoch string, batch []schemas.Recorded) er
 	err := d.atomically(func() error { return d.fold(batch, next, false) })
 	if errors.Is(err, schemas.ErrInvalid) {
 		err = d.atomically(func() error { return d.fold(batch, next, true) })
+	}
+	if errors.Is(err, errMoved) {
+		err = errors.Join(err, d.load())
 	}
 	if err != nil {
 		return fmt.Errorf("projections: seq %d to %d: %w", batch[0].Seq, last.Seq, d.fault(err))
@@ -81,6 +88,13 @@ func (d *DB) accepts(pos schemas.Position, epoch string, batch []schemas.Recorde
 
 func (d *DB) fold(batch []schemas.Recorded, next schemas.Position, savepoints bool) error {
 	d.aside = 0
+	row, err := d.tx.Get(positionSQL)
+	if err != nil {
+		return err
+	}
+	if row == nil || position(row) != d.position() {
+		return errMoved
+	}
 	for _, e := range batch {
 		if err := d.foldOne(e, savepoints); err != nil {
 			return fmt.Errorf("seq %d (%s): %w", e.Seq, e.Type, err)

@@ -25,7 +25,7 @@ func foldAutoproxy(tx *Tx, e schemas.Recorded) error {
 	if e.Route.Source != schemas.PluralKit || e.Type != schemas.PKAutoproxyUpdate {
 		return nil
 	}
-	object, err := object(e)
+	object, err := dataObject(e)
 	if err != nil {
 		return err
 	}

@@ -57,13 +57,15 @@ type DB struct {
 	metrics *metrics
 	readers *readers
 
-	mu      sync.Mutex // guards the fields below, and so every write
-	tx      *Tx
-	closed  bool
 	scratch bool   // a file beside a live one, see Scratch
+	live    *DB    // of a scratch: the live one
 	floor   uint64 // of a scratch: no outbox entries up to here
-	aside   int    // events the transaction has set aside so far
-	lent    *DB    // the scratch there is of this file
+
+	mu     sync.Mutex // guards the fields below, and so every write; a live one's before its scratch's
+	tx     *Tx
+	closed bool
+	aside  int // events the transaction has set aside so far
+	lent   *DB // the scratch there is of this file
 
 	posMu sync.Mutex // guards pos, old and moved
 	pos   schemas.Position

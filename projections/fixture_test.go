@@ -190,8 +190,8 @@ func apply(t testing.TB, d *DB, size int, events []schemas.Recorded) {
 	}
 }
 
-// dump is all rows of all tables but the named ones, as text.
-func dump(t testing.TB, d *DB, without ...string) string {
+// dumpAll is all rows of all tables but the named ones, as text.
+func dumpAll(t testing.TB, d *DB, without ...string) string {
 	t.Helper()
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -108,11 +108,15 @@ func foldSwitch(tx *Tx, e schemas.Recorded) error {
 	if err := tx.Touch("switches", s.uuid); err != nil {
 		return err
 	}
-	moved, err := placeSwitch(tx, old, s)
-	if err != nil || !moved {
+	before, err := loadFront(tx, s.system)
+	if err != nil {
 		return err
 	}
-	return settleFront(tx, e)
+	after, err := placeSwitch(tx, old, s, before)
+	if err != nil {
+		return err
+	}
+	return settleFront(tx, e, before, after)
 }
 
 // merge takes in what the event says.
@@ -212,15 +216,15 @@ func saveSwitch(tx *Tx, s switchRow, next *stint) error {
 	if s.listed() && next != nil {
 		ended = next.us
 	}
-	return tx.Exec(`INSERT INTO switches (uuid, system_uuid, timestamp_us, ended_us, members, first_us, deleted_us,
+	return tx.Exec(`INSERT INTO switches (uuid, system_uuid, timestamp_us, ended_us, members, first_us, deleted_us, listed,
 			timestamp_rank, timestamp_at_us, timestamp_event, members_rank, members_at_us, members_event)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (uuid) DO UPDATE SET timestamp_us = excluded.timestamp_us, ended_us = excluded.ended_us,
 			members = excluded.members, first_us = excluded.first_us, deleted_us = excluded.deleted_us,
-			timestamp_rank = excluded.timestamp_rank, timestamp_at_us = excluded.timestamp_at_us,
+			listed = excluded.listed, timestamp_rank = excluded.timestamp_rank, timestamp_at_us = excluded.timestamp_at_us,
 			timestamp_event = excluded.timestamp_event, members_rank = excluded.members_rank,
 			members_at_us = excluded.members_at_us, members_event = excluded.members_event`,
-		s.uuid, s.system, timestamp, ended, members, s.firstUS, deleted,
+		s.uuid, s.system, timestamp, ended, members, s.firstUS, deleted, s.listed(),
 		s.timestampBy.rank, s.timestampBy.atUS, s.timestampBy.event,
 		s.membersBy.rank, s.membersBy.atUS, s.membersBy.event)
 }

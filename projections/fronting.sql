@@ -14,6 +14,7 @@ CREATE TABLE switches (
 	members         TEXT,
 	first_us        INTEGER NOT NULL,
 	deleted_us      INTEGER,
+	listed          INTEGER NOT NULL,
 	timestamp_rank  INTEGER NOT NULL,
 	timestamp_at_us INTEGER NOT NULL,
 	timestamp_event TEXT NOT NULL,
@@ -22,10 +23,8 @@ CREATE TABLE switches (
 	members_event   TEXT NOT NULL
 ) STRICT;
 
--- Neighbours in time. The condition is "listed", word for word as queries
--- have it: SQLite takes a partial index only then.
-CREATE INDEX switches_listed ON switches (system_uuid, timestamp_us, uuid)
-	WHERE deleted_us IS NULL AND timestamp_us IS NOT NULL AND members IS NOT NULL;
+-- Neighbours in time, found without a look at the rows.
+CREATE INDEX switches_listed ON switches (system_uuid, timestamp_us, uuid) WHERE listed = 1;
 
 -- What a DELETE_ALL_SWITCHES meets.
 CREATE INDEX switches_deleted ON switches (system_uuid, deleted_us);
@@ -92,7 +91,7 @@ SELECT w.system_uuid, w.uuid AS switch_uuid, w.timestamp_us AS started_us, w.end
 		(w.ended_us - w.timestamp_us) / 3600000000 % 24, (w.ended_us - w.timestamp_us) / 60000000 % 60,
 		(w.ended_us - w.timestamp_us) / 1000000 % 60)) AS duration
 FROM switches w
-WHERE w.deleted_us IS NULL AND w.timestamp_us IS NOT NULL AND w.members IS NOT NULL;
+WHERE w.listed = 1;
 
 -- A member's stretch: from the first of adjacent switches that have it to the
 -- end of the last, w.

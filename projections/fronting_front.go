@@ -15,21 +15,16 @@ type frontRow struct {
 	members    string // uuids as JSON, first fronter first
 }
 
-// settleFront brings fronts in step with the timeline after an event, and
-// tells of what became different: always the bucket, and as a change only if
-// the fronters or their order did. No switch at all is not the same as a
-// switch with nobody in it: PluralKit answers 204 to the one and an empty
-// list to the other.
-func settleFront(tx *Tx, e schemas.Recorded) error {
+// settleFront writes the front as it is after an event, and tells of what
+// became different: the bucket of anything, a change only of the fronters or
+// their order. No switch at all is not the same as a switch with nobody in it:
+// PluralKit answers 204 to the one and an empty list to the other.
+func settleFront(tx *Tx, e schemas.Recorded, before, after frontRow) error {
 	system := e.Route.Tenant
-	before, err := loadFront(tx, system)
-	if err != nil {
-		return err
+	if after == before {
+		return nil
 	}
-	after, err := lastFront(tx, system)
-	if err != nil || after == before {
-		return err
-	}
+	var err error
 	if after.switchUUID == "" {
 		err = tx.Exec(`DELETE FROM fronts WHERE system_uuid = ?`, system)
 	} else {
@@ -50,6 +45,19 @@ func settleFront(tx *Tx, e schemas.Recorded) error {
 		return nil
 	}
 	return publishFront(tx, e, before, after, entry)
+}
+
+// rereadFront settles the front after an event about more than one switch.
+func rereadFront(tx *Tx, e schemas.Recorded) error {
+	before, err := loadFront(tx, e.Route.Tenant)
+	if err != nil {
+		return err
+	}
+	after, err := lastFront(tx, e.Route.Tenant)
+	if err != nil {
+		return err
+	}
+	return settleFront(tx, e, before, after)
 }
 
 // publishFront tells that other people front than before. Names are as they
@@ -102,7 +110,7 @@ func loadFront(tx *Tx, system string) (frontRow, error) {
 // its time is yet to come, as PluralKit has it.
 func lastFront(tx *Tx, system string) (frontRow, error) {
 	last, err := oneStint(tx, `SELECT uuid, timestamp_us FROM switches
-		WHERE system_uuid = ? AND deleted_us IS NULL AND timestamp_us IS NOT NULL AND members IS NOT NULL
+		WHERE system_uuid = ? AND listed = 1
 		ORDER BY timestamp_us DESC, uuid DESC LIMIT 1`, system)
 	if err != nil || last == nil {
 		return frontRow{}, err

@@ -81,11 +81,11 @@ func applyFronting(t interface{ Fatal(...any) }, db *DB, events []schemas.Record
 
 // selectRows is an answer as text: a line for each row, columns joined by |.
 func selectRows(t interface{ Fatal(...any) }, db *DB, query string, args ...any) string {
-	rows, err := db.readers.Query(query, args...)
+	rows, done, err := selectFrom(db, query, args...)
 	if err != nil {
 		t.Fatal(query, err)
 	}
-	defer rows.Close()
+	defer done()
 	var b strings.Builder
 	for rows.Next() {
 		columns, err := rows.Columns()
@@ -151,11 +151,11 @@ func askFronting(t interface{ Fatal(...any) }, db *DB, name, system string, para
 		}
 		args = append(args, sql.Named(p.Name, v))
 	}
-	rows, err := db.readers.Query(q.SQL, args...)
+	rows, done, err := selectFrom(db, q.SQL, args...)
 	if err != nil {
 		t.Fatal(name, err)
 	}
-	defer rows.Close()
+	defer done()
 	var b strings.Builder
 	for rows.Next() {
 		columns, err := rows.Columns()

@@ -75,7 +75,6 @@ func naiveTimeline(t *rapid.T, events []schemas.Recorded, system string) (timeli
 	type known struct {
 		created, moved *string
 		listed, edited *[]string
-		first          int64
 		deleted        bool
 	}
 	switches, gone, updated := map[string]*known{}, map[string]bool{}, map[string]bool{}

@@ -12,17 +12,16 @@ var frontingQueries = []Query{{
 	Params: []Param{
 		{Name: "at", Kind: schemas.Time, Doc: "Who fronted then; without it, by the latest switch of all, also if that is in the future."},
 	},
-	SQL: `SELECT :tenant AS system_uuid, w.switch_uuid, w.started AS since, w.started_us AS since_us,
+	SQL: `SELECT :tenant AS system_uuid, latest.switch_uuid, latest.started AS since, latest.started_us AS since_us,
 			coalesce((SELECT json_group_array(json_object('uuid', sm.member_uuid, 'id', m.id, 'name', m.name,
 					'display_name', m.display_name, 'pronouns', m.pronouns, 'color', m.color, 'avatar_url', m.avatar_url)
 					ORDER BY sm.position)
 				FROM switch_members sm
 				LEFT JOIN members m ON m.uuid = sm.member_uuid AND m.system_uuid = sm.system_uuid
-				WHERE sm.switch_uuid = w.switch_uuid), '[]') AS members_json
+				WHERE sm.switch_uuid = latest.switch_uuid), '[]') AS members_json
 		FROM (SELECT 1) LEFT JOIN (SELECT switch_uuid, started, started_us FROM switch_timeline
 			WHERE system_uuid = :tenant AND started_us <= coalesce(:at, 9223372036854775807)
-			ORDER BY started_us DESC, switch_uuid DESC LIMIT 1) w
-		ORDER BY since_us LIMIT 1`,
+			ORDER BY started_us DESC, switch_uuid DESC LIMIT 1) latest`,
 }, {
 	Name: "switches",
 	Path: "switches",

@@ -1,6 +1,10 @@
 package projections
 
-import "switchlog/schemas"
+import (
+	"errors"
+
+	"switchlog/schemas"
+)
 
 // stint is a listed switch with who is in it.
 type stint struct {
@@ -30,55 +34,69 @@ func (s *stint) uuidOf() string {
 
 // placeSwitch writes a switch that has changed from old to s, and brings the
 // timeline in step: the rows of its members, and the ends of its neighbours.
-// It reports whether the last switch of the timeline was or is this one.
+// It returns the front as it is then.
 //
 // The cost does not depend on how many switches there are (N8): at most four
 // neighbours are looked up in an index and written.
-func placeSwitch(tx *Tx, old, s switchRow) (last bool, err error) {
+func placeSwitch(tx *Tx, old, s switchRow, front frontRow) (frontRow, error) {
 	var oldPrev, oldNext, prev, next *stint
+	var err error
 	if old.listed() {
-		if oldPrev, oldNext, err = neighbours(tx, old); err != nil {
-			return false, err
+		if oldPrev, oldNext, err = neighbours(tx, old, front); err != nil {
+			return front, err
 		}
 	}
 	if s.listed() {
-		if prev, next, err = neighbours(tx, s); err != nil {
-			return false, err
+		if prev, next, err = neighbours(tx, s, front); err != nil {
+			return front, err
 		}
 	}
 	if err := saveSwitch(tx, s, next); err != nil {
-		return false, err
+		return front, err
 	}
 	if old.listed() {
 		if err := tx.Exec(`DELETE FROM switch_members WHERE switch_uuid = ?`, s.uuid); err != nil {
-			return false, err
+			return front, err
 		}
-		last = oldNext == nil
 		if !s.listed() || prev.uuidOf() != oldPrev.uuidOf() || next.uuidOf() != oldNext.uuidOf() {
 			if err := join(tx, oldPrev, oldNext); err != nil {
-				return false, err
+				return front, err
 			}
 		}
 	}
-	if !s.listed() {
-		return last, nil
+	if s.listed() {
+		live, err := insertStint(tx, s, prev, next)
+		if err != nil {
+			return front, err
+		}
+		if next == nil {
+			return frontRow{switchUUID: s.uuid, sinceUS: s.timestampUS, members: jsonList(live)}, nil
+		}
 	}
-	return last || next == nil, insertStint(tx, s, prev, next)
+	if front.switchUUID == s.uuid {
+		return lastFront(tx, s.system)
+	}
+	return front, nil
 }
 
 // neighbours are the listed switches before and after the place of s, itself
-// aside; nil where there is none. Their members are not loaded.
-func neighbours(tx *Tx, s switchRow) (prev, next *stint, err error) {
+// aside; nil where there is none. Their members are not loaded. Most switches
+// are new and come last: then the front is all there is to know.
+func neighbours(tx *Tx, s switchRow, front frontRow) (prev, next *stint, err error) {
+	if front.switchUUID == "" {
+		return nil, nil, nil
+	}
+	if front.switchUUID != s.uuid && (front.sinceUS < s.timestampUS || front.sinceUS == s.timestampUS && front.switchUUID < s.uuid) {
+		return &stint{uuid: front.switchUUID, us: front.sinceUS}, nil, nil
+	}
 	prev, err = oneStint(tx, `SELECT uuid, timestamp_us FROM switches
-		WHERE system_uuid = ? AND deleted_us IS NULL AND timestamp_us IS NOT NULL AND members IS NOT NULL
-			AND (timestamp_us, uuid) < (?, ?) AND uuid <> ?
+		WHERE system_uuid = ? AND listed = 1 AND (timestamp_us, uuid) < (?, ?) AND uuid <> ?
 		ORDER BY timestamp_us DESC, uuid DESC LIMIT 1`, s.system, s.timestampUS, s.uuid, s.uuid)
 	if err != nil {
 		return nil, nil, err
 	}
 	next, err = oneStint(tx, `SELECT uuid, timestamp_us FROM switches
-		WHERE system_uuid = ? AND deleted_us IS NULL AND timestamp_us IS NOT NULL AND members IS NOT NULL
-			AND (timestamp_us, uuid) > (?, ?) AND uuid <> ?
+		WHERE system_uuid = ? AND listed = 1 AND (timestamp_us, uuid) > (?, ?) AND uuid <> ?
 		ORDER BY timestamp_us, uuid LIMIT 1`, s.system, s.timestampUS, s.uuid, s.uuid)
 	return prev, next, err
 }
@@ -105,18 +123,15 @@ func (s *stint) load(tx *Tx) error {
 		})
 }
 
-// insertStint writes the members of s between prev and next. The first of two
-// equal members counts, and deleted ones have no row.
-func insertStint(tx *Tx, s switchRow, prev, next *stint) error {
+// insertStint writes the members of s between prev and next, and returns them.
+// The first of two equal members counts, and deleted ones have no row.
+func insertStint(tx *Tx, s switchRow, prev, next *stint) (live []string, err error) {
 	list, err := parseList(s.members)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := prev.load(tx); err != nil {
-		return err
-	}
-	if err := next.load(tx); err != nil {
-		return err
+	if err := errors.Join(prev.load(tx), next.load(tx)); err != nil {
+		return nil, err
 	}
 	this := &stint{uuid: s.uuid, us: s.timestampUS, has: make(map[string]bool, len(list))}
 	for position, member := range list {
@@ -125,35 +140,26 @@ func insertStint(tx *Tx, s switchRow, prev, next *stint) error {
 		}
 		gone, err := tx.Get(`SELECT 1 FROM members WHERE uuid = ? AND system_uuid = ? AND deleted_us IS NOT NULL`, member, s.system)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if gone != nil {
 			continue
 		}
-		this.has[member] = true
+		this.has[member], live = true, append(live, member)
 		if err := tx.Exec(`INSERT INTO switch_members (switch_uuid, position, member_uuid, system_uuid, timestamp_us, starts, ends)
 			VALUES (?, ?, ?, ?, ?, ?, ?)`, s.uuid, position, member, s.system, s.timestampUS, !prev.in(member), !next.in(member)); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if err := prev.meets(tx, this); err != nil {
-		return err
-	}
-	return this.met(tx, next)
+	return live, errors.Join(prev.meets(tx, this), this.met(tx, next))
 }
 
 // join makes two switches neighbours of each other; either may be nil.
 func join(tx *Tx, prev, next *stint) error {
-	if err := prev.load(tx); err != nil {
+	if err := errors.Join(prev.load(tx), next.load(tx)); err != nil {
 		return err
 	}
-	if err := next.load(tx); err != nil {
-		return err
-	}
-	if err := prev.meets(tx, next); err != nil {
-		return err
-	}
-	return prev.met(tx, next)
+	return errors.Join(prev.meets(tx, next), prev.met(tx, next))
 }
 
 // meets writes where s ends: it and the members that next does not have.
@@ -200,14 +206,15 @@ func foldSwitchPurge(tx *Tx, e schemas.Recorded) error {
 	if err := tx.Exec(`INSERT OR IGNORE INTO switch_purges (system_uuid, purged_us) VALUES (?, ?)`, system, at); err != nil {
 		return err
 	}
-	err := tx.Each(`SELECT uuid FROM switches
-		WHERE system_uuid = ? AND first_us < ? AND (deleted_us IS NULL OR deleted_us > ?)`,
-		[]any{system, at, at}, func(r Row) error { return tx.Touch("switches", r.Text(0)) })
+	touch := func(r Row) error { return tx.Touch("switches", r.Text(0)) }
+	err := errors.Join(
+		tx.Each(`SELECT uuid FROM switches WHERE system_uuid = ? AND deleted_us IS NULL AND first_us < ?`, []any{system, at}, touch),
+		tx.Exec(`UPDATE switches SET deleted_us = ?, ended_us = NULL, listed = 0
+			WHERE system_uuid = ? AND deleted_us IS NULL AND first_us < ?`, at, system, at),
+		// Only if this event was overtaken: what a later one has deleted, this one had.
+		tx.Each(`SELECT uuid FROM switches WHERE system_uuid = ? AND deleted_us > ? AND first_us < ?`, []any{system, at, at}, touch),
+		tx.Exec(`UPDATE switches SET deleted_us = ? WHERE system_uuid = ? AND deleted_us > ? AND first_us < ?`, at, system, at, at))
 	if err != nil {
-		return err
-	}
-	if err := tx.Exec(`UPDATE switches SET deleted_us = ?, ended_us = NULL
-		WHERE system_uuid = ? AND first_us < ? AND (deleted_us IS NULL OR deleted_us > ?)`, at, system, at, at); err != nil {
 		return err
 	}
 	if err := tx.Exec(`DELETE FROM switch_members
@@ -217,7 +224,7 @@ func foldSwitchPurge(tx *Tx, e schemas.Recorded) error {
 	if err := rejoin(tx, system); err != nil {
 		return err
 	}
-	return settleFront(tx, e)
+	return rereadFront(tx, e)
 }
 
 // rejoin makes neighbours of what a purge left over. There is something left
@@ -243,11 +250,11 @@ func rejoin(tx *Tx, system string) error {
 func nextStint(tx *Tx, system string, prev *stint) (*stint, error) {
 	if prev == nil {
 		return oneStint(tx, `SELECT uuid, timestamp_us FROM switches
-			WHERE system_uuid = ? AND deleted_us IS NULL AND timestamp_us IS NOT NULL AND members IS NOT NULL
+			WHERE system_uuid = ? AND listed = 1
 			ORDER BY timestamp_us, uuid LIMIT 1`, system)
 	}
 	return oneStint(tx, `SELECT uuid, timestamp_us FROM switches
-		WHERE system_uuid = ? AND deleted_us IS NULL AND timestamp_us IS NOT NULL AND members IS NOT NULL
+		WHERE system_uuid = ? AND listed = 1
 			AND (timestamp_us, uuid) > (?, ?)
 		ORDER BY timestamp_us, uuid LIMIT 1`, system, prev.us, prev.uuid)
 }
@@ -265,5 +272,5 @@ func foldSwitchMemberDelete(tx *Tx, e schemas.Recorded) error {
 	if err := tx.Exec(`DELETE FROM switch_members WHERE system_uuid = ? AND member_uuid = ?`, system, member); err != nil {
 		return err
 	}
-	return settleFront(tx, e)
+	return rereadFront(tx, e)
 }

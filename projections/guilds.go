@@ -46,7 +46,7 @@ func foldGuild(tx *Tx, e schemas.Recorded) error {
 }
 
 func mergeGuild(tx *Tx, e schemas.Recorded, en *entity, owner string) error {
-	object, err := object(e)
+	object, err := dataObject(e)
 	if err != nil {
 		return err
 	}
@@ -69,8 +69,8 @@ func mergeGuild(tx *Tx, e schemas.Recorded, en *entity, owner string) error {
 	return tx.write(r)
 }
 
-// object is the data of an event that must have some.
-func object(e schemas.Recorded) (schemas.Object, error) {
+// dataObject is the data of an event that must have some.
+func dataObject(e schemas.Recorded) (schemas.Object, error) {
 	var o schemas.Object
 	if err := json.Unmarshal(e.Data, &o); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", schemas.ErrInvalid, e.Type, err)

@@ -95,11 +95,11 @@ func foldAll(t *rapid.T, path string, reopen bool, batches [][]schemas.Recorded)
 		}
 	}
 	defer shut(db)
-	return dump(t, db)
+	return everyRow(t, db)
 }
 
-// dump reads every row of every table; a row is its columns joined.
-func dump(t *rapid.T, db *DB) map[string][]string {
+// everyRow reads every row of every table; a row is its columns joined.
+func everyRow(t *rapid.T, db *DB) map[string][]string {
 	t.Helper()
 	rows := map[string][]string{}
 	var tables []string

@@ -154,7 +154,7 @@ func mergeMember(tx *Tx, system, member string, merge func(*row)) error {
 		return err
 	}
 	if r.changed("name", "display_name", "pronouns", "color", "avatar_url", "id") {
-		return memberLooksDifferent(tx, system, member)
+		return refreshFront(tx, system, member) // a front shows these
 	}
 	return nil
 }
@@ -204,10 +204,6 @@ func (tx *Tx) touchEach(table, query string, args ...any) error {
 	}
 	return nil
 }
-
-// memberLooksDifferent is called when something that a front shows of a
-// member has changed.
-func memberLooksDifferent(_ *Tx, _, _ string) error { return nil }
 
 type proxyTag struct {
 	Prefix *string `json:"prefix"`

@@ -49,11 +49,11 @@ func (a *Answer) read(ctx context.Context, tx *Tx, q Query, args []driver.NamedV
 	if !q.One {
 		enc.buf = append(enc.buf, '[')
 	}
-	err := tx.each(ctx, q.SQL, args, func(columns []string, r Row) error {
+	err := tx.each(ctx, q.SQL, args, enc.head, func(r Row) error {
 		if q.One && enc.rows > 0 {
 			return errors.New("more than one row, of a query for one")
 		}
-		return enc.row(columns, r)
+		return enc.row(r)
 	})
 	if err != nil {
 		return err

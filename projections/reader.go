@@ -98,7 +98,7 @@ const positionSQL = `SELECT seq, event_id, epoch FROM positions WHERE name = 'pr
 // costs less than BEGIN and COMMIT.
 func (tx *Tx) snapshot(ctx context.Context, fn func(schemas.Position) error) error {
 	found := false
-	err := tx.each(ctx, positionSQL, nil, func(_ []string, r Row) error {
+	err := tx.each(ctx, positionSQL, nil, nil, func(r Row) error {
 		found = true
 		if err := fn(position(r)); err != nil {
 			return err

@@ -80,12 +80,13 @@ func (tx *Tx) Get(query string, args ...any) (Row, error) {
 // io.EOF means enough. The row is only valid during the call, and fn must not
 // run the same query.
 func (tx *Tx) Each(query string, args []any, fn func(Row) error) error {
-	return tx.each(context.Background(), query, values(args), func(_ []string, r Row) error { return fn(r) })
+	return tx.each(context.Background(), query, values(args), nil, fn)
 }
 
-// each is Each with named arguments, column names, and a context that
-// interrupts SQLite when it ends.
-func (tx *Tx) each(ctx context.Context, query string, args []driver.NamedValue, fn func(columns []string, r Row) error) (err error) {
+// each is Each with a context that interrupts SQLite when it ends, arguments
+// that may have names, and the names of the columns told to head, if it is not
+// nil, before the first row.
+func (tx *Tx) each(ctx context.Context, query string, args []driver.NamedValue, head func(columns []string), fn func(Row) error) (err error) {
 	stmt, err := tx.prepare(query)
 	if err != nil {
 		return err
@@ -101,6 +102,9 @@ func (tx *Tx) each(ctx context.Context, query string, args []driver.NamedValue, 
 		}
 	}()
 	columns := rows.Columns()
+	if head != nil {
+		head(columns)
+	}
 	row := make(Row, len(columns))
 	for {
 		switch err := rows.Next(row); {
@@ -109,7 +113,7 @@ func (tx *Tx) each(ctx context.Context, query string, args []driver.NamedValue, 
 		case err != nil:
 			return fmt.Errorf("%s: %w", short(query), err)
 		}
-		switch err := fn(columns, row); {
+		switch err := fn(row); {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:

@@ -3,9 +3,9 @@ package projections
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -114,7 +114,7 @@ func (g *golden) fold(ndjson []byte) {
 		g.seq++
 		batch = append(batch, parseEvent(g.t, s.Bytes(), g.seq))
 	}
-	if err := g.db.Apply(context.Background(), "epoch", batch); err != nil {
+	if err := g.db.Apply(g.t.Context(), "epoch", batch); err != nil {
 		g.t.Fatal(err)
 	}
 }
@@ -201,11 +201,11 @@ func bind(t *testing.T, q Query, given map[string]string) []any {
 // object, as Projection says.
 func rowsOf(t testing.TB, db *DB, query string, args ...any) []string {
 	t.Helper()
-	rows, err := db.readers.QueryContext(context.Background(), query, args...)
+	rows, done, err := selectFrom(db, query, args...)
 	if err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}
-	defer rows.Close()
+	defer done()
 	names, err := rows.Columns()
 	if err != nil {
 		t.Fatal(err)
@@ -225,6 +225,19 @@ func rowsOf(t testing.TB, db *DB, query string, args ...any) []string {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// selectFrom asks the file as another program would, through a connection of
+// its own.
+func selectFrom(db *DB, query string, args ...any) (rows *sql.Rows, done func(), err error) {
+	pool, err := sql.Open("sqlite3", "file:"+db.cfg.Path+"?mode=ro")
+	if err != nil {
+		return nil, nil, err
+	}
+	if rows, err = pool.Query(query, args...); err != nil {
+		return nil, nil, errors.Join(err, pool.Close())
+	}
+	return rows, func() { rows.Close(); pool.Close() }, nil
 }
 
 func rowJSON(t testing.TB, names []string, values []any) string {
@@ -272,7 +285,7 @@ func (g *golden) changes() string {
 
 func dueAfter(t testing.TB, db *DB, seq uint64) []schemas.Outgoing {
 	t.Helper()
-	due, err := db.Due(context.Background(), 1_000_000)
+	due, err := db.Due(t.Context(), 1_000_000)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,14 +39,29 @@ func Types() []Type { return slices.Clone(types) }
 
 // Schema returns a JSON Schema (draft 2020-12) by event type or by its $id:
 // that of the type's data, of "event" (the envelope), or of what other
-// schemas refer to.
+// schemas refer to. It can be used alone: what it refers to is inside it.
 func Schema(typeOrID string) ([]byte, bool) {
 	name := strings.TrimSuffix(strings.TrimPrefix(typeOrID, schemaPrefix), ":1")
 	if strings.ContainsAny(name, "/\\") {
 		return nil, false
 	}
 	b, err := contract.ReadFile("jsonschema/" + name + ".json")
-	return b, err == nil
+	if err != nil {
+		return nil, false
+	}
+	return bundled(b), true
+}
+
+// bundled puts the definitions that a schema refers to inside it, under their
+// own $id, so that it can be used alone.
+func bundled(schema []byte) []byte {
+	const shared = "pluralkit"
+	if !bytes.Contains(schema, []byte(`"`+SchemaID(shared)+`#/`)) {
+		return schema
+	}
+	body := bytes.TrimSuffix(bytes.TrimSpace(schema), []byte("}"))
+	return slices.Concat(bytes.TrimSpace(body), []byte(",\n  \"$defs\": {\n    \"pluralkit\": "),
+		bytes.TrimSpace(embedded("jsonschema/"+shared+".json")), []byte("\n  }\n}\n"))
 }
 
 // Examples returns the examples of an event type, sorted by name; none if
@@ -71,7 +86,8 @@ func Examples(typ string) []Example {
 func AsyncAPI() []byte { return embedded("asyncapi.json") }
 
 // Export writes all schemas, examples and asyncapi.json below dir, which is
-// made if need be. Files of the same names are replaced.
+// made if need be. Files of the same names are replaced. The schemas refer to
+// one another by $id.
 func Export(dir string) error {
 	return fs.WalkDir(contract, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {

@@ -65,6 +65,7 @@ var outsiders = []outsider{
 		"each package has its own metrics; the vocabulary has nothing to measure"},
 	{"github.com/spf13", []string{"cmd/switchlog"}, "only cmd has a command line"},
 	{"golang.org/x/crypto", []string{"ingest"}, "sealing of secrets"},
+	{"golang.org/x/net", []string{"cmd/switchlog"}, "a limit on connections"},
 	{"golang.org/x/sync", []string{anything}, "errgroup, semaphore: almost the standard library"},
 	{"golang.org/x/term", []string{"cmd/switchlog"}, "only cmd talks to a terminal"},
 	{"golang.org/x/time", []string{"ingest", "processor/deliver", "projections/query"}, "rate limits stand where requests pass"},
@@ -77,6 +78,7 @@ var testTools = []string{
 	"github.com/rogpeppe/go-internal",
 	"github.com/santhosh-tekuri/jsonschema/v6",
 	"go.uber.org/goleak",
+	"golang.org/x/tools/txtar",
 	"pgregory.net/rapid",
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -112,16 +111,6 @@ func (k *core) report(code int, query string, begin time.Time, err error) {
 	if code == 500 {
 		k.Logger.Error("query", "query", query, "took", time.Since(begin), "err", err)
 	}
-}
-
-// names lists the sources, sorted.
-func (k *core) names() []string {
-	var names []string
-	for name := range k.sources {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // limit is how many may do a thing at once.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -57,10 +58,12 @@ func newFeed(js jetstream.JetStream, log *slog.Logger, source, tenant string, fr
 
 // run reads until ctx ends, or until the stream is not the one it was.
 func (f *feed) run(ctx context.Context) error {
+	status := f.js.Conn().StatusChanged(nats.CONNECTED, nats.CLOSED)
+	defer f.js.Conn().RemoveStatusListener(status)
 	wait := feedRetryMin
 	for {
 		before := f.next
-		err := f.consume(ctx)
+		err := f.attempt(ctx, status)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -79,6 +82,34 @@ func (f *feed) run(ctx context.Context) error {
 		wait = min(2*wait, feedRetryMax)
 	}
 }
+
+// attempt reads until something breaks or the connection is a new one: what
+// was asked of the server before may never be answered, and it may have
+// forgotten the consumer.
+func (f *feed) attempt(ctx context.Context, status <-chan nats.Status) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		select {
+		case s := <-status:
+			if s == nats.CLOSED {
+				cancel(nats.ErrConnectionClosed)
+			} else {
+				cancel(errReconnected)
+			}
+		case <-ctx.Done():
+		}
+	})
+	err := f.consume(ctx)
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	cancel(nil)
+	watch.Wait()
+	return err
+}
+
+var errReconnected = errors.New("connected again")
 
 var errShorter = errors.New("the stream is shorter than it was")
 

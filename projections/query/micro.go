@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
+	"golang.org/x/time/rate"
 
 	"switchlog/projections"
 	"switchlog/schemas"
@@ -36,6 +37,7 @@ type service struct {
 	*core
 	ctx     context.Context // of all requests; ends when the service stops
 	replays *shares
+	warn    rate.Sometimes // of what anybody can do as often as they like
 
 	mu       sync.Mutex // guards stopping, and that nothing is added to requests after
 	stopping bool
@@ -53,7 +55,7 @@ func serveNATS(ctx context.Context, c Config, ready func()) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	k := newCore(c)
-	s := &service{core: k, ctx: ctx, replays: newShares(k.MaxReplays, k.MaxTenantReplays)}
+	s := &service{core: k, ctx: ctx, replays: newShares(k.MaxReplays, k.MaxTenantReplays), warn: rate.Sometimes{Interval: time.Minute}}
 	closed := make(chan struct{})
 	svc, err := micro.AddService(c.Conn, micro.Config{
 		Name: serviceName, Version: serviceVersion,
@@ -100,8 +102,11 @@ func (s *service) stop() {
 func (s *service) begin(req micro.Request, fn func(reply string)) {
 	reply := req.Reply()
 	if !isInbox(reply) {
-		s.Logger.Warn("nats service: refused to answer to what is no inbox (hint: inbox prefixes must begin with "+inboxPrefix+")",
-			"subject", req.Subject(), "reply", clip(reply))
+		s.metrics.requests.WithLabelValues(labelNone, "400").Inc()
+		s.warn.Do(func() {
+			s.Logger.Warn("nats service: refused to answer to what is no inbox (hint: inbox prefixes must begin with "+inboxPrefix+")",
+				"subject", clip(req.Subject()), "reply", clip(reply))
+		})
 		return
 	}
 	s.mu.Lock()

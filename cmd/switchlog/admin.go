@@ -1,0 +1,280 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"switchlog/processor"
+	"switchlog/projections"
+	"switchlog/schemas"
+)
+
+// admin serves the operator's commands below /api/admin/, behind the admin
+// token. It only connects: what a command does is in the package it belongs
+// to.
+type admin struct {
+	n *node
+}
+
+// adminTimeout bounds a command that answers at once.
+const adminTimeout = 30 * time.Second
+
+func (a admin) routes(mux *http.ServeMux) {
+	handle := func(pattern string, fn func(w http.ResponseWriter, r *http.Request) error) {
+		mux.Handle(pattern, a.guard(fn))
+	}
+	handle("GET /api/admin/status", a.status)
+	handle("GET /api/admin/access/{name}", a.access)
+	handle("GET /api/admin/queries", a.queries)
+	handle("POST /api/admin/query", a.query)
+	handle("POST /api/admin/sql", a.sql)
+	handle("GET /api/admin/explain", a.explain)
+	handle("GET /api/admin/replay", a.replay)
+	handle("POST /api/admin/import", a.importEvents)
+	handle("POST /api/admin/rebuild", a.rebuild)
+	handle("POST /api/admin/verify", a.verify)
+}
+
+// fault is an error with the status it is answered by.
+type fault struct {
+	status int
+	err    error
+}
+
+func (f fault) Error() string { return f.err.Error() }
+func (f fault) Unwrap() error { return f.err }
+
+func badRequest(format string, args ...any) error {
+	return fault{http.StatusBadRequest, fmt.Errorf(format, args...)}
+}
+
+// guard lets only the admin in, and turns errors into answers. The operator
+// is told the error itself: these are her own machine's.
+func (a admin) guard(fn func(w http.ResponseWriter, r *http.Request) error) http.Handler {
+	return a.n.adminOnly(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := fn(w, r)
+		if err == nil {
+			return
+		}
+		status := http.StatusInternalServerError
+		var f fault
+		switch {
+		case errors.As(err, &f):
+			status = f.status
+		case errors.Is(err, schemas.ErrInvalid):
+			status = http.StatusBadRequest
+		case errors.Is(err, projections.ErrUnknownQuery):
+			status = http.StatusNotFound
+		}
+		if status >= 500 {
+			a.n.log.Error("command", "path", r.URL.Path, "err", err)
+		}
+		answerJSON(w, status, map[string]string{"error": err.Error()})
+	}))
+}
+
+func answerJSON(w http.ResponseWriter, status int, v any) {
+	var b bytes.Buffer
+	if err := json.NewEncoder(&b).Encode(v); err != nil {
+		panic(fmt.Sprintf("switchlog: an answer that is no JSON: %v", err))
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	if _, err := w.Write(b.Bytes()); err != nil {
+		return // the caller went away
+	}
+}
+
+// readJSON reads a small request body.
+func readJSON(r *http.Request, into any) error {
+	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 1<<20))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return badRequest("body: %w", err)
+	}
+	return nil
+}
+
+func (a admin) status(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel := context.WithTimeout(r.Context(), adminTimeout)
+	defer cancel()
+	s, err := a.n.status(ctx)
+	if err != nil {
+		return err
+	}
+	answerJSON(w, http.StatusOK, s)
+	return nil
+}
+
+func (a admin) access(w http.ResponseWriter, r *http.Request) error {
+	if name := r.PathValue("name"); name != adminUser {
+		return fault{http.StatusNotFound, fmt.Errorf("no reader is called %q", name)}
+	}
+	answerJSON(w, http.StatusOK, a.n.adminAccess())
+	return nil
+}
+
+func (a admin) queries(w http.ResponseWriter, _ *http.Request) error {
+	list := []queryInfo{}
+	for _, p := range projections.All {
+		for _, q := range p.Queries {
+			info := queryInfo{Source: p.Source, Name: q.Name, Doc: q.Doc, Params: []string{}}
+			for _, param := range q.Params {
+				info.Params = append(info.Params, param.Name)
+			}
+			list = append(list, info)
+		}
+	}
+	answerJSON(w, http.StatusOK, list)
+	return nil
+}
+
+func (a admin) query(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		Source string            `json:"source"`
+		Name   string            `json:"name"`
+		Params map[string]string `json:"params"`
+	}
+	if err := readJSON(r, &in); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), adminTimeout)
+	defer cancel()
+	if in.Params == nil {
+		in.Params = map[string]string{}
+	}
+	if in.Params["tenant"] == "" {
+		tenant, err := a.n.onlyTenant(in.Source)
+		if err != nil {
+			return err
+		}
+		in.Params["tenant"] = tenant
+	}
+	answer, err := a.n.db.Ask(ctx, in.Source, in.Name, in.Params)
+	if err != nil {
+		return err
+	}
+	if !answer.Found {
+		return fault{http.StatusNotFound, errors.New("there is no such thing (hint: tenant=… and the other parameters)")}
+	}
+	w.Header().Set("Switchlog-Position", strconv.FormatUint(answer.Position.Seq, 10))
+	answerJSON(w, http.StatusOK, answer.Body)
+	return nil
+}
+
+// onlyTenant is the tenant that is meant when there is only one.
+func (n *node) onlyTenant(source string) (string, error) {
+	var found []string
+	for _, s := range n.registry.Sources() {
+		if s.Kind == source && s.Tenant != "" {
+			found = append(found, s.Tenant)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return "", badRequest("no tenant of %s is known yet (hint: tenant=…)", source)
+	}
+	return "", badRequest("there are %d tenants (hint: say which: tenant=…)", len(found))
+}
+
+func (a admin) sql(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		Query string `json:"query"`
+	}
+	if err := readJSON(r, &in); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), adminTimeout)
+	defer cancel()
+	columns, rows, truncated, err := a.n.db.SQL(ctx, in.Query, 10_000)
+	if err != nil {
+		return badRequest("%w", err)
+	}
+	if rows == nil {
+		rows = [][]any{}
+	}
+	answerJSON(w, http.StatusOK, sqlAnswer{Columns: columns, Rows: rows, Truncated: truncated})
+	return nil
+}
+
+func (a admin) explain(w http.ResponseWriter, r *http.Request) error {
+	table, key := r.URL.Query().Get("table"), r.URL.Query().Get("key")
+	ctx, cancel := context.WithTimeout(r.Context(), adminTimeout)
+	defer cancel()
+	seqs, err := a.n.db.Causes(ctx, table, key)
+	if err != nil {
+		return err
+	}
+	out := causes{Table: table, Key: key, Events: []recordedJS{}}
+	for _, seq := range seqs {
+		_, m, err := a.n.events.Get(ctx, seq)
+		if err != nil {
+			return err
+		}
+		out.Events = append(out.Events, recordedJS{Seq: seq, Event: m.Body})
+	}
+	answerJSON(w, http.StatusOK, out)
+	return nil
+}
+
+// replay streams events as NDJSON. An empty line ends a replay that is whole.
+func (a admin) replay(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	from, err := a.n.bound(r.Context(), q.Get("from"), 1)
+	if err != nil {
+		return err
+	}
+	to, err := a.n.bound(r.Context(), q.Get("to"), 0)
+	if err != nil {
+		return err
+	}
+	glob := q.Get("type")
+	subject := schemas.LogEvents + ".*." + wildcardToken(q.Get("tenant")) + ".>"
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	err = a.n.events.Read(r.Context(), processor.ReadOptions{From: from, To: to, Subject: subject},
+		func(e schemas.Recorded, m schemas.Message) error {
+			if glob != "" && !schemas.MatchType(glob, e.Type) {
+				return nil
+			}
+			_, err := w.Write(append(m.Body, '\n'))
+			return err
+		})
+	if err != nil {
+		if r.Context().Err() == nil {
+			a.n.log.Error("replay", "err", err)
+		}
+		panic(http.ErrAbortHandler) // the answer has begun: only cutting it short tells
+	}
+	_, err = w.Write([]byte("\n"))
+	return err
+}
+
+// bound reads one end of a range: empty is the default.
+func (n *node) bound(ctx context.Context, s string, empty uint64) (uint64, error) {
+	if s == "" {
+		return empty, nil
+	}
+	b, err := schemas.ParseBound(s, time.Now())
+	if err != nil {
+		return 0, err
+	}
+	if b.Time.IsZero() {
+		return b.Seq, nil
+	}
+	return n.events.SeqAt(ctx, b.Time)
+}
+
+// logAttrs are the fixed keys of a long command's log line.
+func logAttrs(o *outcome) []any {
+	return []any{slog.Uint64("events", o.Events), slog.Float64("seconds", o.Seconds),
+		slog.Int64("differences", o.Differences), slog.Int64("skipped", o.Skipped), slog.Bool("swapped", o.Swapped)}
+}

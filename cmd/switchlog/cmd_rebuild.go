@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// progress is a line of the answer to a long command: how far it is, and at
+// the end the outcome.
+type progress struct {
+	Step    string   `json:"step,omitempty"` // what is being done
+	Done    uint64   `json:"done"`
+	Total   uint64   `json:"total"`
+	Error   string   `json:"error,omitempty"`
+	Outcome *outcome `json:"outcome,omitempty"`
+}
+
+// outcome is what a rebuild or a verification found.
+type outcome struct {
+	Events      uint64       `json:"events"`
+	Position    uint64       `json:"position"`
+	Seconds     float64      `json:"seconds"`
+	Rows        int64        `json:"rows"`
+	Differences int64        `json:"differences"`
+	First       []difference `json:"first_differences,omitempty"`
+	Skipped     int64        `json:"skipped"`
+	Swapped     bool         `json:"swapped"`
+}
+
+// difference is a row that is not the same in both databases.
+type difference struct {
+	Table   string          `json:"table"`
+	Key     string          `json:"key"`
+	Live    json.RawMessage `json:"live"`    // null: not there
+	Rebuilt json.RawMessage `json:"rebuilt"` // null: not there
+}
+
+func newRebuild() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "rebuild",
+		Short: "Build the database anew from the log, compare, and put it in place",
+		Long: "Build the database anew from the log beside the one in use, compare the two, and put the new one\n" +
+			"in place in one step. Readers are not disturbed. Nothing is sent or asked outside.\n" +
+			"Events that were set aside (table skipped) are applied again by it.",
+		Args: cobra.NoArgs,
+	}
+	asJSON := cmd.Flags().Bool("json", false, "progress and outcome as JSON lines")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		o, err := follow(cmd, "/api/admin/rebuild", *asJSON)
+		if err != nil || *asJSON {
+			return err
+		}
+		w := cmd.OutOrStdout()
+		fmt.Fprintf(w, "rebuilt from %d events in %.1f s (%.0f events/s), %d rows, %d set aside\n", o.Events, o.Seconds, float64(o.Events)/max(o.Seconds, 0.001), o.Rows, o.Skipped)
+		if o.Differences == 0 {
+			fmt.Fprintln(w, "the same rows as before; the new database is in place")
+			return nil
+		}
+		fmt.Fprintf(w, "%d rows differ from before; the new database is in place\n", o.Differences)
+		return printDifferences(w, o)
+	}
+	return cmd
+}
+
+func newVerify() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Replay the log into a scratch database and compare it with the one in use",
+		Long:  "Replay the log into a scratch database and compare it row by row with the one in use. Exit code 1, and the\ndifferences, if there are any. Nothing is changed, sent or asked outside.",
+		Args:  cobra.NoArgs,
+	}
+	asJSON := cmd.Flags().Bool("json", false, "progress and outcome as JSON lines")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		o, err := follow(cmd, "/api/admin/verify", *asJSON)
+		if err != nil {
+			return err
+		}
+		if o.Differences == 0 {
+			if !*asJSON {
+				fmt.Fprintf(cmd.OutOrStdout(), "the database equals a replay of %d events: %d rows, no difference\n", o.Events, o.Rows)
+			}
+			return nil
+		}
+		if !*asJSON {
+			if err := printDifferences(cmd.OutOrStdout(), o); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "switchlog: %d rows differ from a replay (hint: switchlog rebuild puts them right; please report it)\n", o.Differences)
+		}
+		return errReported
+	}
+	return cmd
+}
+
+func printDifferences(w io.Writer, o *outcome) error {
+	for _, d := range o.First {
+		if _, err := fmt.Fprintf(w, "%s %s\n  in use:  %s\n  rebuilt: %s\n", d.Table, d.Key, d.Live, d.Rebuilt); err != nil {
+			return err
+		}
+	}
+	if more := o.Differences - int64(len(o.First)); more > 0 {
+		_, err := fmt.Fprintf(w, "… and %d more\n", more)
+		return err
+	}
+	return nil
+}
+
+// follow starts a long command and shows its progress until the outcome.
+func follow(cmd *cobra.Command, path string, asJSON bool) (*outcome, error) {
+	c, err := newClient(cmd)
+	if err != nil {
+		return nil, err
+	}
+	return followLines(cmd.Context(), c, path, func(line []byte, p progress) error {
+		if asJSON {
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s\n", line)
+			return err
+		}
+		showBar(cmd.ErrOrStderr(), p)
+		return nil
+	})
+}
+
+func followLines(ctx context.Context, c *client, path string, show func(line []byte, p progress) error) (*outcome, error) {
+	body, err := c.do(ctx, "POST", path, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	lines := bufio.NewScanner(body)
+	lines.Buffer(nil, maxLineBytes)
+	for lines.Scan() {
+		var p progress
+		if err := json.Unmarshal(lines.Bytes(), &p); err != nil {
+			return nil, err
+		}
+		if p.Error != "" {
+			return nil, errors.New(p.Error)
+		}
+		if err := show(lines.Bytes(), p); err != nil {
+			return nil, err
+		}
+		if p.Outcome != nil {
+			return p.Outcome, nil
+		}
+	}
+	return nil, errors.Join(errors.New("the server stopped in the middle (hint: nothing was put in place; run it again)"), lines.Err())
+}
+
+// showBar draws the progress on a terminal; anywhere else it writes nothing.
+func showBar(w io.Writer, p progress) {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return
+	}
+	const width = 40
+	filled := width
+	if p.Total > 0 {
+		filled = int(min(p.Done*width/p.Total, width))
+	}
+	fmt.Fprintf(w, "\r%-10s [%s%s] %d of %d", p.Step, strings.Repeat("#", filled), strings.Repeat(" ", width-filled), p.Done, p.Total)
+	if p.Outcome != nil {
+		fmt.Fprintln(w)
+	}
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"gopkg.in/yaml.v3"
+)
+
+const defaultData = "./switchlog-data"
+
+// Config is all that `switchlog serve` can be told. Each setting is a flag;
+// the same name in capitals with SWITCHLOG_ in front is its environment
+// variable (SWITCHLOG_PRIVATE_LISTEN), and the same name is its key in
+// switchlog.yaml in the working directory. Flags win over the environment,
+// that over the file, that over the default. An unknown setting is an error.
+type Config struct {
+	// Data is the directory that holds everything: spool, log, database,
+	// secrets. Created with mode 0700. Default ./switchlog-data.
+	Data string
+
+	// Listen is the public address: webhooks come in here and nothing else
+	// is served. Put HTTPS in front of it. Default 127.0.0.1:8080. Port 0
+	// picks a free one, here and below.
+	Listen string
+
+	// PrivateListen serves everything else, behind tokens. Default
+	// 127.0.0.1:8081.
+	PrivateListen string
+
+	// NATSListen is where the NATS server inside listens. Default
+	// 127.0.0.1:4222.
+	NATSListen string
+
+	// NATS is the URL of a NATS server to use instead of the one inside, with
+	// user and password in it: nats://user:password@host:4222. Default: none.
+	NATS string
+
+	// PublicURL is what the public listener is called from outside, for the
+	// addresses we show: https://hooks.example.org. Default: its address.
+	PublicURL string
+
+	// SecretKeyFile holds the 32-byte key that seals secrets we must send
+	// again. Default: secret.key in Data, created on first start.
+	SecretKeyFile string
+
+	// LogFormat is text or json. Default: text on a terminal, else json.
+	LogFormat string
+
+	// Debug logs more than an operator wants to read.
+	Debug bool
+}
+
+// settings declares the flags of Config. The doc of each is above.
+func (c *Config) settings(f *pflag.FlagSet) {
+	f.StringVar(&c.Listen, "listen", "127.0.0.1:8080", "public address: webhooks only (port 0: a free one)")
+	f.StringVar(&c.PrivateListen, "private-listen", "127.0.0.1:8081", "private address: everything else, behind tokens")
+	f.StringVar(&c.NATSListen, "nats-listen", "127.0.0.1:4222", "address of the NATS server inside")
+	f.StringVar(&c.NATS, "nats", "", "use this NATS server instead of the one inside: nats://user:password@host:4222")
+	f.StringVar(&c.PublicURL, "public-url", "", "what the public address is called from outside, e.g. https://hooks.example.org")
+	f.StringVar(&c.SecretKeyFile, "secret-key-file", "", "file with the key that seals stored secrets (default: secret.key in --data)")
+	f.StringVar(&c.LogFormat, "log-format", "", "text or json (default: text on a terminal, else json)")
+	f.BoolVar(&c.Debug, "debug", false, "log more")
+}
+
+// configFile is read from the working directory if it is there.
+const configFile = "switchlog.yaml"
+
+// load fills in, below the flags, the environment and the file.
+func (c *Config) load(cmd *cobra.Command, environ []string) error {
+	flags := cmd.Flags()
+	known := map[string]*pflag.Flag{}
+	flags.VisitAll(func(f *pflag.Flag) {
+		switch f.Name {
+		case "help", "server", "token-file": // not settings of a server
+		default:
+			known[f.Name] = f
+		}
+	})
+	file, err := readConfigFile(configFile)
+	if err != nil {
+		return err
+	}
+	for name, value := range file {
+		f, ok := known[name]
+		if !ok {
+			return fmt.Errorf("%w: %s: unknown setting %q (hint: the settings are the flags of switchlog serve --help)", errUsage, configFile, name)
+		}
+		if !f.Changed {
+			if err := f.Value.Set(value); err != nil {
+				return fmt.Errorf("%w: %s: %s: %w", errUsage, configFile, name, err)
+			}
+		}
+	}
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		setting, ours := strings.CutPrefix(name, "SWITCHLOG_")
+		if !ours {
+			continue
+		}
+		f, ok := known[strings.ToLower(strings.ReplaceAll(setting, "_", "-"))]
+		if !ok {
+			return fmt.Errorf("%w: unknown setting %s in the environment (hint: the settings are the flags of switchlog serve --help)", errUsage, name)
+		}
+		if !f.Changed {
+			if err := f.Value.Set(value); err != nil {
+				return fmt.Errorf("%w: %s: %w", errUsage, name, err)
+			}
+		}
+	}
+	c.Data = flags.Lookup("data").Value.String()
+	return c.check()
+}
+
+// readConfigFile gives the settings of a YAML file as text, or none if there
+// is no such file.
+func readConfigFile(path string) (map[string]string, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var nodes map[string]yaml.Node
+	if err := yaml.Unmarshal(b, &nodes); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", errUsage, path, err)
+	}
+	values := make(map[string]string, len(nodes))
+	for name, node := range nodes {
+		if node.Kind != yaml.ScalarNode {
+			return nil, fmt.Errorf("%w: %s: %s: one value is wanted", errUsage, path, name)
+		}
+		values[name] = node.Value
+	}
+	return values, nil
+}
+
+// check finds at the start what would go wrong later.
+func (c *Config) check() error {
+	for name, addr := range map[string]string{"listen": c.Listen, "private-listen": c.PrivateListen, "nats-listen": c.NATSListen} {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			return fmt.Errorf("%w: --%s %q: %w (hint: host:port, e.g. 127.0.0.1:8080)", errUsage, name, addr, err)
+		}
+	}
+	if c.NATS != "" {
+		u, err := url.Parse(c.NATS)
+		if err != nil || u.Host == "" || (u.Scheme != "nats" && u.Scheme != "tls") {
+			return fmt.Errorf("%w: --nats wants nats://user:password@host:port", errUsage)
+		}
+	}
+	if c.PublicURL != "" {
+		u, err := url.Parse(c.PublicURL)
+		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			return fmt.Errorf("%w: --public-url wants https://host", errUsage)
+		}
+		c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
+	}
+	switch c.LogFormat {
+	case "", "text", "json":
+	default:
+		return fmt.Errorf("%w: --log-format is text or json", errUsage)
+	}
+	return nil
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// Exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// errUsage is wrapped by every error that is the fault of how the command was
+// called.
+var errUsage = errors.New("usage")
+
+// errReported is returned by a command that has already said what is wrong.
+var errReported = errors.New("reported")
+
+// run is the program: main does nothing else, and tests call it.
+func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRoot(environ)
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errReported):
+		return exitFailed
+	}
+	fmt.Fprintln(stderr, "switchlog:", err)
+	if errors.Is(err, errUsage) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// newRoot builds the command tree. What there is can be read here.
+func newRoot(environ []string) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "switchlog",
+		Short: "Webhooks in, a log you can rely on, a database of what is true",
+		Long: "switchlog takes what PluralKit says once and keeps it: every event on disk, in order,\n" +
+			"as a log you can subscribe to and replay, and as a database of who fronts and who fronted.\n\n" +
+			"Start with: switchlog serve",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.PersistentFlags().String("data", defaultData, "directory that holds everything switchlog keeps")
+	root.PersistentFlags().String("server", "", "private address of a server elsewhere, e.g. http://127.0.0.1:8081 (default: the one of --data)")
+	root.AddCommand(
+		newServe(environ),
+		newSource(),
+		newStatus(),
+		newTail(),
+		newReplay(),
+		newImport(),
+		newRebuild(),
+		newVerify(),
+		newExplain(),
+		newQuery(),
+		newSQL(),
+		newAccess(),
+		newSchema(),
+		newVersion(),
+	)
+	usageErrors(root)
+	clientFlags(root)
+	return root
+}
+
+// usageErrors makes every mistake in flags and arguments an errUsage, on the
+// command and all below it.
+func usageErrors(cmd *cobra.Command) {
+	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fmt.Errorf("%w: %w (hint: %s --help)", errUsage, err, c.CommandPath())
+	})
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return fmt.Errorf("%w: %w (hint: %s --help)", errUsage, err, c.CommandPath())
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		usageErrors(sub)
+	}
+}

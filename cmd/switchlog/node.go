@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"switchlog/ingest"
+	"switchlog/ingest/spool"
+	"switchlog/processor"
+	"switchlog/projections"
+	"switchlog/projections/query"
+	"switchlog/schemas"
+)
+
+// What one package declares and another provides meets here.
+var (
+	_ ingest.Appender  = (*spool.Spool)(nil)
+	_ spool.Log        = (*processor.Log)(nil)
+	_ processor.Sink   = (*projections.DB)(nil)
+	_ processor.Outbox = (*projections.DB)(nil)
+	_ query.Store      = (*projections.DB)(nil)
+	_ query.Log        = logReader{}
+)
+
+// adminUser is the operator: the user of NATS who may do everything, and the
+// reader who may read everything.
+const adminUser = "admin"
+
+// node is the whole server in one process.
+type node struct {
+	cfg     Config
+	log     *slog.Logger
+	started time.Time
+	metrics *prometheus.Registry
+
+	token     string // of the admin
+	authorize func(*http.Request) (query.Reader, error)
+	stopping  chan struct{} // closed when a stop begins
+
+	public net.Listener
+	priv   net.Listener
+
+	spool    *spool.Spool
+	registry *ingest.Registry // set once the spool runs
+	server   *processor.Server
+	natsURL  string // without user and password
+	natsUser *url.Userinfo
+	nc       *nats.Conn
+	events   *processor.Log
+	db       *projections.DB
+	loop     *processor.Loop
+	changes  *processor.Changes
+
+	rebuilding sync.Mutex // held by the one rebuild or verification that may run
+}
+
+func (n *node) path(name string) string { return filepath.Join(n.cfg.Data, name) }
+
+// openNode opens what must be there before a webhook can be taken: the
+// directory, the spool, the listeners. It starts nothing.
+func openNode(c Config, log *slog.Logger) (_ *node, err error) {
+	n := &node{cfg: c, log: log, started: time.Now(), metrics: prometheus.NewRegistry(), stopping: make(chan struct{})}
+	n.authorize = query.Authorizer(n.keys)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.close())
+		}
+	}()
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, err
+	}
+	n.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	// The spool goes first: its lock keeps a second server out of the
+	// directory.
+	n.spool, err = spool.Open(spool.Config{Path: n.path(fileSpool), Logger: log, Metrics: n.metrics})
+	if err != nil {
+		return nil, err
+	}
+	if n.token, err = adminToken(c.Data); err != nil {
+		return nil, err
+	}
+	if n.public, err = net.Listen("tcp", c.Listen); err != nil {
+		return nil, fmt.Errorf("public listener: %w (hint: is another program there? --listen chooses another address)", err)
+	}
+	if n.priv, err = net.Listen("tcp", c.PrivateListen); err != nil {
+		return nil, fmt.Errorf("private listener: %w (hint: is another program there? --private-listen chooses another address)", err)
+	}
+	return n, nil
+}
+
+// openLog reaches the log: the NATS server inside, or the one outside, which
+// need not be there yet.
+func (n *node) openLog() error {
+	connect := processor.ConnectConfig{Name: "switchlog", User: adminUser, Logger: n.log}
+	if n.cfg.NATS != "" {
+		u, err := url.Parse(n.cfg.NATS)
+		if err != nil {
+			return fmt.Errorf("%w: --nats: %w", errUsage, err)
+		}
+		password, _ := u.User.Password()
+		n.natsUser = url.UserPassword(u.User.Username(), password)
+		connect.User, connect.Password = u.User.Username(), password
+		u.User = nil
+		n.natsURL, connect.URL = u.String(), u.String()
+	} else {
+		passwords, err := loadNATSPasswords(n.cfg.Data)
+		if err != nil {
+			return err
+		}
+		n.server, err = processor.StartServer(processor.ServerConfig{
+			StoreDir: n.path(dirNATS), Listen: n.cfg.NATSListen,
+			AdminPassword: passwords.Admin, SysPassword: passwords.System, Logger: n.log,
+		})
+		if err != nil {
+			return err
+		}
+		n.natsURL, n.natsUser = n.server.ClientURL(), url.UserPassword(adminUser, passwords.Admin)
+		connect.Server, connect.Password = n.server, passwords.Admin
+	}
+	var err error
+	if n.nc, err = processor.Connect(connect); err != nil {
+		return err
+	}
+	n.events, err = processor.NewLog(processor.LogConfig{Conn: n.nc, Logger: n.log, Metrics: n.metrics})
+	return err
+}
+
+// openDatabase opens the projections and what keeps them going.
+func (n *node) openDatabase() (err error) {
+	n.db, err = projections.Open(projections.Config{Path: n.path(fileDatabase), Log: n.log, Metrics: n.metrics})
+	if err != nil {
+		return err
+	}
+	n.loop = processor.NewLoop(processor.LoopConfig{
+		Log: n.events, Sink: n.db, Applied: func() { n.changes.Wake() }, Logger: n.log, Metrics: n.metrics,
+	})
+	n.changes = processor.NewChanges(processor.ChangesConfig{
+		Log: n.events, Outbox: n.db, Ready: n.loop.CaughtUp(), Logger: n.log, Metrics: n.metrics,
+	})
+	return nil
+}
+
+// close gives up what was opened, in the reverse order.
+func (n *node) close() error {
+	var errs []error
+	if n.db != nil {
+		errs = append(errs, n.db.Close())
+	}
+	if n.nc != nil {
+		n.nc.Close()
+	}
+	if n.server != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+		defer cancel()
+		errs = append(errs, n.server.Shutdown(ctx))
+	}
+	if n.registry != nil {
+		errs = append(errs, n.registry.Close())
+	}
+	for _, l := range []net.Listener{n.public, n.priv} {
+		if l == nil {
+			continue
+		}
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if n.spool != nil {
+		errs = append(errs, n.spool.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// publicURL is what the public listener is called from outside.
+func (n *node) publicURL() string {
+	if n.cfg.PublicURL != "" {
+		return n.cfg.PublicURL
+	}
+	return "http://" + n.public.Addr().String()
+}
+
+func (n *node) endpoints() Endpoints {
+	return Endpoints{
+		Public:  "http://" + n.public.Addr().String(),
+		Private: "http://" + n.priv.Addr().String(),
+		NATS:    n.natsURL,
+		PID:     os.Getpid(),
+	}
+}
+
+// adminAccess is what the operator needs to connect.
+func (n *node) adminAccess() access {
+	password, _ := n.natsUser.Password()
+	return access{
+		Name: adminUser, NATSURL: n.natsURL, NATSUser: n.natsUser.Username(), NATSPassword: password,
+		NATSInboxPrefix: "_INBOX", HTTPToken: n.token,
+	}
+}
+
+// logReader shows the log to the query package.
+type logReader struct{ log *processor.Log }
+
+// Replay reads the events of one tenant.
+func (l logReader) Replay(ctx context.Context, source, tenant string, from, to uint64, fn func(schemas.Recorded, schemas.Message) error) error {
+	subject := schemas.LogEvents + "." + schemas.Token(source) + "." + schemas.Token(tenant) + ".>"
+	return l.log.Read(ctx, processor.ReadOptions{From: from, To: to, Subject: subject}, fn)
+}
+
+// SeqAt is the first sequence at or after t.
+func (l logReader) SeqAt(ctx context.Context, t time.Time) (uint64, error) {
+	return l.log.SeqAt(ctx, t)
+}
+
+// queryConfig is what both doors of the query package need.
+func (n *node) queryConfig() query.Config {
+	return query.Config{
+		Store: n.db, Log: logReader{n.events}, Conn: n.nc, Authorize: n.authorize, Done: n.stopping,
+		Logger: n.log, Metrics: n.metrics,
+	}
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"switchlog/schemas"
+)
+
+// problems says, for a person, why the node is not ready. None: it is.
+func (n *node) problems() []string {
+	problems := []string{}
+	add := func(s string) { problems = append(problems, s) }
+	s := n.spool.State()
+	switch {
+	case s.LogDamaged:
+		add("the log is not the one we know; events wait in the spool: " + s.ForwardError)
+	case s.ForwardError != "":
+		add("the log does not take events; they wait in the spool: " + s.ForwardError)
+	case s.Anchor.Epoch == "":
+		add("the log has not been reached yet")
+	}
+	if s.StoreError != "" {
+		add("webhooks are being refused, the spool cannot be written: " + s.StoreError + " (hint: is the disk full?)")
+	}
+	if n.server != nil {
+		if err := n.server.Health(); err != nil {
+			add(err.Error())
+		}
+	} else if !n.nc.IsConnected() {
+		add("NATS at " + n.natsURL + " is away (hint: --nats)")
+	}
+	l := n.loop.Status()
+	switch {
+	case l.Err != nil:
+		add("the database does not take events: " + l.Err.Error())
+	case !l.CaughtUp:
+		add("the database has not caught up with the log yet")
+	}
+	return problems
+}
+
+// status is how the node is, for people and scripts.
+func (n *node) status(ctx context.Context) (status, error) {
+	e := n.endpoints()
+	s := status{
+		Version: version, Problems: n.problems(),
+		Public: e.Public, Private: e.Private, NATS: e.NATS,
+		Started: schemas.FormatTime(n.started), Sources: []sourceInfo{},
+	}
+	s.Ready = len(s.Problems) == 0
+	for _, src := range n.registry.Sources() {
+		s.Sources = append(s.Sources, newSourceInfo(src))
+	}
+	sp := n.spool.State()
+	s.Spool.Depth = sp.Depth
+	if !sp.Oldest.IsZero() {
+		s.Spool.OldestSeconds = max(0, time.Since(sp.Oldest).Seconds())
+	}
+	// A log that is away is a state to show, not a reason to show nothing.
+	if info, err := n.events.Info(ctx); err == nil {
+		s.Log = logStatus{Reachable: true, Events: info.Messages, Bytes: info.Bytes, LastSeq: info.Last}
+		if !info.LastTime.IsZero() {
+			s.Log.LastTime = schemas.FormatTime(info.LastTime)
+		}
+	}
+	l := n.loop.Status()
+	s.Projection.LagEvents = l.Lag()
+	s.Projection.LagSeconds = l.LagTime(time.Now()).Seconds()
+	pos, err := n.db.Position(ctx)
+	if err != nil {
+		return s, err
+	}
+	s.Projection.Position = pos.Seq
+	if s.Projection.Skipped, err = n.db.SkippedCount(ctx); err != nil {
+		return s, err
+	}
+	s.Projection.Bytes = n.db.Bytes()
+	return s, nil
+}

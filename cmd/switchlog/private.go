@@ -1,0 +1,85 @@
+package main
+
+import (
+	"crypto/sha256"
+	"net"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"switchlog/ingest"
+	"switchlog/projections/query"
+)
+
+// privateHandler is the private listener: all its routes in one place.
+func (n *node) privateHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		answerJSON(w, http.StatusOK, map[string]string{"status": "live"})
+	})
+	mux.HandleFunc("GET /readyz", n.readyz)
+	metrics := promhttp.HandlerFor(n.metrics, promhttp.HandlerOpts{})
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		if !fromLoopback(r) && !n.isAdmin(r) {
+			refuse(w)
+			return
+		}
+		metrics.ServeHTTP(w, r)
+	})
+	mux.Handle("/api/v1/", query.NewHandler(n.queryConfig()))
+	sources := n.adminOnly(ingest.NewSourcesHandler(n.registry))
+	mux.Handle("/api/admin/sources", sources)
+	mux.Handle("/api/admin/sources/", sources)
+	admin{n}.routes(mux)
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		answerJSON(w, http.StatusNotFound, map[string]string{"error": "there is nothing here"})
+	})
+	return mux
+}
+
+// readyz answers 200 once the log is reachable and the database has caught
+// up; else 503 and why.
+func (n *node) readyz(w http.ResponseWriter, _ *http.Request) {
+	if problems := n.problems(); len(problems) > 0 {
+		answerJSON(w, http.StatusServiceUnavailable, map[string]any{"status": "not ready", "problems": problems})
+		return
+	}
+	answerJSON(w, http.StatusOK, map[string]string{"status": "ready"})
+}
+
+// adminOnly lets the operator through and nobody else.
+func (n *node) adminOnly(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !n.isAdmin(r) {
+			refuse(w)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+func refuse(w http.ResponseWriter) {
+	w.Header().Set("WWW-Authenticate", "Bearer")
+	answerJSON(w, http.StatusUnauthorized, map[string]string{"error": "a bearer token is wanted (hint: the one in admin.token in the data directory)"})
+}
+
+// isAdmin reports whether the operator is asking.
+func (n *node) isAdmin(r *http.Request) bool {
+	reader, err := n.authorize(r)
+	return err == nil && reader.Name == adminUser
+}
+
+// keys are the readers there are: for now the operator alone.
+func (n *node) keys() []query.Key {
+	return []query.Key{{Reader: query.Reader{Name: adminUser}, Hash: sha256.Sum256([]byte(n.token))}}
+}
+
+// fromLoopback reports whether the caller is on this machine and not behind a
+// proxy on it.
+func fromLoopback(r *http.Request) bool {
+	if r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" {
+		return false
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	return err == nil && net.ParseIP(host).IsLoopback()
+}

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"golang.org/x/net/netutil"
+	"golang.org/x/sync/errgroup"
+
+	"switchlog/ingest"
+	"switchlog/processor"
+	"switchlog/projections/query"
+	"switchlog/schemas"
+)
+
+// Limits of the listeners, of a start and of a stop.
+const (
+	maxConnections = 4096            // of the public listener; about 20 KiB each
+	stopWithin     = 5 * time.Second // for requests that have begun, and again for NATS
+	logWithin      = 15 * time.Second
+	retryEvery     = 200 * time.Millisecond
+)
+
+// run runs the node until ctx ends or a part fails. announce is called once
+// the listeners answer and the log was reached, or was found damaged or away.
+//
+// Webhooks are taken from the first moment on: they need nothing but the
+// spool. Everything else starts behind it. A stop goes the other way round:
+// first no more requests, then nothing moves, then the files are closed; what
+// still waits in the spool goes on at the next start.
+func (n *node) run(ctx context.Context, announce func(Endpoints) error) (err error) {
+	defer func() { err = errors.Join(err, n.close()) }()
+	// Parts end when they are told to, not with ctx: requests that have begun
+	// still need them.
+	parts, partsCtx := errgroup.WithContext(context.WithoutCancel(ctx))
+	partsCtx, stopParts := context.WithCancel(partsCtx)
+	defer stopParts()
+	servers := &servers{log: n.log, group: parts}
+
+	err = n.start(ctx, partsCtx, parts, servers, announce)
+	if err == nil {
+		select {
+		case <-ctx.Done():
+			n.log.Info("stopping")
+		case <-partsCtx.Done(): // a part failed
+		}
+	}
+	close(n.stopping)
+	err = errors.Join(err, os.RemoveAll(n.path(fileEndpoints)), servers.stop())
+	stopParts()
+	return errors.Join(err, parts.Wait())
+}
+
+// start starts the parts, in the order they need one another.
+func (n *node) start(ctx, partsCtx context.Context, parts *errgroup.Group, servers *servers, announce func(Endpoints) error) (err error) {
+	part := func(run func(context.Context) error) { parts.Go(func() error { return run(partsCtx) }) }
+	part(n.spool.Run)
+	n.registry, err = ingest.OpenRegistry(ctx, ingest.RegistryConfig{
+		Path: n.path(fileSecrets), KeyPath: n.secretKeyPath(), PublicURL: n.publicURL(), Log: n.log,
+	}, n.spool)
+	if err != nil {
+		return err
+	}
+	edge := ingest.NewEdge(ingest.EdgeConfig{Log: n.log, Registerer: n.metrics}, n.registry, n.spool)
+	servers.serve(netutil.LimitListener(n.public, maxConnections), publicServer(edge))
+
+	if err := n.openLog(); err != nil {
+		return err
+	}
+	if err := n.openDatabase(); err != nil {
+		return err
+	}
+	servers.serve(n.priv, privateServer(partsCtx, n.privateHandler()))
+	if n.server != nil {
+		part(n.server.Run)
+	}
+	part(func(ctx context.Context) error { return n.spool.Forward(ctx, n.events) })
+	part(n.fold)
+	part(n.changes.Run)
+	part(func(ctx context.Context) error { return query.ServeNATS(ctx, n.queryConfig()) })
+
+	if err := n.awaitLog(ctx); err != nil {
+		return err
+	}
+	if err := n.writeEndpoints(); err != nil {
+		return err
+	}
+	return announce(n.endpoints())
+}
+
+// fold keeps the database going. The log must have been reached first: only
+// the spool knows whether it is the right one.
+func (n *node) fold(ctx context.Context) error {
+	for n.spool.State().Anchor.Epoch == "" || n.spool.State().LogDamaged {
+		if !pause(ctx, retryEvery) {
+			return nil
+		}
+	}
+	stale, err := n.db.Stale()
+	if err != nil {
+		return err
+	}
+	for stale {
+		err := n.rebuildStale(ctx)
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		n.log.Error("rebuild", "err", err)
+		if !pause(ctx, 5*time.Second) {
+			return nil
+		}
+	}
+	if err := n.mergeRegistry(ctx); err != nil && ctx.Err() == nil {
+		n.log.Error("registry", "err", err)
+	}
+	return n.loop.Run(ctx)
+}
+
+// mergeRegistry takes over what the log knows of the registry and we do not.
+func (n *node) mergeRegistry(ctx context.Context) error {
+	var events []schemas.Event
+	subject := schemas.LogEvents + "." + schemas.SelfSource + ".>"
+	err := n.events.Read(ctx, processor.ReadOptions{From: 1, Subject: subject}, func(e schemas.Recorded, _ schemas.Message) error {
+		events = append(events, e.Event)
+		return nil
+	})
+	return errors.Join(err, n.registry.Merge(ctx, events))
+}
+
+// awaitLog waits until the log was reached and the database has caught up. A
+// log that is damaged or away for long does not keep the node from starting:
+// webhooks are taken, and readiness and status say what is wrong.
+func (n *node) awaitLog(ctx context.Context) error {
+	deadline := time.Now().Add(logWithin)
+	for time.Now().Before(deadline) {
+		select {
+		case <-n.loop.CaughtUp():
+			return nil
+		default:
+		}
+		if s := n.spool.State(); s.LogDamaged {
+			n.log.Error("the log is damaged: events are kept in the spool and not passed on", "err", s.ForwardError)
+			return nil
+		}
+		if !pause(ctx, 10*time.Millisecond) {
+			return nil
+		}
+	}
+	n.log.Warn("the database has not caught up with the log yet; events are taken meanwhile")
+	return nil
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (n *node) secretKeyPath() string {
+	if n.cfg.SecretKeyFile != "" {
+		return n.cfg.SecretKeyFile
+	}
+	return n.path(fileSecretKey)
+}
+
+func (n *node) writeEndpoints() error {
+	b, err := json.Marshal(n.endpoints())
+	if err != nil {
+		return err
+	}
+	if err := writeFile(n.path(fileEndpoints), append(b, '\n')); err != nil {
+		return fmt.Errorf("%s: %w", fileEndpoints, err)
+	}
+	return nil
+}
+
+// publicServer bounds what a stranger can make us wait for. The edge bounds
+// bodies.
+func publicServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       30 * time.Second,
+		MaxHeaderBytes:    16 << 10,
+	}
+}
+
+// privateServer has no write timeout: a replay or a stream of changes lasts.
+// Those end with ctx.
+func privateServer(ctx context.Context, h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		BaseContext:       baseContext(ctx),
+	}
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+func newServe(environ []string) *cobra.Command {
+	var c Config
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run everything: webhooks in, the log, the database, the answers",
+		Long: "Run everything in one process: a listener for webhooks, a spool on disk, NATS with JetStream inside,\n" +
+			"the database, and a private listener for questions and commands. It needs no configuration.\n\n" +
+			"Every flag can also be given in the environment (SWITCHLOG_PRIVATE_LISTEN=…) or in switchlog.yaml in\n" +
+			"the working directory (private-listen: …). Flags win over the environment, that over the file.",
+		Args: cobra.NoArgs,
+	}
+	c.settings(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := c.load(cmd, environ); err != nil {
+			return err
+		}
+		return serve(cmd.Context(), c, cmd.OutOrStdout(), cmd.ErrOrStderr())
+	}
+	return cmd
+}
+
+// serve runs a node until ctx ends.
+func serve(ctx context.Context, c Config, stdout, stderr io.Writer) error {
+	n, err := openNode(c, newLogger(c, stderr))
+	if err != nil {
+		return err
+	}
+	return n.run(ctx, func(e Endpoints) error {
+		fmt.Fprintf(stdout, "public   %s   webhooks come in here\n", e.Public)
+		fmt.Fprintf(stdout, "private  %s   questions and commands, with the token in %s\n", e.Private, n.path(fileAdmin))
+		fmt.Fprintf(stdout, "nats     %s   live events, with the password of: switchlog access show admin\n", e.NATS)
+		if len(n.registry.Sources()) == 0 {
+			fmt.Fprintf(stdout, "\nready. Nobody may send anything yet. Next, in another terminal:\n  switchlog source add pluralkit --token-file -%s\n  switchlog source add --help    says where to get the token\n", dataFlag(c))
+		} else {
+			fmt.Fprintln(stdout, "\nready. See how it is doing with: switchlog status"+dataFlag(c))
+		}
+		return nil
+	})
+}
+
+func dataFlag(c Config) string {
+	if c.Data == defaultData {
+		return ""
+	}
+	return " --data " + c.Data
+}
+
+// newLogger logs text to a terminal and JSON to anything else.
+func newLogger(c Config, w io.Writer) *slog.Logger {
+	o := &slog.HandlerOptions{Level: slog.LevelInfo}
+	if c.Debug {
+		o.Level = slog.LevelDebug
+	}
+	asText := c.LogFormat == "text"
+	if f, ok := w.(*os.File); ok && c.LogFormat == "" {
+		asText = term.IsTerminal(int(f.Fd()))
+	}
+	if asText {
+		return slog.New(slog.NewTextHandler(w, o))
+	}
+	return slog.New(slog.NewJSONHandler(w, o))
+}

@@ -1,0 +1,66 @@
+package projections
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// growing are the tables whose size is that of the history.
+var growing = regexp.MustCompile(`\bSCAN (switches|switch_members|members|fronts|w|sm|s|e|f|p|m)\b|TEMP B-TREE`)
+
+var parameter = regexp.MustCompile(`:[a-z]+`)
+
+// TestFrontingPlans holds every statement that folding random histories has
+// prepared against N8: SQLite searches an index, and never scans or sorts.
+func TestFrontingPlans(t *testing.T) {
+	db := openFronting(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		emptyFronting(rt, db)
+		applyFronting(forRapid{t, rt}, db, genFronting(rt), 5)
+	})
+	seen := 0
+	for query := range db.tx.stmts {
+		if !strings.Contains(query, "switch") && !strings.Contains(query, "front") {
+			continue
+		}
+		seen++
+		if plan := selectRows(t, db, `EXPLAIN QUERY PLAN `+query, anyArgs(query)...); growing.MatchString(plan) {
+			t.Errorf("%s\n%s", query, plan)
+		}
+	}
+	if seen < 20 {
+		t.Errorf("only %d statements seen", seen)
+	}
+}
+
+// TestFrontingViewPlans holds the questions people ask most against the same.
+func TestFrontingViewPlans(t *testing.T) {
+	db := openFronting(t)
+	queries := []string{
+		`SELECT * FROM current_fronters WHERE system_uuid = ?`,
+		`SELECT * FROM switch_timeline WHERE system_uuid = ? AND started_us < ? ORDER BY started_us DESC, switch_uuid DESC LIMIT 10`,
+		`SELECT * FROM front_intervals WHERE system_uuid = ? AND member_uuid = ? ORDER BY started_us DESC LIMIT 10`,
+		`SELECT * FROM switch_members WHERE switch_uuid = ? ORDER BY position`,
+	}
+	for _, q := range frontingQueries {
+		queries = append(queries, parameter.ReplaceAllString(q.SQL, "?"))
+	}
+	for _, query := range queries {
+		plan := selectRows(t, db, `EXPLAIN QUERY PLAN `+query, anyArgs(query)...)
+		// The members of one switch are sorted in an aggregate; that is no sort of the history.
+		plan = strings.ReplaceAll(plan, "USE TEMP B-TREE FOR group_concat(ORDER BY)", "")
+		plan = strings.ReplaceAll(plan, "USE TEMP B-TREE FOR json_group_array(ORDER BY)", "")
+		if growing.MatchString(plan) {
+			t.Errorf("%s\n%s", query, plan)
+		}
+	}
+}
+
+// anyArgs are as many NULLs as the statement has parameters.
+func anyArgs(query string) []any {
+	return slices.Repeat([]any{nil}, strings.Count(query, "?"))
+}
