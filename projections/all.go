@@ -13,4 +13,5 @@ var All = []Projection{
 	Messages,
 	Imports,
 	Fronting, // reads members
+	Discord,
 }
