@@ -101,6 +101,7 @@ func readEnvelope(body []byte) (envelope, error) {
 		return env, fmt.Errorf("%w: not UTF-8", schemas.ErrInvalid)
 	}
 	var typ, id []byte
+	var extra extraMembers
 	s := scanner{text: body}
 	s.open()
 	for first := true; ; first = false {
@@ -123,7 +124,7 @@ func readEnvelope(body []byte) (envelope, error) {
 			env.token, _ = text(value)
 		case spells(name, memberSystem):
 		default:
-			env.addExtra(body[start:s.at])
+			extra.add(body[start:s.at])
 		}
 		if twice {
 			return env, fmt.Errorf("%w: a member twice", schemas.ErrInvalid)
@@ -132,20 +133,11 @@ func readEnvelope(body []byte) (envelope, error) {
 	if !s.end() {
 		return env, fmt.Errorf("%w: not a JSON object", schemas.ErrInvalid)
 	}
-	if env.extra != nil {
-		if env.extra = append(env.extra, '}'); len(env.extra) > maxExtraBytes {
-			return env, fmt.Errorf("%w: more than %d bytes of unknown members", schemas.ErrInvalid, maxExtraBytes)
-		}
+	var err error
+	if env.extra, err = extra.object(); err != nil {
+		return env, err
 	}
 	return env, env.readNames(typ, id)
-}
-
-func (env *envelope) addExtra(member []byte) {
-	sep := byte(',')
-	if env.extra == nil {
-		sep = '{'
-	}
-	env.extra = append(append(env.extra, sep), member...)
 }
 
 // readNames reads the two members that become attributes. Law 9: neither may

@@ -3,6 +3,7 @@ package ingest
 // kinds is every kind of source there is. Adding one is a line here.
 var kinds = []Kind{
 	pluralKit,
+	discord,
 	standard,
 	sharedToken,
 	cloudEvents,

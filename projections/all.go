@@ -13,6 +13,7 @@ var All = []Projection{
 	Messages,
 	Imports,
 	Fronting, // reads members
+	Discord,
 	ReceivedStandard,
 	ReceivedToken,       // writes the table of the one before
 	ReceivedCloudEvents, // likewise

@@ -11,15 +11,11 @@ import (
 //go:embed received.sql
 var receivedSQL string
 
-// The table received is filled by three projections, one for each kind of
-// source that takes anything from anybody: each answers below its own source.
-// Its rows are in no order but that of the log, and what comes again under
-// the same id changes nothing.
-var (
-	ReceivedStandard    = received("received", schemas.StandardWebhooks, receivedSQL)
-	ReceivedToken       = received("received_token", schemas.SharedToken, "")
-	ReceivedCloudEvents = received("received_cloudevents", schemas.CloudEvents, "")
-)
+// ReceivedStandard is what came by Standard Webhooks. The table received is
+// filled by three projections, one for each kind of source that takes anything
+// from anybody: each answers below its own source. What comes again under the
+// same id changes nothing.
+var ReceivedStandard = received("received", schemas.StandardWebhooks, receivedSQL)
 
 // received makes the projection of one kind. One of them makes the table.
 func received(name, kind, schema string) Projection {
@@ -63,7 +59,7 @@ func foldReceived(tx *Tx, e schemas.Recorded) error {
 		return err
 	}
 	var data, bytes any
-	contentType := orNull(e.DataContentType)
+	contentType := textOrNull(e.DataContentType)
 	switch {
 	case e.Data != nil:
 		data = string(e.Data)
@@ -76,16 +72,16 @@ func foldReceived(tx *Tx, e schemas.Recorded) error {
 	made, err := tx.Get(`INSERT INTO received (source, tenant, sender, id, type, subject, time_us, seq,
 			dataschema, datacontenttype, extensions, data, data_bytes)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1`,
-		e.Route.Source, e.Route.Tenant, e.Source, e.ID, e.Type, orNull(e.Subject), e.Time.UnixMicro(), int64(e.Seq),
-		orNull(e.DataSchema), contentType, string(others), data, bytes)
+		e.Route.Source, e.Route.Tenant, e.Source, e.ID, e.Type, textOrNull(e.Subject), e.Time.UnixMicro(), int64(e.Seq),
+		textOrNull(e.DataSchema), contentType, string(others), data, bytes)
 	if err != nil || made == nil {
 		return err
 	}
 	return tx.Touch("received", e.MsgID())
 }
 
-// orNull is text, or NULL if there is none.
-func orNull(s string) any {
+// textOrNull is text, or NULL if there is none.
+func textOrNull(s string) any {
 	if s == "" {
 		return nil
 	}

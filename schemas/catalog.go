@@ -52,16 +52,21 @@ func Schema(typeOrID string) ([]byte, bool) {
 	return bundled(b), true
 }
 
+// shared are the schemas that hold what others refer to.
+var shared = []string{PluralKit, Discord}
+
 // bundled puts the definitions that a schema refers to inside it, under their
-// own $id, so that it can be used alone.
+// own $id, so that it can be used alone. It refers to at most one of them.
 func bundled(schema []byte) []byte {
-	const shared = "pluralkit"
-	if !bytes.Contains(schema, []byte(`"`+SchemaID(shared)+`#/`)) {
-		return schema
+	for _, name := range shared {
+		if !bytes.Contains(schema, []byte(`"`+SchemaID(name)+`#/`)) {
+			continue
+		}
+		body := bytes.TrimSuffix(bytes.TrimSpace(schema), []byte("}"))
+		return slices.Concat(bytes.TrimSpace(body), []byte(",\n  \"$defs\": {\n    \""+name+"\": "),
+			bytes.TrimSpace(embedded("jsonschema/"+name+".json")), []byte("\n  }\n}\n"))
 	}
-	body := bytes.TrimSuffix(bytes.TrimSpace(schema), []byte("}"))
-	return slices.Concat(bytes.TrimSpace(body), []byte(",\n  \"$defs\": {\n    \"pluralkit\": "),
-		bytes.TrimSpace(embedded("jsonschema/"+shared+".json")), []byte("\n  }\n}\n"))
+	return schema
 }
 
 // Examples returns the examples of an event type, sorted by name; none if
@@ -126,6 +131,7 @@ type speaker struct {
 // speakers lists them.
 var speakers = []speaker{
 	{PluralKit, PluralKitSystemURL, PluralKitTypePrefix, isUUID},
+	{Discord, DiscordApplicationURL, DiscordTypePrefix, IsSnowflake},
 }
 
 // NamedSourceURI is the CloudEvents source of the events of a sender that has

@@ -25,6 +25,20 @@ var types = []Type{
 	pk(PKAutoproxyUpdate, "UPDATE_AUTOPROXY", "Autoproxy changed for one Discord server."),
 	pk(PKUnknown, "", "A type we do not know; its name is in the extension attribute pktype."),
 
+	discord(DiscordApplicationAuthorized, "APPLICATION_AUTHORIZED", "A user authorized the application, for themselves or for a server."),
+	discord(DiscordApplicationDeauthorized, "APPLICATION_DEAUTHORIZED", "A user took the application's authorization back, or lost the account."),
+	discord(DiscordEntitlementCreate, "ENTITLEMENT_CREATE", "Something was bought or given."),
+	discord(DiscordEntitlementUpdate, "ENTITLEMENT_UPDATE", "An entitlement changed; of a subscription: it ends."),
+	discord(DiscordEntitlementDelete, "ENTITLEMENT_DELETE", "An entitlement was taken back."),
+	discord(DiscordLobbyMessageCreate, "LOBBY_MESSAGE_CREATE", "A message was sent in a lobby."),
+	discord(DiscordLobbyMessageUpdate, "LOBBY_MESSAGE_UPDATE", "A message in a lobby was edited."),
+	discord(DiscordLobbyMessageDelete, "LOBBY_MESSAGE_DELETE", "A message in a lobby was deleted."),
+	discord(DiscordDirectMessageCreate, "GAME_DIRECT_MESSAGE_CREATE", "A direct message was sent during a game."),
+	discord(DiscordDirectMessageUpdate, "GAME_DIRECT_MESSAGE_UPDATE", "A direct message of a game was edited."),
+	discord(DiscordDirectMessageDelete, "GAME_DIRECT_MESSAGE_DELETE", "A direct message of a game was deleted."),
+	discord(DiscordQuestUserEnrollment, "QUEST_USER_ENROLLMENT", "A user enrolled in a quest. Discord does not send it to applications yet."),
+	discord(DiscordUnknown, "", "A type we do not know; its name is in the extension attribute discordtype."),
+
 	change(FrontChanged, "Who fronts became different."),
 	change(MemberChanged, "A member became different."),
 	change(GroupChanged, "A group became different."),
@@ -42,6 +56,12 @@ var types = []Type{
 
 func pk(typ, provider, summary string) Type {
 	t := ofType(typ, PluralKitTypePrefix, PluralKit, summary)
+	t.Provider = provider
+	return t
+}
+
+func discord(typ, provider, summary string) Type {
+	t := ofType(typ, DiscordTypePrefix, Discord, summary)
 	t.Provider = provider
 	return t
 }
