@@ -50,7 +50,7 @@ func checkOrigin(s string) (string, error) {
 // not as it must be.
 func (cloudEventsSource) tokens(r *Request) (shown []string, ok bool) {
 	if _, there := r.Header["Authorization"]; there {
-		value, once := header(r.Header, "Authorization")
+		value, once := onlyValue(r.Header, "Authorization")
 		scheme, token, _ := strings.Cut(value, " ")
 		if !once || !strings.EqualFold(scheme, "Bearer") {
 			return nil, false
@@ -93,13 +93,13 @@ func cloudEventsConsent(s Source, r *Request) (Answer, error) {
 	if shown, ok := src.tokens(r); !ok || len(shown) > 0 && (!exists || src.Verify(r, nil) != nil) {
 		return Answer{}, ErrUnauthorized
 	}
-	origin, asked := header(r.Header, "WebHook-Request-Origin")
+	origin, asked := onlyValue(r.Header, "WebHook-Request-Origin")
 	allowed := src.Settings[settingAllowedOrigin]
 	if !asked || allowed == "" || allowed != "*" && !strings.EqualFold(origin, allowed) {
 		return a, nil
 	}
 	a.Header["WebHook-Allowed-Origin"] = allowed
-	if _, asked := header(r.Header, "WebHook-Request-Rate"); asked {
+	if _, asked := onlyValue(r.Header, "WebHook-Request-Rate"); asked {
 		a.Header["WebHook-Allowed-Rate"] = "*" // who is too fast is told by 429
 	}
 	return a, nil

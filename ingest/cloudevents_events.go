@@ -33,7 +33,7 @@ const (
 // extensions. But origin and switchlogsource are ours, whatever it says there,
 // and so is where it travels.
 func (s cloudEventsSource) Events(r *Request, body []byte) ([]schemas.Event, error) {
-	contentType, _ := header(r.Header, "Content-Type")
+	contentType, _ := onlyValue(r.Header, "Content-Type")
 	if len(r.Header["Content-Type"]) > 1 {
 		return nil, fmt.Errorf("%w: Content-Type twice", schemas.ErrInvalid)
 	}
@@ -98,7 +98,7 @@ func readBatch(body []byte) ([]schemas.Event, error) {
 // the body. A request without ce-specversion is no event at all.
 func readBinary(h http.Header, contentType string, body []byte) (schemas.Event, error) {
 	e := schemas.Event{Extensions: map[string]any{}}
-	if _, is := header(h, "Ce-Specversion"); !is && !schemas.IsJSONType(contentType) {
+	if _, is := onlyValue(h, "Ce-Specversion"); !is && !schemas.IsJSONType(contentType) {
 		return e, errMedia
 	}
 	version, when := "", ""

@@ -155,3 +155,15 @@ func checkBool(setting string) func(string) (string, error) {
 		return strconv.FormatBool(on), nil
 	}
 }
+
+// Probe can only be wrong: Discord alone has the private key.
+func (d discordSource) Probe(right bool) (Probe, bool) {
+	return Probe{
+		Header: http.Header{
+			"Content-Type":  {"application/json"},
+			headerEd25519:   {strings.Repeat("0", 2*ed25519.SignatureSize)},
+			headerTimestamp: {strconv.FormatInt(d.Now().Unix(), 10)},
+		},
+		Body: []byte(`{"version":1,"application_id":"0","type":0}`),
+	}, !right
+}

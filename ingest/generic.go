@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"unicode/utf8"
 
@@ -59,13 +58,4 @@ func ownType(body []byte) (string, bool) {
 // refused too: not every transport keeps it.
 func isAttribute(s string, most int) bool {
 	return s != "" && len(s) <= most && strings.TrimSpace(s) == s && utf8.ValidString(s) && strings.IndexFunc(s, notInAttribute) < 0
-}
-
-// header is the value of a header that must be there once.
-func header(h http.Header, name string) (string, bool) {
-	values := h[http.CanonicalHeaderKey(name)]
-	if len(values) != 1 {
-		return "", false
-	}
-	return values[0], true
 }

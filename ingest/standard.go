@@ -16,8 +16,7 @@ import (
 
 // Standard Webhooks, version 1.0.0 of its specification.
 const (
-	standardSecret    = "secret"     // whsec_…, several one a line
-	standardPublicKey = "public_key" // whpk_…, several one a line: not secret, but replaced like one
+	standardSecret = "secret" // whsec_…, several one a line; so whpk_… in purposePublicKey
 
 	headerWebhookID        = "Webhook-Id"
 	headerWebhookTimestamp = "Webhook-Timestamp"
@@ -44,10 +43,10 @@ var standard = Kind{
 	Route: "/in/standard/{name}",
 	Secrets: []SecretSpec{
 		{Purpose: standardSecret, Inside: "\r\n", Check: checkEach("whsec_", checkStandardSecret)},
-		{Purpose: standardPublicKey, Inside: "\r\n", Check: checkEach("whpk_", checkStandardPublicKey)},
+		{Purpose: purposePublicKey, Inside: "\r\n", Check: checkEach("whpk_", checkStandardPublicKey)},
 	},
 	Check: func(_ string, _, secrets map[string]string) error {
-		if secrets[standardSecret] == "" && secrets[standardPublicKey] == "" {
+		if secrets[standardSecret] == "" && secrets[purposePublicKey] == "" {
 			return fmt.Errorf("%w: secret (whsec_…) or public_key (whpk_…) is missing", schemas.ErrInvalid)
 		}
 		return nil
@@ -57,7 +56,7 @@ var standard = Kind{
 		return standardSource{
 			Configured: c,
 			secrets:    standardKeys(c.Keys[standardSecret], "whsec_"),
-			public:     standardKeys(c.Keys[standardPublicKey], "whpk_"),
+			public:     standardKeys(c.Keys[purposePublicKey], "whpk_"),
 		}
 	},
 }
@@ -131,9 +130,9 @@ func standardKeys(kept []Key, prefix string) []standardKey {
 // what follows it could be another timestamp, and the timestamp another
 // body's beginning.
 func (s standardSource) Verify(r *Request, body []byte) error {
-	id, hasID := header(r.Header, headerWebhookID)
-	at, hasTime := header(r.Header, headerWebhookTimestamp)
-	list, hasList := header(r.Header, headerWebhookSignature)
+	id, hasID := onlyValue(r.Header, headerWebhookID)
+	at, hasTime := onlyValue(r.Header, headerWebhookTimestamp)
+	list, hasList := onlyValue(r.Header, headerWebhookSignature)
 	if !hasID || !hasTime || !hasList || strings.Contains(id, ".") || !isAttribute(id, maxWebhookIDBytes) || !s.isRecent(at) {
 		return ErrUnauthorized
 	}

@@ -32,7 +32,7 @@ type tokenSource struct{ Configured }
 // Verify compares the whole value of Authorization: "Bearer x" and "x" are
 // two values.
 func (s tokenSource) Verify(r *Request, _ []byte) error {
-	sent, once := header(r.Header, "Authorization")
+	sent, once := onlyValue(r.Header, "Authorization")
 	if !once || !accepts(s.Tokens[purposeToken], sent, s.Now()) {
 		return ErrUnauthorized
 	}
