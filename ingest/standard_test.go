@@ -215,12 +215,15 @@ func TestStandardRotation(t *testing.T) {
 	if got := b.send(t, "POST", standardPath, standardSignedV1a("pub", b.clock.Now(), standardBody), standardBody).status; got != 200 {
 		t.Errorf("public key: %d, want 200", got)
 	}
-	_, err := b.reg.Rotate(t.Context(), "standard", "shop", map[string]string{purposePublicKey: standardOther}, 0)
+	_, err := b.reg.Rotate(t.Context(), "standard", "shop", map[string]string{purposePublicKey: standardOther}, 10*time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := b.send(t, "POST", standardPath, standardSignedV1a("pub2", b.clock.Now(), standardBody), standardBody).status; got != 401 {
-		t.Errorf("replaced public key: %d, want 401", got)
+	for i, want := range []int{200, 401} {
+		if got := b.send(t, "POST", standardPath, standardSignedV1a(fmt.Sprintf("pub%d", i), b.clock.Now(), standardBody), standardBody).status; got != want {
+			t.Errorf("replaced public key, %d0 minutes on: %d, want %d", i, got, want)
+		}
+		b.clock.pass(10 * time.Minute)
 	}
 }
 
