@@ -4,6 +4,7 @@ package ingest
 var kinds = []Kind{
 	pluralKit,
 	discord,
+	botGhost,
 }
 
 func kindNamed(name string) (Kind, bool) {

@@ -132,6 +132,7 @@ type speaker struct {
 var speakers = []speaker{
 	{PluralKit, PluralKitSystemURL, PluralKitTypePrefix, isUUID},
 	{Discord, DiscordApplicationURL, DiscordTypePrefix, IsSnowflake},
+	{BotGhost, BotGhostURL, BotGhostTypePrefix, IsSnowflake},
 }
 
 // NamedSourceURI is the CloudEvents source of the events of a sender that has

@@ -64,6 +64,7 @@ var payloads = []struct {
 	{PKMessageCreate, decodeAs[PKMessage], reflect.TypeFor[PKMessage](), nil},
 	{DiscordApplicationAuthorized, decodeAs[DiscordAuthorization], reflect.TypeFor[DiscordAuthorization](), nil},
 	{DiscordApplicationDeauthorized, decodeAs[DiscordAuthorization], reflect.TypeFor[DiscordAuthorization](), nil},
+	{BotGhostTrigger, decodeAs[BotGhostCall], reflect.TypeFor[BotGhostCall](), nil},
 	{FrontChanged, decodeAs[Change], reflect.TypeFor[Change](), []string{"before", "after"}},
 	{MemberChanged, decodeAs[Change], reflect.TypeFor[Change](), []string{"before", "after"}},
 	{GroupChanged, decodeAs[Change], reflect.TypeFor[Change](), []string{"before", "after"}},

@@ -21,12 +21,14 @@ var update = flag.Bool("update", false, "rewrite examples/ and asyncapi.json")
 const (
 	exampleSystem      = "7f3c1a52-0d4e-4c1b-9a6e-2b8d5f90c311"
 	exampleApplication = "1335882468557197313"
+	exampleBot         = "1150000000000000010"
 )
 
 // exampleTenants are whose the examples are, by source.
 var exampleTenants = map[string]string{
 	PluralKit:  exampleSystem,
 	Discord:    exampleApplication,
+	BotGhost:   exampleBot,
 	SelfSource: SelfTenant,
 }
 
@@ -97,7 +99,8 @@ func allExamples(t *testing.T) []example {
 	all = append(all, unknown)
 	all = append(all, changeExamples(t, all)...)
 	all = append(all, registryExamples(len(all))...)
-	return append(all, discordExamples(t, len(all))...)
+	all = append(all, discordExamples(t, len(all))...)
+	return append(all, botGhostExamples(len(all))...)
 }
 
 // dispatchExamples makes an event of every dispatch body in testdata but the
@@ -321,6 +324,8 @@ func TestRouteOf(t *testing.T) {
 		{DiscordApplicationURL + "1/2", "com.discord.entitlement.create", Route{}},
 		{DiscordApplicationURL, "com.discord.entitlement.create", Route{}},
 		{system, "com.discord.entitlement.create", Route{}},
+		{BotGhostURL + "1", BotGhostTrigger, Route{BotGhost, "1", "webhook", "trigger"}},
+		{BotGhostURL + "1/2", BotGhostTrigger, Route{}},
 		{SelfURI, "switchlog.source.added", RegistryRoute("source", "added")},
 		{SelfURI, PKMemberUpdate, Route{}},
 		{"", "", Route{}},

@@ -39,6 +39,8 @@ var types = []Type{
 	discord(DiscordQuestUserEnrollment, "QUEST_USER_ENROLLMENT", "A user enrolled in a quest. Discord does not send it to applications yet."),
 	discord(DiscordUnknown, "", "A type we do not know; its name is in the extension attribute discordtype."),
 
+	ofProvider(BotGhostTrigger, BotGhostTypePrefix, BotGhost, "a call of the webhook", "A webhook meant for a BotGhost bot was called."),
+
 	change(FrontChanged, "Who fronts became different."),
 	change(MemberChanged, "A member became different."),
 	change(GroupChanged, "A group became different."),
@@ -52,13 +54,15 @@ var types = []Type{
 }
 
 func pk(typ, provider, summary string) Type {
-	t := ofType(typ, PluralKitTypePrefix, PluralKit, summary)
-	t.Provider = provider
-	return t
+	return ofProvider(typ, PluralKitTypePrefix, PluralKit, provider, summary)
 }
 
 func discord(typ, provider, summary string) Type {
-	t := ofType(typ, DiscordTypePrefix, Discord, summary)
+	return ofProvider(typ, DiscordTypePrefix, Discord, provider, summary)
+}
+
+func ofProvider(typ, prefix, source, provider, summary string) Type {
+	t := ofType(typ, prefix, source, summary)
 	t.Provider = provider
 	return t
 }
