@@ -14,4 +14,5 @@ var All = []Projection{
 	Imports,
 	Fronting, // reads members
 	Discord,
+	BotGhost,
 }
