@@ -22,14 +22,16 @@ const (
 	exampleSystem      = "7f3c1a52-0d4e-4c1b-9a6e-2b8d5f90c311"
 	exampleApplication = "1335882468557197313"
 	exampleBot         = "1150000000000000010"
+	exampleSource      = "panel"
 )
 
 // exampleTenants are whose the examples are, by source.
 var exampleTenants = map[string]string{
-	PluralKit:  exampleSystem,
-	Discord:    exampleApplication,
-	BotGhost:   exampleBot,
-	SelfSource: SelfTenant,
+	PluralKit:    exampleSystem,
+	Discord:      exampleApplication,
+	BotGhost:     exampleBot,
+	StellarStack: exampleSource,
+	SelfSource:   SelfTenant,
 }
 
 // An example is one whole event and what is special about it.
@@ -100,7 +102,8 @@ func allExamples(t *testing.T) []example {
 	all = append(all, changeExamples(t, all)...)
 	all = append(all, registryExamples(len(all))...)
 	all = append(all, discordExamples(t, len(all))...)
-	return append(all, botGhostExamples(len(all))...)
+	all = append(all, botGhostExamples(len(all))...)
+	return append(all, stellarStackExamples(t, len(all))...)
 }
 
 // dispatchExamples makes an event of every dispatch body in testdata but the
@@ -324,6 +327,9 @@ func TestRouteOf(t *testing.T) {
 		{DiscordApplicationURL + "1/2", "com.discord.entitlement.create", Route{}},
 		{DiscordApplicationURL, "com.discord.entitlement.create", Route{}},
 		{system, "com.discord.entitlement.create", Route{}},
+		{NamedSourceURI(StellarStack, "panel_1"), StellarStackServerStarted, Route{StellarStack, "panel_1", "server", "started"}},
+		{NamedSourceURI(StellarStack, "a.b"), StellarStackServerStarted, Route{}},
+		{NamedSourceURI(StellarStack, ""), StellarStackServerStarted, Route{}},
 		{BotGhostURL + "1", BotGhostTrigger, Route{BotGhost, "1", "webhook", "trigger"}},
 		{BotGhostURL + "1/2", BotGhostTrigger, Route{}},
 		{SelfURI, "switchlog.source.added", RegistryRoute("source", "added")},
