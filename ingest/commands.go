@@ -58,6 +58,9 @@ func (r *Registry) Add(ctx context.Context, n NewSource) (Added, error) {
 	if err != nil {
 		return Added{}, err
 	}
+	if kind.hasPathKey(settings) {
+		plain[purposePathKey] = newPathKey()
+	}
 	for _, spec := range kind.Secrets {
 		if spec.Required && plain[spec.Purpose] == "" {
 			return Added{}, fmt.Errorf("%w: %s is missing", schemas.ErrInvalid, spec.Purpose)
@@ -87,19 +90,20 @@ func (r *Registry) Add(ctx context.Context, n NewSource) (Added, error) {
 	if err != nil {
 		return Added{}, err
 	}
-	return Added{Kind: kind.Name, Name: n.Name, Tenant: tenant, URL: r.PublicURL + kind.path(n.Name), Warning: warning}, nil
+	return Added{Kind: kind.Name, Name: n.Name, Tenant: tenant, URL: r.PublicURL + kind.path(n.Name, settings, plain[purposePathKey]), Warning: warning}, nil
 }
 
 // Rotated answers a rotation.
 type Rotated struct {
 	Kind     string `json:"kind"`
 	Name     string `json:"name"`
-	OldUntil string `json:"old_until"` // RFC 3339: from then on the old secrets are refused
+	OldUntil string `json:"old_until"`     // RFC 3339: from then on the old secrets are refused
+	URL      string `json:"url,omitempty"` // the new address, if that is what was replaced
 	Warning  string `json:"warning,omitempty"`
 }
 
 // Rotate replaces secrets of a source; the old ones stay good for grace, at
-// most MaxGrace. Its errors are Add's, and ErrNotFound.
+// most MaxGrace. The key of an unguessable path is made anew, and not given. Its errors are Add's, and ErrNotFound.
 func (r *Registry) Rotate(ctx context.Context, kindName, name string, secrets map[string]string, grace time.Duration) (Rotated, error) {
 	if grace < 0 || grace > MaxGrace {
 		return Rotated{}, fmt.Errorf("%w: grace must be between 0 and %s", schemas.ErrInvalid, MaxGrace)
@@ -107,12 +111,23 @@ func (r *Registry) Rotate(ctx context.Context, kindName, name string, secrets ma
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	kind, known := kindNamed(kindName)
-	if _, exists := r.state.sources[sourceKey{kindName, name}]; !exists || !known {
+	rec, exists := r.state.sources[sourceKey{kindName, name}]
+	if !exists || !known {
 		return Rotated{}, noSource(kindName, name)
 	}
 	plain, warning, err := kind.checkSecrets(secrets)
 	if err != nil {
 		return Rotated{}, err
+	}
+	if kind.Check != nil && len(plain) > 0 {
+		if err := kind.Check(name, rec.settings, plain); err != nil {
+			return Rotated{}, err
+		}
+	}
+	url := ""
+	if kind.hasPathKey(rec.settings) {
+		plain[purposePathKey] = newPathKey()
+		url = r.PublicURL + kind.path(name, rec.settings, plain[purposePathKey])
 	}
 	if len(plain) == 0 {
 		return Rotated{}, fmt.Errorf("%w: no secret was given", schemas.ErrInvalid)
@@ -128,7 +143,7 @@ func (r *Registry) Rotate(ctx context.Context, kindName, name string, secrets ma
 	if err != nil {
 		return Rotated{}, err
 	}
-	return Rotated{Kind: kindName, Name: name, OldUntil: until, Warning: warning}, nil
+	return Rotated{Kind: kindName, Name: name, OldUntil: until, URL: url, Warning: warning}, nil
 }
 
 // Remove deletes a source and its secrets. What it sent stays in the log.

@@ -5,6 +5,7 @@ var kinds = []Kind{
 	pluralKit,
 	discord,
 	botGhost,
+	stellarStack,
 }
 
 func kindNamed(name string) (Kind, bool) {
