@@ -58,6 +58,9 @@ func (r *Registry) Add(ctx context.Context, n NewSource) (Added, error) {
 	if err != nil {
 		return Added{}, err
 	}
+	if kind.hasPathKey(settings) {
+		plain[purposePathKey] = newPathKey()
+	}
 	for _, spec := range kind.Secrets {
 		if spec.Required && plain[spec.Purpose] == "" {
 			return Added{}, fmt.Errorf("%w: %s is missing", schemas.ErrInvalid, spec.Purpose)
@@ -87,7 +90,7 @@ func (r *Registry) Add(ctx context.Context, n NewSource) (Added, error) {
 	if err != nil {
 		return Added{}, err
 	}
-	return Added{Kind: kind.Name, Name: n.Name, Tenant: tenant, URL: r.PublicURL + kind.path(n.Name), Warning: warning}, nil
+	return Added{Kind: kind.Name, Name: n.Name, Tenant: tenant, URL: r.PublicURL + kind.path(n.Name, settings, plain[purposePathKey]), Warning: warning}, nil
 }
 
 // Rotated answers a rotation.
@@ -95,13 +98,13 @@ type Rotated struct {
 	Kind     string `json:"kind"`
 	Name     string `json:"name"`
 	Tenant   string `json:"tenant"`
-	URL      string `json:"url"`
+	URL      string `json:"url"`       // a new one, if the key of its path is what was replaced
 	OldUntil string `json:"old_until"` // RFC 3339: from then on the old secrets are refused
 	Warning  string `json:"warning,omitempty"`
 }
 
 // Rotate replaces secrets of a source; the old ones stay good for grace, at
-// most MaxGrace. Its errors are Add's, and ErrNotFound.
+// most MaxGrace. The key of an unguessable path is made anew, and not given. Its errors are Add's, and ErrNotFound.
 func (r *Registry) Rotate(ctx context.Context, kindName, name string, secrets map[string]string, grace time.Duration) (Rotated, error) {
 	if grace < 0 || grace > MaxGrace {
 		return Rotated{}, fmt.Errorf("%w: grace must be between 0 and %s", schemas.ErrInvalid, MaxGrace)
@@ -109,7 +112,7 @@ func (r *Registry) Rotate(ctx context.Context, kindName, name string, secrets ma
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	kind, known := kindNamed(kindName)
-	source, exists := r.state.sources[sourceKey{kindName, name}]
+	rec, exists := r.state.sources[sourceKey{kindName, name}]
 	if !exists || !known {
 		return Rotated{}, noSource(kindName, name)
 	}
@@ -117,6 +120,15 @@ func (r *Registry) Rotate(ctx context.Context, kindName, name string, secrets ma
 	if err != nil {
 		return Rotated{}, err
 	}
+	if kind.Check != nil && len(plain) > 0 {
+		if err := kind.Check(name, rec.settings, plain); err != nil {
+			return Rotated{}, err
+		}
+	}
+	if kind.hasPathKey(rec.settings) {
+		plain[purposePathKey] = newPathKey()
+	}
+	url := r.PublicURL + kind.path(name, rec.settings, plain[purposePathKey])
 	if len(plain) == 0 {
 		return Rotated{}, fmt.Errorf("%w: no secret was given", schemas.ErrInvalid)
 	}
@@ -131,7 +143,7 @@ func (r *Registry) Rotate(ctx context.Context, kindName, name string, secrets ma
 	if err != nil {
 		return Rotated{}, err
 	}
-	return Rotated{Kind: kindName, Name: name, Tenant: source.tenant, URL: r.PublicURL + kind.path(name), OldUntil: until, Warning: warning}, nil
+	return Rotated{Kind: kindName, Name: name, Tenant: rec.tenant, URL: url, OldUntil: until, Warning: warning}, nil
 }
 
 // Remove deletes a source and its secrets. What it sent stays in the log.

@@ -77,7 +77,11 @@ func NewEdge(c EdgeConfig, r *Registry, a Appender) http.Handler {
 	}
 	e.mux.HandleFunc("/healthz", health)
 	for _, k := range kinds {
-		e.mux.Handle(k.Route, e.receive(k, wildcards(k.Route)))
+		for _, route := range []string{k.Route, k.KeyRoute} {
+			if route != "" {
+				e.mux.Handle(route, e.receive(k, wildcards(route)))
+			}
+		}
 	}
 	return e
 }

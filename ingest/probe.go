@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -38,6 +39,7 @@ type Prober interface {
 
 // Probe is a request by POST to the address of its source.
 type Probe struct {
+	Path   map[string]string // values of the route's wildcards but name; nil if there are none
 	Header http.Header
 	Body   []byte
 }
@@ -75,7 +77,7 @@ func (r *Registry) Test(ctx context.Context, kind, name string) (Tested, error) 
 		return Tested{}, fmt.Errorf("%w: sources of kind %s cannot be tested (hint: let the provider send a test)", schemas.ErrInvalid, kind)
 	}
 	k, _ := kindNamed(kind)
-	t := Tested{Kind: kind, Name: name, URL: r.PublicURL + k.path(name)}
+	t := Tested{Kind: kind, Name: name, URL: r.PublicURL + k.path(name, e.settings, "")}
 	if u, err := url.Parse(t.URL); err != nil || u.Host == "" {
 		return Tested{}, fmt.Errorf("%w: the public address is not known (hint: say at which address providers reach switchlog)", schemas.ErrInvalid)
 	}
@@ -83,7 +85,7 @@ func (r *Registry) Test(ctx context.Context, kind, name string) (Tested, error) 
 	for right, to := range map[bool]**Tried{true: &t.Right, false: &t.Wrong} {
 		if p, ok := prober.Probe(right); ok {
 			g.Go(func() error {
-				*to = try(ctx, t.URL, p)
+				*to = try(ctx, p.at(t.URL), p)
 				return nil
 			})
 		}
@@ -93,6 +95,14 @@ func (r *Registry) Test(ctx context.Context, kind, name string) (Tested, error) 
 	}
 	t.OK, t.Says = t.judge()
 	return t, nil
+}
+
+// at fills in the wildcards of an address.
+func (p Probe) at(address string) string {
+	for name, value := range p.Path {
+		address = strings.ReplaceAll(address, "{"+name+"}", value)
+	}
+	return address
 }
 
 // try sends one request. It follows no redirect, as providers do not.

@@ -20,10 +20,13 @@ func TestSourceTest(t *testing.T) {
 		source NewSource
 		right  bool
 	}{
-		{NewSource{Kind: "standard", Name: "both", Secrets: map[string]string{standardSecret: standardKey2 + "\n" + standardKey1}}, true},
+		{NewSource{Kind: "standard", Name: "both", Secrets: map[string]string{purposeSecret: standardKey2 + "\n" + standardKey1}}, true},
 		{NewSource{Kind: "standard", Name: "public", Secrets: map[string]string{purposePublicKey: standardPub}}, false},
 		{NewSource{Kind: "token", Name: "shop", Secrets: map[string]string{"token": sharedValue}}, false},
 		{NewSource{Kind: "cloudevents", Name: "shop", Secrets: map[string]string{"token": ceToken}}, false},
+		{NewSource{Kind: "stellarstack", Name: "panel", Secrets: map[string]string{purposeSecret: strings.Repeat("7", 64)}}, true},
+		{NewSource{Kind: "stellarstack", Name: "old", Settings: map[string]string{settingUnsigned: "true"}}, false},
+		{NewSource{Kind: "botghost", Name: botGhostBot, Secrets: map[string]string{purposeKey: sharedValue[7:]}}, false},
 		{NewSource{Kind: "pluralkit", Name: "home", Secrets: map[string]string{"token": testToken}}, false},
 		{NewSource{Kind: "discord", Name: "shop", Settings: map[string]string{"application_id": discordApplication}, Secrets: map[string]string{purposePublicKey: discordPublic}}, false},
 	} {
@@ -60,7 +63,7 @@ func TestSourceTest(t *testing.T) {
 // apart from us.
 func TestSourceTestFindsFaults(t *testing.T) {
 	b := newBench(t, EdgeConfig{})
-	b.addSource(t, NewSource{Kind: "standard", Name: "shop", Secrets: map[string]string{standardSecret: standardKey1}})
+	b.addSource(t, NewSource{Kind: "standard", Name: "shop", Secrets: map[string]string{purposeSecret: standardKey1}})
 	page := func(status int, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Location", b.edge.URL+r.URL.Path)

@@ -311,7 +311,7 @@ func (r *Registry) status(e *entry) SourceStatus {
 		s.Missing = []string{}
 	}
 	if k, known := kindNamed(e.kind); known {
-		s.URL = r.PublicURL + k.path(e.name)
+		s.URL = r.PublicURL + k.path(e.name, e.settings, "")
 	}
 	return s
 }

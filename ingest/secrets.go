@@ -3,6 +3,7 @@ package ingest
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -55,6 +56,15 @@ func (s sealer) open(ref string, kept secret) (string, error) {
 		return "", errors.New("the key does not open it")
 	}
 	return string(plain), nil
+}
+
+// newPathKey makes a part of a path that nobody can guess: 256 bits.
+func newPathKey() string {
+	raw := make([]byte, 32)
+	if _, err := rand.Read(raw); err != nil {
+		panic("ingest: no randomness: " + err.Error()) // the kernel's generator does not fail
+	}
+	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
 func hashed(plain string) secret {

@@ -75,6 +75,7 @@ type Answer struct {
 type Kind struct {
 	Name     string                                  // as in the API, in events and in metrics
 	Route    string                                  // path pattern on the public listener; {name} is the source's name
+	KeyRoute string                                  // where sources are that an unguessable path lets in: Route and {key}; may be empty
 	Settings map[string]func(string) (string, error) // what may be set: checks and normalises
 	Secrets  []SecretSpec
 
@@ -84,9 +85,15 @@ type Kind struct {
 	Credential func(body []byte) (string, bool)
 
 	// Check says what is wrong with settings and secrets together; each alone
-	// is right. It runs when the source is added, and its error wraps
-	// schemas.ErrInvalid. May be nil.
+	// is right. It runs when the source is added, and when secrets are
+	// replaced: then with these alone. Its error wraps schemas.ErrInvalid. May
+	// be nil.
 	Check func(name string, settings, secrets map[string]string) error
+
+	// PathKey reports whether a source with these settings is let in by an
+	// unguessable path. Its key is made here, as the secret "path_key", and
+	// told once. May be nil: none is.
+	PathKey func(settings map[string]string) bool
 
 	// Tenant is whose data a source of that name with these settings
 	// receives; empty: learned later.
@@ -172,5 +179,22 @@ func (k Kind) methods() string {
 	return http.MethodPost
 }
 
-// path is where the source of that name is reached.
-func (k Kind) path(name string) string { return strings.ReplaceAll(k.Route, "{name}", name) }
+// purposePathKey is the secret of sources that an unguessable path lets in.
+const purposePathKey = "path_key"
+
+// path is where the source of that name is reached. The key of its path is
+// only known when it is made; without, {key} stands in for it.
+func (k Kind) path(name string, settings map[string]string, key string) string {
+	route := k.Route
+	if k.hasPathKey(settings) {
+		route = k.KeyRoute
+		if key != "" {
+			route = strings.ReplaceAll(route, "{key}", key)
+		}
+	}
+	return strings.ReplaceAll(route, "{name}", name)
+}
+
+func (k Kind) hasPathKey(settings map[string]string) bool {
+	return k.PathKey != nil && k.PathKey(settings)
+}

@@ -4,6 +4,8 @@ package ingest
 var kinds = []Kind{
 	pluralKit,
 	discord,
+	botGhost,
+	stellarStack,
 	standard,
 	sharedToken,
 	cloudEvents,

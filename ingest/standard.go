@@ -16,8 +16,6 @@ import (
 
 // Standard Webhooks, version 1.0.0 of its specification.
 const (
-	standardSecret = "secret" // whsec_…, several one a line; so whpk_… in purposePublicKey
-
 	headerWebhookID        = "Webhook-Id"
 	headerWebhookTimestamp = "Webhook-Timestamp"
 	headerWebhookSignature = "Webhook-Signature"
@@ -42,11 +40,11 @@ var standard = Kind{
 	Name:  schemas.StandardWebhooks,
 	Route: "/in/standard/{name}",
 	Secrets: []SecretSpec{
-		{Purpose: standardSecret, Inside: "\r\n", Check: checkEach("whsec_", checkStandardSecret)},
+		{Purpose: purposeSecret, Inside: "\r\n", Check: checkEach("whsec_", checkStandardSecret)},
 		{Purpose: purposePublicKey, Inside: "\r\n", Check: checkEach("whpk_", checkStandardPublicKey)},
 	},
 	Check: func(_ string, _, secrets map[string]string) error {
-		if secrets[standardSecret] == "" && secrets[purposePublicKey] == "" {
+		if secrets[purposeSecret] == "" && secrets[purposePublicKey] == "" {
 			return fmt.Errorf("%w: secret (whsec_…) or public_key (whpk_…) is missing", schemas.ErrInvalid)
 		}
 		return nil
@@ -55,7 +53,7 @@ var standard = Kind{
 	New: func(c Configured) Source {
 		return standardSource{
 			Configured: c,
-			secrets:    standardKeys(c.Keys[standardSecret], "whsec_"),
+			secrets:    standardKeys(c.Keys[purposeSecret], "whsec_"),
 			public:     standardKeys(c.Keys[purposePublicKey], "whpk_"),
 		}
 	},

@@ -75,7 +75,7 @@ func TestStandardVectors(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := standard.New(Configured{Name: "shop", Now: func() time.Time { return time.Unix(seconds, 0) }, Keys: map[string][]Key{
-			standardSecret: {{Secret: c.secret}}, purposePublicKey: {{Secret: c.public}}}})
+			purposeSecret: {{Secret: c.secret}}, purposePublicKey: {{Secret: c.public}}}})
 		r := &Request{Header: standardHeaders(c.id, c.at, c.signature)}
 		if err := s.Verify(r, []byte(c.body)); err != nil {
 			t.Errorf("%s: %v", c.signature, err)
@@ -143,7 +143,7 @@ func TestStandardAnswers(t *testing.T) {
 		"id too long":         {sign(strings.Repeat("m", 257), 0, standardBody), standardBody, 401},
 		"nothing":             {http.Header{}, standardBody, 401},
 	} {
-		b := newStandard(t, map[string]string{standardSecret: standardKey1 + "\r\n" + standardKey2 + "\n", purposePublicKey: standardPub})
+		b := newStandard(t, map[string]string{purposeSecret: standardKey1 + "\r\n" + standardKey2 + "\n", purposePublicKey: standardPub})
 		if got := b.send(t, "POST", standardPath, c.header, c.body); got.status != c.status || got.body != "" {
 			t.Errorf("%s: %d %q, want %d without body", name, got.status, got.body, c.status)
 		}
@@ -176,7 +176,7 @@ func checkStandardEvent(t *testing.T, e schemas.Event) {
 
 // TestStandardRepeats: an attempt is signed anew, and is the same event.
 func TestStandardRepeats(t *testing.T) {
-	b := newStandard(t, map[string]string{standardSecret: standardKey1})
+	b := newStandard(t, map[string]string{purposeSecret: standardKey1})
 	for range 3 {
 		if got := b.send(t, "POST", standardPath, standardSigned(t, standardKey1, "msg_1", b.clock.Now(), standardBody), standardBody); got.status != 200 {
 			t.Errorf("status %d, want 200", got.status)
@@ -193,8 +193,8 @@ func TestStandardRepeats(t *testing.T) {
 // TestStandardRotation: the old secret stays good for the grace, then no more;
 // a public key beside it is not touched.
 func TestStandardRotation(t *testing.T) {
-	b := newStandard(t, map[string]string{standardSecret: standardKey1, purposePublicKey: standardPub})
-	if _, err := b.reg.Rotate(t.Context(), "standard", "shop", map[string]string{standardSecret: standardKey2}, 10*time.Minute); err != nil {
+	b := newStandard(t, map[string]string{purposeSecret: standardKey1, purposePublicKey: standardPub})
+	if _, err := b.reg.Rotate(t.Context(), "standard", "shop", map[string]string{purposeSecret: standardKey2}, 10*time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	n := 0
@@ -267,7 +267,7 @@ func FuzzStandardVerify(f *testing.F) {
 		f.Fatal(err)
 	}
 	at := time.Unix(1735689600, 0)
-	s := standard.New(Configured{Name: "shop", Now: func() time.Time { return at }, Keys: map[string][]Key{standardSecret: {{Secret: standardKey1}}}})
+	s := standard.New(Configured{Name: "shop", Now: func() time.Time { return at }, Keys: map[string][]Key{purposeSecret: {{Secret: standardKey1}}}})
 	good := standardSigned(f, standardKey1, "msg_1", at, standardBody)
 	f.Add("msg_1", "1735689600", good.Get("Webhook-Signature"), []byte(standardBody))
 	f.Add("msg.1", "01735689600", "v1,x v1a,y "+good.Get("Webhook-Signature"), []byte(""))

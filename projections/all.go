@@ -14,6 +14,7 @@ var All = []Projection{
 	Imports,
 	Fronting, // reads members
 	Discord,
+	BotGhost,
 	ReceivedStandard,
 	ReceivedToken,       // writes the table of the one before
 	ReceivedCloudEvents, // likewise

@@ -53,7 +53,7 @@ func Schema(typeOrID string) ([]byte, bool) {
 }
 
 // shared are the schemas that hold what others refer to.
-var shared = []string{PluralKit, Discord}
+var shared = []string{PluralKit, Discord, StellarStack}
 
 // bundled puts the definitions that a schema refers to inside it, under their
 // own $id, so that it can be used alone. It refers to at most one of them.
@@ -132,11 +132,19 @@ type speaker struct {
 var speakers = []speaker{
 	{PluralKit, PluralKitSystemURL, PluralKitTypePrefix, isUUID},
 	{Discord, DiscordApplicationURL, DiscordTypePrefix, IsSnowflake},
+	{BotGhost, BotGhostURL, BotGhostTypePrefix, IsSnowflake},
+	{StellarStack, namedSourcePrefix(StellarStack), StellarStackTypePrefix, isSourceName},
 }
 
 // NamedSourceURI is the CloudEvents source of the events of a sender that has
 // no address of its own: the kind and the name it was configured under.
 func NamedSourceURI(kind, name string) string { return namedSourcePrefix(kind) + name }
+
+// isSourceName reports whether s is the name of a source: 1 to 64 letters,
+// digits, _ and -.
+func isSourceName(s string) bool {
+	return s != "" && len(s) <= 64 && Token(s) == s
+}
 
 func namedSourcePrefix(kind string) string { return "urn:switchlog:source:" + kind + ":" }
 

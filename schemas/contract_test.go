@@ -64,6 +64,29 @@ var payloads = []struct {
 	{PKMessageCreate, decodeAs[PKMessage], reflect.TypeFor[PKMessage](), nil},
 	{DiscordApplicationAuthorized, decodeAs[DiscordAuthorization], reflect.TypeFor[DiscordAuthorization](), nil},
 	{DiscordApplicationDeauthorized, decodeAs[DiscordAuthorization], reflect.TypeFor[DiscordAuthorization](), nil},
+	{BotGhostTrigger, decodeAs[BotGhostCall], reflect.TypeFor[BotGhostCall](), nil},
+	{StellarStackServerStarted, decodeAs[StellarStackEvent], reflect.TypeFor[StellarStackEvent](), nil},
+	{StellarStackServerStopped, decodeAs[StellarStackEvent], reflect.TypeFor[StellarStackEvent](), nil},
+	{StellarStackServerCrashed, decodeAs[StellarStackEvent], reflect.TypeFor[StellarStackEvent](), nil},
+	{StellarStackServerRestarted, decodeAs[StellarStackEvent], reflect.TypeFor[StellarStackEvent](), nil},
+	{StellarStackServerAutoShutdown, decodeAs[StellarStackEvent], reflect.TypeFor[StellarStackEvent](), nil},
+	{StellarStackServerCreated, decodeAs[StellarStackEvent], reflect.TypeFor[StellarStackEvent](), nil},
+	{StellarStackServerDeleted, decodeAs[StellarStackEvent], reflect.TypeFor[StellarStackEvent](), nil},
+	{StellarStackServerUpdated, decodeAs[StellarStackEvent], reflect.TypeFor[StellarStackEvent](), nil},
+	{StellarStackServerSuspended, decodeAs[StellarStackEvent], reflect.TypeFor[StellarStackEvent](), nil},
+	{StellarStackServerUnsuspended, decodeAs[StellarStackEvent], reflect.TypeFor[StellarStackEvent](), nil},
+	{StellarStackBackupCreated, decodeAs[StellarStackEvent], reflect.TypeFor[StellarStackEvent](), nil},
+	{StellarStackBackupFailed, decodeAs[StellarStackEvent], reflect.TypeFor[StellarStackEvent](), nil},
+	{StellarStackBackupRestored, decodeAs[StellarStackEvent], reflect.TypeFor[StellarStackEvent](), nil},
+	{StellarStackBackupDeleted, decodeAs[StellarStackEvent], reflect.TypeFor[StellarStackEvent](), nil},
+	{StellarStackTransferStarted, decodeAs[StellarStackEvent], reflect.TypeFor[StellarStackEvent](), nil},
+	{StellarStackTransferCompleted, decodeAs[StellarStackEvent], reflect.TypeFor[StellarStackEvent](), nil},
+	{StellarStackTransferFailed, decodeAs[StellarStackEvent], reflect.TypeFor[StellarStackEvent](), nil},
+	{StellarStackFileCreated, decodeAs[StellarStackEvent], reflect.TypeFor[StellarStackEvent](), nil},
+	{StellarStackFileDeleted, decodeAs[StellarStackEvent], reflect.TypeFor[StellarStackEvent](), nil},
+	{StellarStackFileModified, decodeAs[StellarStackEvent], reflect.TypeFor[StellarStackEvent](), nil},
+	{StellarStackResourceWarning, decodeAs[StellarStackEvent], reflect.TypeFor[StellarStackEvent](), nil},
+	{StellarStackResourceCritical, decodeAs[StellarStackEvent], reflect.TypeFor[StellarStackEvent](), nil},
 	{FrontChanged, decodeAs[Change], reflect.TypeFor[Change](), []string{"before", "after"}},
 	{MemberChanged, decodeAs[Change], reflect.TypeFor[Change](), []string{"before", "after"}},
 	{GroupChanged, decodeAs[Change], reflect.TypeFor[Change](), []string{"before", "after"}},
@@ -189,7 +212,7 @@ func (c contractTest) constants(t *testing.T) {
 // schemas: each type has one, under its own id, with every member described;
 // and there is none that nobody uses.
 func (c contractTest) schemas(t *testing.T) {
-	want := []string{"event", "pluralkit", "discord"}
+	want := []string{"event", "pluralkit", "discord", "stellarstack"}
 	for _, typ := range Types() {
 		want = append(want, typ.Name)
 	}

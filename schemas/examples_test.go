@@ -21,6 +21,8 @@ var update = flag.Bool("update", false, "rewrite examples/ and asyncapi.json")
 const (
 	exampleSystem      = "7f3c1a52-0d4e-4c1b-9a6e-2b8d5f90c311"
 	exampleApplication = "1335882468557197313"
+	exampleBot         = "1150000000000000010"
+	exampleSource      = "panel"
 	exampleName        = "shop" // of sources that are called as their owner likes
 )
 
@@ -28,6 +30,8 @@ const (
 var exampleTenants = map[string]string{
 	PluralKit:        exampleSystem,
 	Discord:          exampleApplication,
+	BotGhost:         exampleBot,
+	StellarStack:     exampleSource,
 	StandardWebhooks: exampleName,
 	SharedToken:      exampleName,
 	SelfSource:       SelfTenant,
@@ -101,6 +105,8 @@ func allExamples(t *testing.T) []example {
 	all = append(all, changeExamples(t, all)...)
 	all = append(all, registryExamples(len(all))...)
 	all = append(all, discordExamples(t, len(all))...)
+	all = append(all, botGhostExamples(len(all))...)
+	all = append(all, stellarStackExamples(t, len(all))...)
 	return append(all, genericExamples(len(all))...)
 }
 
@@ -325,6 +331,11 @@ func TestRouteOf(t *testing.T) {
 		{DiscordApplicationURL + "1/2", "com.discord.entitlement.create", Route{}},
 		{DiscordApplicationURL, "com.discord.entitlement.create", Route{}},
 		{system, "com.discord.entitlement.create", Route{}},
+		{NamedSourceURI(StellarStack, "panel_1"), StellarStackServerStarted, Route{StellarStack, "panel_1", "server", "started"}},
+		{NamedSourceURI(StellarStack, "a.b"), StellarStackServerStarted, Route{}},
+		{NamedSourceURI(StellarStack, ""), StellarStackServerStarted, Route{}},
+		{BotGhostURL + "1", BotGhostTrigger, Route{BotGhost, "1", "webhook", "trigger"}},
+		{BotGhostURL + "1/2", BotGhostTrigger, Route{}},
 		{SelfURI, "switchlog.source.added", RegistryRoute("source", "added")},
 		{SelfURI, PKMemberUpdate, Route{}},
 		{NamedSourceURI(SharedToken, "shop"), TokenReceive, Route{}}, // the extension says it, not the source

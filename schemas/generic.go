@@ -54,13 +54,3 @@ func genericRouteOf(value any) (Route, error) {
 	}
 	return GenericRoute(kind, name), nil
 }
-
-// isSourceName reports whether s can be the name of a source.
-func isSourceName(s string) bool {
-	for i := range len(s) {
-		if !tokenByte(s[i]) {
-			return false
-		}
-	}
-	return s != "" && len(s) <= 64
-}
