@@ -13,8 +13,10 @@ var receivedSQL string
 
 // ReceivedStandard is what came by Standard Webhooks. The table received is
 // filled by three projections, one for each kind of source that takes anything
-// from anybody: each answers below its own source. What comes again under the
-// same id changes nothing.
+// from anybody: each answers below its own source.
+//
+// A sender may try again when nobody remembers the first time: of two events
+// with one id the earlier counts, whichever came first.
 var ReceivedStandard = received("received", schemas.StandardWebhooks, receivedSQL)
 
 // received makes the projection of one kind. One of them makes the table.
@@ -71,7 +73,13 @@ func foldReceived(tx *Tx, e schemas.Recorded) error {
 	}
 	made, err := tx.Get(`INSERT INTO received (source, tenant, sender, id, type, subject, time_us, seq,
 			dataschema, datacontenttype, extensions, data, data_bytes)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1`,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (source, tenant, sender, id) DO UPDATE SET type = excluded.type, subject = excluded.subject,
+			time_us = excluded.time_us, seq = excluded.seq, dataschema = excluded.dataschema, datacontenttype = excluded.datacontenttype,
+			extensions = excluded.extensions, data = excluded.data, data_bytes = excluded.data_bytes
+		WHERE (excluded.time_us, excluded.type, ifnull(excluded.subject, ''), excluded.extensions, ifnull(excluded.data, ''), ifnull(excluded.data_bytes, x''))
+			< (time_us, type, ifnull(subject, ''), extensions, ifnull(data, ''), ifnull(data_bytes, x''))
+		RETURNING 1`,
 		e.Route.Source, e.Route.Tenant, e.Source, e.ID, e.Type, textOrNull(e.Subject), e.Time.UnixMicro(), int64(e.Seq),
 		textOrNull(e.DataSchema), contentType, string(others), data, bytes)
 	if err != nil || made == nil {
