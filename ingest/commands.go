@@ -58,6 +58,9 @@ func (r *Registry) Add(ctx context.Context, n NewSource) (Added, error) {
 	if err != nil {
 		return Added{}, err
 	}
+	if kind.hasPathKey(settings) {
+		plain[purposePathKey] = newPathKey()
+	}
 	for _, spec := range kind.Secrets {
 		if spec.Required && plain[spec.Purpose] == "" {
 			return Added{}, fmt.Errorf("%w: %s is missing", schemas.ErrInvalid, spec.Purpose)
@@ -71,7 +74,12 @@ func (r *Registry) Add(ctx context.Context, n NewSource) (Added, error) {
 	if !sourceName.MatchString(n.Name) {
 		return Added{}, fmt.Errorf("%w: name must be 1 to 64 letters, digits, _ and -", schemas.ErrInvalid)
 	}
-	tenant := kind.Tenant(settings)
+	if kind.Check != nil {
+		if err := kind.Check(n.Name, settings, plain); err != nil {
+			return Added{}, err
+		}
+	}
+	tenant := kind.Tenant(n.Name, settings)
 	refs, kept, err := r.keep(kind, sourceKey{kind.Name, n.Name}, plain)
 	if err != nil {
 		return Added{}, err
@@ -82,7 +90,7 @@ func (r *Registry) Add(ctx context.Context, n NewSource) (Added, error) {
 	if err != nil {
 		return Added{}, err
 	}
-	return Added{Kind: kind.Name, Name: n.Name, Tenant: tenant, URL: r.PublicURL + kind.path(n.Name), Warning: warning}, nil
+	return Added{Kind: kind.Name, Name: n.Name, Tenant: tenant, URL: r.PublicURL + kind.path(n.Name, settings, plain[purposePathKey]), Warning: warning}, nil
 }
 
 // Rotated answers a rotation.
@@ -90,13 +98,13 @@ type Rotated struct {
 	Kind     string `json:"kind"`
 	Name     string `json:"name"`
 	Tenant   string `json:"tenant"`
-	URL      string `json:"url"`
+	URL      string `json:"url"`       // a new one, if the key of its path is what was replaced
 	OldUntil string `json:"old_until"` // RFC 3339: from then on the old secrets are refused
 	Warning  string `json:"warning,omitempty"`
 }
 
 // Rotate replaces secrets of a source; the old ones stay good for grace, at
-// most MaxGrace. Its errors are Add's, and ErrNotFound.
+// most MaxGrace. The key of an unguessable path is made anew, and not given. Its errors are Add's, and ErrNotFound.
 func (r *Registry) Rotate(ctx context.Context, kindName, name string, secrets map[string]string, grace time.Duration) (Rotated, error) {
 	if grace < 0 || grace > MaxGrace {
 		return Rotated{}, fmt.Errorf("%w: grace must be between 0 and %s", schemas.ErrInvalid, MaxGrace)
@@ -104,7 +112,7 @@ func (r *Registry) Rotate(ctx context.Context, kindName, name string, secrets ma
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	kind, known := kindNamed(kindName)
-	source, exists := r.state.sources[sourceKey{kindName, name}]
+	rec, exists := r.state.sources[sourceKey{kindName, name}]
 	if !exists || !known {
 		return Rotated{}, noSource(kindName, name)
 	}
@@ -112,6 +120,15 @@ func (r *Registry) Rotate(ctx context.Context, kindName, name string, secrets ma
 	if err != nil {
 		return Rotated{}, err
 	}
+	if kind.Check != nil && len(plain) > 0 {
+		if err := kind.Check(name, rec.settings, plain); err != nil {
+			return Rotated{}, err
+		}
+	}
+	if kind.hasPathKey(rec.settings) {
+		plain[purposePathKey] = newPathKey()
+	}
+	url := r.PublicURL + kind.path(name, rec.settings, plain[purposePathKey])
 	if len(plain) == 0 {
 		return Rotated{}, fmt.Errorf("%w: no secret was given", schemas.ErrInvalid)
 	}
@@ -126,7 +143,7 @@ func (r *Registry) Rotate(ctx context.Context, kindName, name string, secrets ma
 	if err != nil {
 		return Rotated{}, err
 	}
-	return Rotated{Kind: kindName, Name: name, Tenant: source.tenant, URL: r.PublicURL + kind.path(name), OldUntil: until, Warning: warning}, nil
+	return Rotated{Kind: kindName, Name: name, Tenant: rec.tenant, URL: url, OldUntil: until, Warning: warning}, nil
 }
 
 // Remove deletes a source and its secrets. What it sent stays in the log.
@@ -289,15 +306,21 @@ func (k Kind) checkSettings(given map[string]string) (map[string]string, error) 
 func (k Kind) checkSecrets(given map[string]string) (plain map[string]string, warning string, err error) {
 	plain = map[string]string{}
 	for _, purpose := range slices.Sorted(maps.Keys(given)) {
-		if _, known := k.secret(purpose); !known {
+		spec, known := k.secret(purpose)
+		if !known {
 			var purposes []string
 			for _, s := range k.Secrets {
 				purposes = append(purposes, s.Purpose)
 			}
 			return nil, "", fmt.Errorf("%w: %s takes no secret of that name; it takes: %s", schemas.ErrInvalid, k.Name, strings.Join(purposes, ", "))
 		}
-		if plain[purpose], err = cleanSecret(purpose, given[purpose]); err != nil {
+		if plain[purpose], err = cleanSecret(purpose, given[purpose], spec.Inside); err != nil {
 			return nil, "", err
+		}
+		if spec.Check != nil {
+			if plain[purpose], err = spec.Check(plain[purpose]); err != nil {
+				return nil, "", err
+			}
 		}
 		if k.Warn != nil {
 			warning += k.Warn(purpose, plain[purpose])

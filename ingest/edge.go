@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -76,7 +77,11 @@ func NewEdge(c EdgeConfig, r *Registry, a Appender) http.Handler {
 	}
 	e.mux.HandleFunc("/healthz", health)
 	for _, k := range kinds {
-		e.mux.Handle(k.Route, e.receive(k))
+		for _, route := range []string{k.Route, k.KeyRoute} {
+			if route != "" {
+				e.mux.Handle(route, e.receive(k, wildcards(route)))
+			}
+		}
 	}
 	return e
 }
@@ -107,7 +112,7 @@ func health(w http.ResponseWriter, r *http.Request) {
 }
 
 // receive handles the requests of one kind of source.
-func (e *edge) receive(k Kind) http.Handler {
+func (e *edge) receive(k Kind, names []string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := e.Now()
 		outcome := outcomePanic
@@ -120,14 +125,17 @@ func (e *edge) receive(k Kind) http.Handler {
 			now := e.Now()
 			e.metrics.done(k.Name, outcome, now, now.Sub(began))
 		}()
-		outcome = e.handle(w, r, k)
+		outcome = e.handle(w, r, k, names)
 	})
 }
 
 // handle does the work, answers, and returns how it ended.
-func (e *edge) handle(w http.ResponseWriter, r *http.Request, k Kind) string {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
+func (e *edge) handle(w http.ResponseWriter, r *http.Request, k Kind, names []string) string {
+	switch {
+	case r.Method == http.MethodOptions && k.Options != nil:
+		return e.options(w, k, newRequest(r, names))
+	case r.Method != http.MethodPost:
+		w.Header().Set("Allow", k.methods())
 		return refuse(w, errMethod)
 	}
 	body, release, err := e.readBody(w, r)
@@ -135,7 +143,8 @@ func (e *edge) handle(w http.ResponseWriter, r *http.Request, k Kind) string {
 		return refuse(w, err)
 	}
 	defer release()
-	src, err := e.verify(r, k, body)
+	req := newRequest(r, names)
+	src, err := e.verify(r.Context(), k, req, body)
 	if err != nil {
 		if src != nil {
 			src.stats.refused.Add(1)
@@ -143,7 +152,7 @@ func (e *edge) handle(w http.ResponseWriter, r *http.Request, k Kind) string {
 		e.logUnless(err, k, schemas.Event{})
 		return refuse(w, err)
 	}
-	events, err := src.source.Events(r.Header, body)
+	events, err := src.source.Events(req, body)
 	if err != nil {
 		src.stats.refused.Add(1)
 		e.Log.Info("refused a verified request", "source", k.Name, "err", err)
@@ -151,7 +160,7 @@ func (e *edge) handle(w http.ResponseWriter, r *http.Request, k Kind) string {
 	}
 	if len(events) == 0 {
 		src.stats.lastPing.Store(e.Now().UnixMicro())
-		w.WriteHeader(http.StatusOK)
+		acknowledge(w, src.source, nil)
 		return outcomePing
 	}
 	fresh, err := e.append(r.Context(), src, events)
@@ -162,11 +171,26 @@ func (e *edge) handle(w http.ResponseWriter, r *http.Request, k Kind) string {
 	}
 	src.stats.accepted.Add(1)
 	src.stats.lastEvent.Store(e.Now().UnixMicro())
-	w.WriteHeader(http.StatusOK)
+	acknowledge(w, src.source, events)
 	if fresh == 0 {
 		return outcomeRepeat
 	}
 	return outcomeAccepted
+}
+
+// options answers a provider that asks before it sends.
+func (e *edge) options(w http.ResponseWriter, k Kind, r *Request) string {
+	var s Source
+	if src := e.sources.find(k, r.Path["name"], nil); src != nil {
+		s = src.source
+	}
+	a, err := k.Options(s, r)
+	if err != nil {
+		return refuse(w, err)
+	}
+	w.Header().Set("Allow", k.methods())
+	a.write(w)
+	return outcomeAsked
 }
 
 // verify finds the source that sent the request. The source is also given
@@ -174,12 +198,12 @@ func (e *edge) handle(w http.ResponseWriter, r *http.Request, k Kind) string {
 //
 // A source that was added without a tenant learns it here, before anything
 // of the request is stored.
-func (e *edge) verify(r *http.Request, k Kind, body []byte) (*entry, error) {
-	src := e.sources.find(k, r.PathValue("name"), body)
+func (e *edge) verify(ctx context.Context, k Kind, r *Request, body []byte) (*entry, error) {
+	src := e.sources.find(k, r.Path["name"], body)
 	if src == nil {
 		return nil, ErrUnauthorized
 	}
-	if err := src.source.Verify(r.Header, body); err != nil {
+	if err := src.source.Verify(r, body); err != nil {
 		return src, err
 	}
 	if src.tenant != "" {
@@ -193,7 +217,7 @@ func (e *edge) verify(r *http.Request, k Kind, body []byte) (*entry, error) {
 	if tenant == "" {
 		return src, nil
 	}
-	ctx, cancel := e.storing(r.Context())
+	ctx, cancel := e.storing(ctx)
 	defer cancel()
 	switch err := e.sources.Learn(ctx, k.Name, src.name, tenant); {
 	case errors.Is(err, ErrConflict), errors.Is(err, ErrNotFound):
@@ -202,10 +226,10 @@ func (e *edge) verify(r *http.Request, k Kind, body []byte) (*entry, error) {
 		return src, err
 	}
 	// The source as it is now; it may have been removed meanwhile.
-	if src = e.sources.find(k, r.PathValue("name"), body); src == nil {
+	if src = e.sources.find(k, r.Path["name"], body); src == nil {
 		return nil, ErrUnauthorized
 	}
-	return src, src.source.Verify(r.Header, body)
+	return src, src.source.Verify(r, body)
 }
 
 // append makes the events durable. It does not stop when the client hangs
@@ -232,6 +256,50 @@ func (e *edge) logUnless(err error, k Kind, event schemas.Event) {
 		return
 	}
 	e.Log.Error("a verified request was not stored", "source", k.Name, "type", event.Type, "event", event.ID, "err", err)
+}
+
+// wildcards are the names in a path pattern.
+func wildcards(pattern string) []string {
+	var names []string
+	for _, part := range strings.Split(pattern, "/") {
+		if inner, is := strings.CutPrefix(part, "{"); is {
+			names = append(names, strings.TrimSuffix(inner, "}"))
+		}
+	}
+	return names
+}
+
+// newRequest is what sources see of r; names are the wildcards of its route.
+func newRequest(r *http.Request, names []string) *Request {
+	req := &Request{Header: r.Header}
+	if len(names) > 0 {
+		req.Path = make(map[string]string, len(names))
+		for _, name := range names {
+			req.Path[name] = r.PathValue(name)
+		}
+	}
+	if r.URL.RawQuery != "" {
+		req.Query = r.URL.Query()
+	}
+	return req
+}
+
+// acknowledge answers a request that succeeded; no events: a ping.
+func acknowledge(w http.ResponseWriter, s Source, events []schemas.Event) {
+	acker, unusual := s.(Acker)
+	if !unusual {
+		w.WriteHeader(http.StatusOK)
+		return
+	}
+	acker.Ack(events).write(w)
+}
+
+func (a Answer) write(w http.ResponseWriter) {
+	for name, value := range a.Header {
+		w.Header().Set(name, value)
+	}
+	w.WriteHeader(a.Status)
+	_, _ = w.Write(a.Body) // a client that hung up does not want it
 }
 
 // answer writes the answer to a request that failed.

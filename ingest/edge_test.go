@@ -113,7 +113,7 @@ func TestEdgeAnswers(t *testing.T) {
 		{"POST", "/in//pluralkit", update1, 404, ""},
 		{"POST", "/in/./pluralkit", update1, 404, ""},
 		{"POST", "/in/pluralkit/../pluralkit", update1, 404, ""},
-		{"POST", "/in/discord/x", update1, 404, ""},
+		{"POST", "/in/nothing/x", update1, 404, ""},
 		{"GET", "/", "", 404, ""},
 		{"GET", "/metrics", "", 404, ""},
 		{"GET", "/api/admin/sources", "", 404, ""},

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -236,4 +237,114 @@ func (b *bench) command(t testing.TB, method, path, body string) (int, string) {
 		t.Fatal(err)
 	}
 	return resp.StatusCode, strings.TrimSpace(string(got))
+}
+
+// replied is an answer that was read whole.
+type replied struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// send sends a request to the public listener and checks what holds for every
+// error: it is a short JSON object.
+func (b *bench) send(t testing.TB, method, path string, header http.Header, body string) replied {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, b.edge.URL+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header = header.Clone()
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= 300 {
+		checkAnswer(t, resp)
+		return replied{resp.StatusCode, resp.Header, ""}
+	}
+	got, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return replied{resp.StatusCode, resp.Header, string(got)}
+}
+
+// addSource adds a source of any kind.
+func (b *bench) addSource(t testing.TB, n NewSource) Added {
+	t.Helper()
+	added, err := b.reg.Add(t.Context(), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return added
+}
+
+// nowhere reports a secret that is in secrets.db, its journal, the log lines
+// or an event.
+func (b *bench) nowhere(t testing.TB, secrets ...string) {
+	t.Helper()
+	places := map[string]string{"log lines": b.lines.String()}
+	for _, e := range b.log.all() {
+		m, err := e.Message()
+		if err != nil {
+			t.Fatal(err)
+		}
+		places["event "+e.ID] = m.Subject + m.ID + string(m.Body)
+	}
+	files, err := filepath.Glob(filepath.Join(b.dir, "secrets.db*"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d files of secrets.db (%v)", len(files), err)
+	}
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		places[file] = string(raw)
+	}
+	for place, text := range places {
+		for _, s := range secrets {
+			if strings.Contains(text, s) {
+				t.Errorf("%s holds a secret", place)
+			}
+		}
+	}
+}
+
+// samples are the files of a folder in testdata, by name.
+func samples(t testing.TB, folder string) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob("testdata/" + folder + "/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d samples of %s (%v)", len(files), folder, err)
+	}
+	all := map[string]string{}
+	for _, f := range files {
+		raw, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[strings.TrimSuffix(filepath.Base(f), ".json")] = string(raw)
+	}
+	return all
+}
+
+// golden holds got against a file in testdata; -update rewrites it.
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	file = filepath.Join("testdata", file)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
 }

@@ -11,8 +11,11 @@ const (
 	outcomeAccepted     = "accepted"
 	outcomeRepeat       = "repeat" // accepted before, nothing new stored
 	outcomePing         = "ping"
+	outcomeAsked        = "asked" // OPTIONS: may I send?
 	outcomeUnauthorized = "unauthorized"
+	outcomeNotFound     = "not_found" // of an address that its verified source does not have
 	outcomeInvalid      = "invalid"
+	outcomeMediaType    = "media_type"
 	outcomeMethod       = "method"
 	outcomeTooLarge     = "too_large"
 	outcomeSlow         = "slow"

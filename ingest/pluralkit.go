@@ -33,7 +33,7 @@ var pluralKit = Kind{
 		{Purpose: purposeAPIToken},
 	},
 	Credential:  firstSigningToken,
-	Tenant:      func(settings map[string]string) string { return settings[settingSystem] },
+	Tenant:      func(_ string, settings map[string]string) string { return settings[settingSystem] },
 	DefaultName: func(settings map[string]string) string { return settings[settingSystem] },
 	Warn:        warnPluralKitToken,
 	New: func(c Configured) Source {
@@ -67,7 +67,7 @@ func firstSigningToken(body []byte) (string, bool) {
 //
 // system_id is null in some of PluralKit's events (UPDATE_MEMBER_GUILD about
 // an account): then the token alone says whose it is.
-func (p pluralKitSource) Verify(_ http.Header, body []byte) error {
+func (p pluralKitSource) Verify(_ *Request, body []byte) error {
 	token, system := envelopeAuth(body)
 	if token == nil || !accepts(p.Tokens[purposeToken], *token, p.Now()) {
 		return ErrUnauthorized
@@ -149,4 +149,13 @@ func warnPluralKitToken(purpose, secret string) string {
 		return "PluralKit's tokens are 64 letters, digits, + and /; this one is not: was it copied whole?"
 	}
 	return ""
+}
+
+// Probe is PluralKit's own: it, too, sends a PING with a wrong token and wants
+// a 401. Of the right token only a hash is kept.
+func (p pluralKitSource) Probe(right bool) (Probe, bool) {
+	return Probe{
+		Header: http.Header{"Content-Type": {"application/json"}},
+		Body:   []byte(`{"type":"PING","signing_token":"switchlog-probe"}`),
+	}, !right
 }

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -51,7 +50,7 @@ type envelope struct {
 //
 // Of an unknown event that has no data, data is the whole body. Envelope
 // members beyond PluralKit's five go into the extension pkextra.
-func (p pluralKitSource) Events(_ http.Header, body []byte) ([]schemas.Event, error) {
+func (p pluralKitSource) Events(_ *Request, body []byte) ([]schemas.Event, error) {
 	env, err := readEnvelope(body)
 	if err != nil || env.name == ping {
 		return nil, err
@@ -102,6 +101,7 @@ func readEnvelope(body []byte) (envelope, error) {
 		return env, fmt.Errorf("%w: not UTF-8", schemas.ErrInvalid)
 	}
 	var typ, id []byte
+	var extra extraMembers
 	s := scanner{text: body}
 	s.open()
 	for first := true; ; first = false {
@@ -124,7 +124,7 @@ func readEnvelope(body []byte) (envelope, error) {
 			env.token, _ = text(value)
 		case spells(name, memberSystem):
 		default:
-			env.addExtra(body[start:s.at])
+			extra.add(body[start:s.at])
 		}
 		if twice {
 			return env, fmt.Errorf("%w: a member twice", schemas.ErrInvalid)
@@ -133,20 +133,11 @@ func readEnvelope(body []byte) (envelope, error) {
 	if !s.end() {
 		return env, fmt.Errorf("%w: not a JSON object", schemas.ErrInvalid)
 	}
-	if env.extra != nil {
-		if env.extra = append(env.extra, '}'); len(env.extra) > maxExtraBytes {
-			return env, fmt.Errorf("%w: more than %d bytes of unknown members", schemas.ErrInvalid, maxExtraBytes)
-		}
+	var err error
+	if env.extra, err = extra.object(); err != nil {
+		return env, err
 	}
 	return env, env.readNames(typ, id)
-}
-
-func (env *envelope) addExtra(member []byte) {
-	sep := byte(',')
-	if env.extra == nil {
-		sep = '{'
-	}
-	env.extra = append(append(env.extra, sep), member...)
 }
 
 // readNames reads the two members that become attributes. Law 9: neither may

@@ -14,6 +14,7 @@ import (
 // Faults of a request that only this package's edge knows.
 var (
 	errMethod   = errors.New("method not allowed")
+	errMedia    = errors.New("media type not understood")
 	errTooLarge = errors.New("body too large")
 	errSlow     = errors.New("body took too long")
 	errBroken   = errors.New("body ended early")
@@ -45,6 +46,10 @@ func refuse(w http.ResponseWriter, err error) (outcome string) {
 		a = refusal{http.StatusServiceUnavailable, "too many large bodies at once", outcomeUnavailable, true, true}
 	case errors.Is(err, ErrUnauthorized):
 		a = refusal{http.StatusUnauthorized, "unauthorized", outcomeUnauthorized, false, false}
+	case errors.Is(err, ErrNotFound):
+		a = refusal{http.StatusNotFound, "not found", outcomeNotFound, false, false}
+	case errors.Is(err, errMedia):
+		a = refusal{http.StatusUnsupportedMediaType, "this media type is not understood", outcomeMediaType, false, false}
 	case errors.Is(err, schemas.ErrInvalid):
 		a = refusal{http.StatusBadRequest, "not in this provider's format", outcomeInvalid, false, false}
 	case errors.Is(err, errBusy):

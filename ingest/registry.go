@@ -165,7 +165,7 @@ func (r *Registry) publish() {
 	if old == nil {
 		old = &snapshot{}
 	}
-	r.lookup.Store(r.state.build(r.secrets, old, r.Now))
+	r.lookup.Store(r.state.build(r.secrets, r.seal, old, r.Now))
 }
 
 // prune deletes the secrets nothing refers to any more, or not for longer.
@@ -311,7 +311,7 @@ func (r *Registry) status(e *entry) SourceStatus {
 		s.Missing = []string{}
 	}
 	if k, known := kindNamed(e.kind); known {
-		s.URL = r.PublicURL + k.path(e.name)
+		s.URL = r.PublicURL + k.path(e.name, e.settings, "")
 	}
 	return s
 }

@@ -3,6 +3,7 @@ package ingest
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -57,20 +58,30 @@ func (s sealer) open(ref string, kept secret) (string, error) {
 	return string(plain), nil
 }
 
+// newPathKey makes a part of a path that nobody can guess: 256 bits.
+func newPathKey() string {
+	raw := make([]byte, 32)
+	if _, err := rand.Read(raw); err != nil {
+		panic("ingest: no randomness: " + err.Error()) // the kernel's generator does not fail
+	}
+	return base64.RawURLEncoding.EncodeToString(raw)
+}
+
 func hashed(plain string) secret {
 	sum := sha256.Sum256([]byte(plain))
 	return secret{value: sum[:]}
 }
 
-// cleanSecret trims a secret and checks that it can be one.
-func cleanSecret(purpose, s string) (string, error) {
+// cleanSecret trims a secret and checks that it can be one. The characters of
+// inside may be in it.
+func cleanSecret(purpose, s, inside string) (string, error) {
 	s = strings.TrimSpace(s)
 	switch {
 	case s == "":
 		return "", fmt.Errorf("%w: %s is empty", schemas.ErrInvalid, purpose)
 	case len(s) > maxSecretBytes:
 		return "", fmt.Errorf("%w: %s is longer than %d bytes", schemas.ErrInvalid, purpose, maxSecretBytes)
-	case strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+	case strings.ContainsFunc(s, func(r rune) bool { return (r <= ' ' || r >= 0x7f) && !strings.ContainsRune(inside, r) }):
 		return "", fmt.Errorf("%w: %s has white space, control characters or letters that are not ASCII inside", schemas.ErrInvalid, purpose)
 	}
 	return s, nil

@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -26,18 +27,26 @@ type Appender interface {
 	Append(ctx context.Context, events ...schemas.Event) (fresh int, err error)
 }
 
+// Request is what a source may look at besides the body.
+type Request struct {
+	Header http.Header
+	Path   map[string]string // values of the route's wildcards, by name; nil if it has none
+	Query  url.Values        // nil if there is none
+}
+
 // A Source speaks one provider's dialect, for one configured sender. It is
 // immutable: a change of the registry makes a new one.
 type Source interface {
 	// Verify reports whether the provider sent body. It runs before anything
 	// is parsed; any doubt is ErrUnauthorized.
-	Verify(h http.Header, body []byte) error
+	Verify(r *Request, body []byte) error
 
 	// Events wraps body, less its secrets, in envelopes. It is pure, except
 	// for the ID of an event that the provider gave none (Law 3). A ping
 	// gives no event; a type never seen before is kept, not refused. What is
-	// not the provider's format is schemas.ErrInvalid.
-	Events(h http.Header, body []byte) ([]schemas.Event, error)
+	// not the provider's format is schemas.ErrInvalid, and an address that the
+	// source does not have ErrNotFound.
+	Events(r *Request, body []byte) ([]schemas.Event, error)
 }
 
 // A TenantTeller is a Source that can tell from a verified body whose it is:
@@ -47,11 +56,26 @@ type TenantTeller interface {
 	TellTenant(body []byte) string
 }
 
+// An Acker is a Source whose provider wants another success than 200 without a
+// body.
+type Acker interface {
+	// Ack answers a verified request whose events are stored; none: a ping.
+	Ack(events []schemas.Event) Answer
+}
+
+// Answer is an answer to a provider.
+type Answer struct {
+	Status int
+	Header map[string]string
+	Body   []byte
+}
+
 // A Kind is what the registry and the edge need to know of a kind of source.
 // All there are stand in sources.go.
 type Kind struct {
 	Name     string                                  // as in the API, in events and in metrics
 	Route    string                                  // path pattern on the public listener; {name} is the source's name
+	KeyRoute string                                  // where sources are that an unguessable path lets in: Route and {key}; may be empty
 	Settings map[string]func(string) (string, error) // what may be set: checks and normalises
 	Secrets  []SecretSpec
 
@@ -60,13 +84,29 @@ type Kind struct {
 	// reads no further than it must. Nil if Route has {name}.
 	Credential func(body []byte) (string, bool)
 
-	// Tenant is whose data a source with these settings receives; empty:
-	// learned later.
-	Tenant func(settings map[string]string) string
+	// Check says what is wrong with settings and secrets together; each alone
+	// is right. It runs when the source is added, and when secrets are
+	// replaced: then with these alone. Its error wraps schemas.ErrInvalid. May
+	// be nil.
+	Check func(name string, settings, secrets map[string]string) error
+
+	// PathKey reports whether a source with these settings is let in by an
+	// unguessable path. Its key is made here, as the secret "path_key", and
+	// told once. May be nil: none is.
+	PathKey func(settings map[string]string) bool
+
+	// Tenant is whose data a source of that name with these settings
+	// receives; empty: learned later.
+	Tenant func(name string, settings map[string]string) string
 
 	// DefaultName names a source that was given no name; empty: the kind's
 	// name, with a number if needed. Nil: a name must be given.
 	DefaultName func(settings map[string]string) string
+
+	// Options answers a request by OPTIONS to the source that the path names
+	// (nil: there is none; a stranger should not learn that). Nil: OPTIONS is
+	// a wrong method.
+	Options func(s Source, r *Request) (Answer, error)
 
 	// Warn says what is odd, but not wrong, about a secret. May be nil.
 	Warn func(purpose, secret string) string
@@ -80,7 +120,9 @@ type Kind struct {
 type SecretSpec struct {
 	Purpose  string
 	Required bool
-	Hashed   bool // only compared: kept as SHA-256. Else sealed, to be read again
+	Hashed   bool                         // only compared: kept as SHA-256. Else sealed, to be read again
+	Inside   string                       // white space that may be inside of it; none else may
+	Check    func(string) (string, error) // refuses or normalises; its error does not quote the secret. May be nil
 }
 
 // Configured is what a Source is made from.
@@ -89,6 +131,7 @@ type Configured struct {
 	Tenant   string // empty: not known yet
 	Settings map[string]string
 	Tokens   map[string][]Token // accepted values of hashed secrets, by purpose
+	Keys     map[string][]Key   // accepted values of sealed secrets, by purpose
 	Now      func() time.Time
 }
 
@@ -96,6 +139,13 @@ type Configured struct {
 type Token struct {
 	Hash  [sha256.Size]byte
 	Until time.Time // zero: no end
+}
+
+// Key is a secret that was sealed, and how long it is good. It is never
+// logged, stored or sent.
+type Key struct {
+	Secret string
+	Until  time.Time // zero: no end
 }
 
 // accepts reports in constant time whether secret is one of the tokens that
@@ -121,5 +171,30 @@ func (k Kind) secret(purpose string) (SecretSpec, bool) {
 	return SecretSpec{}, false
 }
 
-// path is where the source of that name is reached.
-func (k Kind) path(name string) string { return strings.ReplaceAll(k.Route, "{name}", name) }
+// methods are those that a route of this kind takes, as in Allow.
+func (k Kind) methods() string {
+	if k.Options != nil {
+		return http.MethodPost + ", " + http.MethodOptions
+	}
+	return http.MethodPost
+}
+
+// purposePathKey is the secret of sources that an unguessable path lets in.
+const purposePathKey = "path_key"
+
+// path is where the source of that name is reached. The key of its path is
+// only known when it is made; without, {key} stands in for it.
+func (k Kind) path(name string, settings map[string]string, key string) string {
+	route := k.Route
+	if k.hasPathKey(settings) {
+		route = k.KeyRoute
+		if key != "" {
+			route = strings.ReplaceAll(route, "{key}", key)
+		}
+	}
+	return strings.ReplaceAll(route, "{name}", name)
+}
+
+func (k Kind) hasPathKey(settings map[string]string) bool {
+	return k.PathKey != nil && k.PathKey(settings)
+}

@@ -3,6 +3,12 @@ package ingest
 // kinds is every kind of source there is. Adding one is a line here.
 var kinds = []Kind{
 	pluralKit,
+	discord,
+	botGhost,
+	stellarStack,
+	standard,
+	sharedToken,
+	cloudEvents,
 }
 
 func kindNamed(name string) (Kind, bool) {

@@ -31,6 +31,7 @@ type rotation struct {
 //	GET    /api/admin/sources                       → 200 [SourceStatus]
 //	GET    /api/admin/sources/{kind}/{name}         → 200 SourceStatus
 //	POST   /api/admin/sources/{kind}/{name}/rotate  {"secrets":{…},"grace":"10m"} → 200 Rotated
+//	POST   /api/admin/sources/{kind}/{name}/test    → 200 Tested, also if the test went wrong
 //	DELETE /api/admin/sources/{kind}/{name}         → 204
 //
 // Errors are {"error":"…"}: 400 for a faulty command, 404, 409 for a name,
@@ -43,6 +44,7 @@ func NewSourcesHandler(r *Registry) http.Handler {
 	mux.HandleFunc("GET /api/admin/sources", h.list)
 	mux.HandleFunc("GET /api/admin/sources/{kind}/{name}", h.show)
 	mux.HandleFunc("POST /api/admin/sources/{kind}/{name}/rotate", h.rotate)
+	mux.HandleFunc("POST /api/admin/sources/{kind}/{name}/test", h.test)
 	mux.HandleFunc("DELETE /api/admin/sources/{kind}/{name}", h.remove)
 	return mux
 }
@@ -100,6 +102,17 @@ func (h sourcesHandler) rotate(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply(w, http.StatusOK, rotated)
+}
+
+func (h sourcesHandler) test(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), commandTimeout)
+	defer cancel()
+	tested, err := h.Test(ctx, r.PathValue("kind"), r.PathValue("name"))
+	if err != nil {
+		h.fail(w, err)
+		return
+	}
+	reply(w, http.StatusOK, tested)
 }
 
 func (h sourcesHandler) remove(w http.ResponseWriter, r *http.Request) {

@@ -172,7 +172,7 @@ type stats struct {
 // build makes a snapshot. Secrets are looked up by reference; one that is not
 // here (a log from another machine) is missing, and its source verifies
 // nobody.
-func (s state) build(secrets map[string]secret, old *snapshot, now func() time.Time) *snapshot {
+func (s state) build(secrets map[string]secret, seal sealer, old *snapshot, now func() time.Time) *snapshot {
 	snap := &snapshot{sources: make(map[sourceKey]*entry, len(s.sources)), tokens: make(map[tokenKey]*entry, len(s.sources))}
 	for key, rec := range s.sources {
 		e := &entry{record: rec, stats: &stats{}}
@@ -186,7 +186,7 @@ func (s state) build(secrets map[string]secret, old *snapshot, now func() time.T
 		}
 		e.source = kind.New(Configured{
 			Name: key.name, Tenant: rec.tenant, Settings: rec.settings, Now: now,
-			Tokens: e.collect(kind, secrets, now()),
+			Tokens: e.collect(kind, secrets, now()), Keys: e.open(kind, secrets, seal, now()),
 		})
 		if kind.Credential != nil {
 			for _, tokens := range e.tokens {
@@ -199,11 +199,11 @@ func (s state) build(secrets map[string]secret, old *snapshot, now func() time.T
 	return snap
 }
 
-// collect looks up the entry's secrets, and notes which are missing. Old ones
-// that are over are left out: their hash may be another source's by now.
+// collect looks up the entry's hashed secrets, and notes which secrets are
+// missing.
 func (e *entry) collect(k Kind, secrets map[string]secret, now time.Time) map[string][]Token {
 	e.tokens = map[string][]Token{}
-	add := func(purpose, ref string, until time.Time) {
+	e.each(now, func(purpose, ref string, until time.Time) {
 		kept, here := secrets[ref]
 		if !here && until.IsZero() {
 			e.missing = append(e.missing, purpose)
@@ -211,15 +211,36 @@ func (e *entry) collect(k Kind, secrets map[string]secret, now time.Time) map[st
 		if spec, _ := k.secret(purpose); here && spec.Hashed && len(kept.value) == sha256.Size {
 			e.tokens[purpose] = append(e.tokens[purpose], Token{Hash: [sha256.Size]byte(kept.value), Until: until})
 		}
-	}
+	})
+	slices.Sort(e.missing)
+	return e.tokens
+}
+
+// open looks up the entry's sealed secrets. One that does not open is not
+// there; the registry refuses to start with it.
+func (e *entry) open(k Kind, secrets map[string]secret, seal sealer, now time.Time) map[string][]Key {
+	keys := map[string][]Key{}
+	e.each(now, func(purpose, ref string, until time.Time) {
+		kept, here := secrets[ref]
+		if spec, _ := k.secret(purpose); !here || spec.Hashed {
+			return
+		}
+		if plain, err := seal.open(ref, kept); err == nil {
+			keys[purpose] = append(keys[purpose], Key{Secret: plain, Until: until})
+		}
+	})
+	return keys
+}
+
+// each calls fn with every secret that is good at now. Old ones that are over
+// are left out: their hash may be another source's by now.
+func (e *entry) each(now time.Time, fn func(purpose, ref string, until time.Time)) {
 	for purpose, ref := range e.secrets {
-		add(purpose, ref, time.Time{})
+		fn(purpose, ref, time.Time{})
 	}
 	for _, o := range e.old {
 		if now.Before(o.until) {
-			add(o.purpose, o.ref, o.until)
+			fn(o.purpose, o.ref, o.until)
 		}
 	}
-	slices.Sort(e.missing)
-	return e.tokens
 }

@@ -13,4 +13,9 @@ var All = []Projection{
 	Messages,
 	Imports,
 	Fronting, // reads members
+	Discord,
+	BotGhost,
+	ReceivedStandard,
+	ReceivedToken,       // writes the table of the one before
+	ReceivedCloudEvents, // likewise
 }

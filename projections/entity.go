@@ -12,7 +12,7 @@ import (
 // An entity describes a table whose rows are merged field by field, as
 // merge.go does it: the key, and a column for each field a provider sends.
 //
-// Every such table has system_uuid (whose row it is) and versions (what set
+// Every such table has a column of its owner (whose row it is) and versions (what set
 // each field). One with snapshots has snapshot_us and snapshot_id, one with
 // deletes has deleted_us.
 type entity struct {
@@ -24,7 +24,8 @@ type entity struct {
 	special   map[string]special
 	shape     []string // members of the JSON object, in the provider's order; "uuid" is the key, "privacy" the next
 	privacy   []string // members of its object "privacy"
-	owned     bool     // system_uuid is not part of the key
+	owner     string   // column of the tenant; empty: system_uuid
+	owned     bool     // the owner is not part of the key
 	snapshots bool
 	deletes   bool
 
@@ -50,6 +51,9 @@ type column struct {
 
 // prepare makes the columns and the SQL. Its result is never changed.
 func (en entity) prepare() *entity {
+	if en.owner == "" {
+		en.owner = "system_uuid"
+	}
 	en.index = make(map[string]int, len(en.fields))
 	for i, f := range en.fields {
 		c := column{Field: f, special: en.special[f.Name], fallback: en.defaults[f.Name]}
@@ -93,11 +97,11 @@ func (en *entity) makeSQL() {
 		state, snapshot = append(state, "snapshot_us", "snapshot_id"), "snapshot_us, snapshot_id"
 		moving = append(moving, "snapshot_us", "snapshot_id")
 	}
-	en.read = "SELECT " + strings.Join(reads, ", ") + ", versions, system_uuid, " + deleted + ", " + snapshot +
+	en.read = "SELECT " + strings.Join(reads, ", ") + ", versions, " + en.owner + ", " + deleted + ", " + snapshot +
 		" FROM " + en.table + where
 	into := append([]string(nil), en.keys...)
 	if en.owned {
-		into = append(into, "system_uuid")
+		into = append(into, en.owner)
 	}
 	into = append(into, state...)
 	en.insert = "INSERT INTO " + en.table + " (" + strings.Join(into, ", ") + ") VALUES (?" +

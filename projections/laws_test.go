@@ -19,7 +19,12 @@ var engineTables = []string{"positions", "skipped", "entity_events", "outbox", "
 
 // TestLaw6EntitiesInAnyOrder: the same events give the same rows in whatever
 // order, however often and in whatever batches they come.
-func TestLaw6EntitiesInAnyOrder(t *testing.T) {
+func TestLaw6EntitiesInAnyOrder(t *testing.T) { anyOrder(t, entityHistory, "sys-a") }
+
+// anyOrder draws histories and folds them sorted, cut, doubled and shuffled;
+// and what is one tenant's alone.
+func anyOrder(t *testing.T, history func(*rapid.T) []schemas.Recorded, tenant string) {
+	t.Helper()
 	dir := t.TempDir()
 	run := 0
 	rapid.Check(t, func(rt *rapid.T) {
@@ -27,7 +32,7 @@ func TestLaw6EntitiesInAnyOrder(t *testing.T) {
 		fold := func(name string, reopen bool, batches ...[]schemas.Recorded) map[string][]string {
 			return foldAll(rt, filepath.Join(dir, fmt.Sprintf("%d-%s.db", run, name)), reopen, batches)
 		}
-		sorted := entityHistory(rt)
+		sorted := history(rt)
 		want := fold("sorted", false, number(sorted))
 		if got := fold("cut", rapid.Bool().Draw(rt, "reopened"), cut(rt, number(sorted))...); !same(got, want) {
 			rt.Errorf("in batches:%s", difference(got, want))
@@ -41,10 +46,10 @@ func TestLaw6EntitiesInAnyOrder(t *testing.T) {
 		if got := without(fold("shuffled", false, cut(rt, shuffled)...), engineTables...); !same(got, want) {
 			rt.Errorf("shuffled:%s", difference(got, want))
 		}
-		alone := number(slices.DeleteFunc(slices.Clone(shuffled), func(e schemas.Recorded) bool { return e.Route.Tenant != "sys-a" }))
+		alone := number(slices.DeleteFunc(slices.Clone(shuffled), func(e schemas.Recorded) bool { return e.Route.Tenant != tenant }))
 		got := fold("alone", false, alone)
-		if got, want := without(got, engineTables...), ofTenant(want, "sys-a"); !same(got, want) {
-			rt.Errorf("sys-a alone:%s", difference(got, want))
+		if got, want := without(got, engineTables...), ofTenant(want, tenant); !same(got, want) {
+			rt.Errorf("%s alone:%s", tenant, difference(got, want))
 		}
 	})
 }

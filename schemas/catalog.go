@@ -52,16 +52,21 @@ func Schema(typeOrID string) ([]byte, bool) {
 	return bundled(b), true
 }
 
+// shared are the schemas that hold what others refer to.
+var shared = []string{PluralKit, Discord, StellarStack}
+
 // bundled puts the definitions that a schema refers to inside it, under their
-// own $id, so that it can be used alone.
+// own $id, so that it can be used alone. It refers to at most one of them.
 func bundled(schema []byte) []byte {
-	const shared = "pluralkit"
-	if !bytes.Contains(schema, []byte(`"`+SchemaID(shared)+`#/`)) {
-		return schema
+	for _, name := range shared {
+		if !bytes.Contains(schema, []byte(`"`+SchemaID(name)+`#/`)) {
+			continue
+		}
+		body := bytes.TrimSuffix(bytes.TrimSpace(schema), []byte("}"))
+		return slices.Concat(bytes.TrimSpace(body), []byte(",\n  \"$defs\": {\n    \""+name+"\": "),
+			bytes.TrimSpace(embedded("jsonschema/"+name+".json")), []byte("\n  }\n}\n"))
 	}
-	body := bytes.TrimSuffix(bytes.TrimSpace(schema), []byte("}"))
-	return slices.Concat(bytes.TrimSpace(body), []byte(",\n  \"$defs\": {\n    \"pluralkit\": "),
-		bytes.TrimSpace(embedded("jsonschema/"+shared+".json")), []byte("\n  }\n}\n"))
+	return schema
 }
 
 // Examples returns the examples of an event type, sorted by name; none if
@@ -114,26 +119,65 @@ func embedded(name string) []byte {
 	return b
 }
 
+// A speaker is a kind of source as it appears in the attributes of its events:
+// what its URIs begin with, before the tenant, and what its types begin with.
+type speaker struct {
+	source string
+	uri    string
+	prefix string
+	tenant func(string) bool // what can be a tenant
+}
+
+// speakers lists them.
+var speakers = []speaker{
+	{PluralKit, PluralKitSystemURL, PluralKitTypePrefix, isUUID},
+	{Discord, DiscordApplicationURL, DiscordTypePrefix, IsSnowflake},
+	{BotGhost, BotGhostURL, BotGhostTypePrefix, IsSnowflake},
+	{StellarStack, namedSourcePrefix(StellarStack), StellarStackTypePrefix, isSourceName},
+}
+
+// NamedSourceURI is the CloudEvents source of the events of a sender that has
+// no address of its own: the kind and the name it was configured under.
+func NamedSourceURI(kind, name string) string { return namedSourcePrefix(kind) + name }
+
+// isSourceName reports whether s is the name of a source: 1 to 64 letters,
+// digits, _ and -.
+func isSourceName(s string) bool {
+	return s != "" && len(s) <= 64 && Token(s) == s
+}
+
+func namedSourcePrefix(kind string) string { return "urn:switchlog:source:" + kind + ":" }
+
 // RouteOf is the route of an event that comes without a subject, as in a
-// file: the tenant from its source, noun and verb from its type. It knows
-// PluralKit's events (also types that are not in [Types]: a newer switchlog
-// may have written them), what is observed and changed about a PluralKit
-// system, and the registry's events; any other is ErrInvalid.
+// file: the tenant from its source, noun and verb from its type. It knows the
+// events of all sources (also types that are not in [Types]: a newer switchlog
+// may have written them), what is observed and changed about a tenant, and the
+// registry's events; any other is ErrInvalid.
+//
+// An event with [SourceExtension] is that source's, whatever its sender wrote
+// into the other attributes.
 func RouteOf(e Event) (Route, error) {
-	system, ofPluralKit := strings.CutPrefix(e.Source, PluralKitSystemURL)
+	if name, named := e.Extensions[SourceExtension]; named {
+		return genericRouteOf(name)
+	}
 	noun, verb, ours := cutType(e.Type, "switchlog.")
-	switch {
-	case ofPluralKit && !isUUID(system):
-		return Route{}, fmt.Errorf("%w: source %q does not end in the uuid of a system", ErrInvalid, e.Source)
-	case ofPluralKit:
-		if theirNoun, theirVerb, theirs := cutType(e.Type, PluralKitTypePrefix); theirs {
-			return Route{Source: PluralKit, Tenant: system, Noun: theirNoun, Verb: theirVerb}, nil
+	if e.Source == SelfURI && ours {
+		return RegistryRoute(noun, verb), nil
+	}
+	for _, s := range speakers {
+		tenant, theirs := strings.CutPrefix(e.Source, s.uri)
+		if !theirs {
+			continue
+		}
+		if !s.tenant(tenant) {
+			return Route{}, fmt.Errorf("%w: source %q does not end in what can be a tenant of %s", ErrInvalid, e.Source, s.source)
+		}
+		if theirNoun, theirVerb, ok := cutType(e.Type, s.prefix); ok {
+			return Route{Source: s.source, Tenant: tenant, Noun: theirNoun, Verb: theirVerb}, nil
 		}
 		if ours && (verb == "observed" || verb == "absent" || verb == "changed") {
-			return Route{Source: PluralKit, Tenant: system, Noun: noun, Verb: verb}, nil
+			return Route{Source: s.source, Tenant: tenant, Noun: noun, Verb: verb}, nil
 		}
-	case e.Source == SelfURI && ours:
-		return RegistryRoute(noun, verb), nil
 	}
 	return Route{}, fmt.Errorf("%w: no route for type %q of source %q", ErrInvalid, e.Type, e.Source)
 }

@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -42,8 +43,8 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	if e.DataSchema != "" {
 		b = appendText(b, "dataschema", e.DataSchema)
 	}
-	if e.Data != nil {
-		b = append(b, `,"datacontenttype":"application/json"`...)
+	if e.Data != nil || e.Binary != nil {
+		b = appendText(b, "datacontenttype", e.mediaType())
 	}
 	if e.Origin != "" {
 		b = appendText(b, "origin", string(e.Origin))
@@ -61,6 +62,10 @@ func (e Event) MarshalJSON() ([]byte, error) {
 		}
 		b = append(b, `,"data":`...)
 		b = append(b, data...)
+	}
+	if e.Binary != nil {
+		b = append(b, `,"data_base64":"`...)
+		b = append(base64.StdEncoding.AppendEncode(b, e.Binary), '"')
 	}
 	return append(b, '}'), nil
 }

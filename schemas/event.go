@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2/event"
@@ -27,7 +28,8 @@ const (
 	OriginCommand Origin = "command" // a person told switchlog to do something
 )
 
-// Event is a CloudEvent 1.0 whose data is JSON.
+// Event is a CloudEvent 1.0. Its data is JSON, but for what a sender of
+// CloudEvents says is not.
 //
 // The ID is fixed when the event is accepted and never changes (Law 3): the
 // provider's delivery id or natural key where it has one, else a UUIDv7.
@@ -40,7 +42,16 @@ type Event struct {
 	DataSchema string    // id of a schema in this package; empty if the type is unknown
 	Origin     Origin
 	Extensions map[string]any  // other extension attributes: string, bool or int32 each
-	Data       json.RawMessage // what the provider sent as data, less secrets; nil: no data
+	Data       json.RawMessage // what the provider sent as data, less secrets; nil: no data, or Binary
+
+	// DataContentType is the media type of the data as its sender wrote it;
+	// empty: application/json. If it is no JSON, Data is a JSON string with the
+	// text.
+	DataContentType string
+
+	// Binary is data that is not text, data_base64 on the wire; nil: none. An
+	// event has Data or Binary, not both.
+	Binary []byte
 
 	// Route is where the event travels. It is not an attribute of the event:
 	// on the wire it is the subject.
@@ -74,12 +85,23 @@ func NewID() string {
 
 // MsgID is the Nats-Msg-Id an event is stored under: {source}/{tenant}/{id}.
 // Two senders may use the same id, so the id alone is not unique.
+//
+// Of CloudEvents only source and id together are unique, so the sender's own
+// source stands before the id. A slash in such an id is written %2F, and %
+// %25: a/b + c and a + b/c stay apart.
 func (e Event) MsgID() string {
+	if e.Route.Source == CloudEvents {
+		return e.Route.Source + "/" + e.Route.Tenant + "/" + e.Source + "/" + idEscaper.Replace(e.ID)
+	}
 	return e.Route.Source + "/" + e.Route.Tenant + "/" + e.ID
 }
 
+var idEscaper = strings.NewReplacer("%", "%25", "/", "%2F")
+
 // CloudEvent returns the event in the CloudEvents SDK's form, for code that
-// speaks to the world through the SDK.
+// speaks to the world through the SDK. The SDK takes data of a type like
+// application/vnd.example+json for text: in structured mode such an event is
+// right only by MarshalJSON.
 func (e Event) CloudEvent() (cloudevents.Event, error) {
 	ce := cloudevents.New(cloudevents.CloudEventsVersionV1)
 	ce.SetID(e.ID)
@@ -100,11 +122,13 @@ func (e Event) CloudEvent() (cloudevents.Event, error) {
 	for name, value := range e.Extensions {
 		ce.SetExtension(name, value)
 	}
-	if e.Data != nil {
-		if err := ce.SetData(cloudevents.ApplicationJSON, []byte(e.Data)); err != nil {
+	if data, has, err := e.dataBytes(); err != nil {
+		return ce, err
+	} else if has {
+		if err := ce.SetData(e.mediaType(), data); err != nil {
 			return ce, fmt.Errorf("%w: data: %w", ErrInvalid, err)
 		}
-		ce.DataBase64 = false // the SDK takes bytes for binary and would send them as base64
+		ce.DataBase64 = e.Binary != nil // the SDK takes all bytes for binary
 	}
 	if err := ce.Validate(); err != nil {
 		return ce, fmt.Errorf("%w: %w", ErrInvalid, err)

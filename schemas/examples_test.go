@@ -18,7 +18,24 @@ import (
 
 var update = flag.Bool("update", false, "rewrite examples/ and asyncapi.json")
 
-const exampleSystem = "7f3c1a52-0d4e-4c1b-9a6e-2b8d5f90c311"
+const (
+	exampleSystem      = "7f3c1a52-0d4e-4c1b-9a6e-2b8d5f90c311"
+	exampleApplication = "1335882468557197313"
+	exampleBot         = "1150000000000000010"
+	exampleSource      = "panel"
+	exampleName        = "shop" // of sources that are called as their owner likes
+)
+
+// exampleTenants are whose the examples are, by source.
+var exampleTenants = map[string]string{
+	PluralKit:        exampleSystem,
+	Discord:          exampleApplication,
+	BotGhost:         exampleBot,
+	StellarStack:     exampleSource,
+	StandardWebhooks: exampleName,
+	SharedToken:      exampleName,
+	SelfSource:       SelfTenant,
+}
 
 // An example is one whole event and what is special about it.
 type example struct {
@@ -86,7 +103,11 @@ func allExamples(t *testing.T) []example {
 	unknown.event.Extensions = map[string]any{PKTypeExtension: "UPDATE_BADGE"}
 	all = append(all, unknown)
 	all = append(all, changeExamples(t, all)...)
-	return append(all, registryExamples(len(all))...)
+	all = append(all, registryExamples(len(all))...)
+	all = append(all, discordExamples(t, len(all))...)
+	all = append(all, botGhostExamples(len(all))...)
+	all = append(all, stellarStackExamples(t, len(all))...)
+	return append(all, genericExamples(len(all))...)
 }
 
 // dispatchExamples makes an event of every dispatch body in testdata but the
@@ -303,8 +324,21 @@ func TestRouteOf(t *testing.T) {
 		{strings.ToUpper(system), PKMemberUpdate, Route{}},
 		{PluralKitSystemURL + strings.ToUpper(exampleSystem), PKMemberUpdate, Route{}},
 		{PluralKitSystemURL + "kfazoe", PKMemberUpdate, Route{}},
+		{DiscordApplicationURL + "1", "com.discord.entitlement.create", Route{Discord, "1", "entitlement", "create"}},
+		{DiscordApplicationURL + "1", "com.discord.badge.sold", Route{Discord, "1", "badge", "sold"}}, // of a newer switchlog
+		{DiscordApplicationURL + "1", "switchlog.entitlement.observed", Route{Discord, "1", "entitlement", "observed"}},
+		{DiscordApplicationURL + "1", PKMemberUpdate, Route{}},
+		{DiscordApplicationURL + "1/2", "com.discord.entitlement.create", Route{}},
+		{DiscordApplicationURL, "com.discord.entitlement.create", Route{}},
+		{system, "com.discord.entitlement.create", Route{}},
+		{NamedSourceURI(StellarStack, "panel_1"), StellarStackServerStarted, Route{StellarStack, "panel_1", "server", "started"}},
+		{NamedSourceURI(StellarStack, "a.b"), StellarStackServerStarted, Route{}},
+		{NamedSourceURI(StellarStack, ""), StellarStackServerStarted, Route{}},
+		{BotGhostURL + "1", BotGhostTrigger, Route{BotGhost, "1", "webhook", "trigger"}},
+		{BotGhostURL + "1/2", BotGhostTrigger, Route{}},
 		{SelfURI, "switchlog.source.added", RegistryRoute("source", "added")},
 		{SelfURI, PKMemberUpdate, Route{}},
+		{NamedSourceURI(SharedToken, "shop"), TokenReceive, Route{}}, // the extension says it, not the source
 		{"", "", Route{}},
 	} {
 		got, err := RouteOf(Event{Source: c.source, Type: c.typ})

@@ -25,11 +25,54 @@ var types = []Type{
 	pk(PKAutoproxyUpdate, "UPDATE_AUTOPROXY", "Autoproxy changed for one Discord server."),
 	pk(PKUnknown, "", "A type we do not know; its name is in the extension attribute pktype."),
 
+	discord(DiscordApplicationAuthorized, "APPLICATION_AUTHORIZED", "A user authorized the application, for themselves or for a server."),
+	discord(DiscordApplicationDeauthorized, "APPLICATION_DEAUTHORIZED", "A user took the application's authorization back, or lost the account."),
+	discord(DiscordEntitlementCreate, "ENTITLEMENT_CREATE", "Something was bought or given."),
+	discord(DiscordEntitlementUpdate, "ENTITLEMENT_UPDATE", "An entitlement changed; of a subscription: it ends."),
+	discord(DiscordEntitlementDelete, "ENTITLEMENT_DELETE", "An entitlement was taken back."),
+	discord(DiscordLobbyMessageCreate, "LOBBY_MESSAGE_CREATE", "A message was sent in a lobby."),
+	discord(DiscordLobbyMessageUpdate, "LOBBY_MESSAGE_UPDATE", "A message in a lobby was edited."),
+	discord(DiscordLobbyMessageDelete, "LOBBY_MESSAGE_DELETE", "A message in a lobby was deleted."),
+	discord(DiscordDirectMessageCreate, "GAME_DIRECT_MESSAGE_CREATE", "A direct message was sent during a game."),
+	discord(DiscordDirectMessageUpdate, "GAME_DIRECT_MESSAGE_UPDATE", "A direct message of a game was edited."),
+	discord(DiscordDirectMessageDelete, "GAME_DIRECT_MESSAGE_DELETE", "A direct message of a game was deleted."),
+	discord(DiscordQuestUserEnrollment, "QUEST_USER_ENROLLMENT", "A user enrolled in a quest. Discord does not send it to applications yet."),
+	discord(DiscordUnknown, "", "A type we do not know; its name is in the extension attribute discordtype."),
+
+	ofProvider(BotGhostTrigger, BotGhostTypePrefix, BotGhost, "a call of the webhook", "A webhook meant for a BotGhost bot was called."),
+
+	stellarStack(StellarStackServerStarted, "server.started", "The start of a server was asked for."),
+	stellarStack(StellarStackServerStopped, "server.stopped", "The stop of a server was asked for."),
+	stellarStack(StellarStackServerCrashed, "server.crashed", "A server crashed."),
+	stellarStack(StellarStackServerRestarted, "server.restarted", "The restart of a server was asked for."),
+	stellarStack(StellarStackServerAutoShutdown, "server.auto_shutdown", "A server was stopped because nobody used it."),
+	stellarStack(StellarStackServerCreated, "server.created", "A server was made."),
+	stellarStack(StellarStackServerDeleted, "server.deleted", "A server was deleted."),
+	stellarStack(StellarStackServerUpdated, "server.updated", "A server's settings changed."),
+	stellarStack(StellarStackServerSuspended, "server.suspended", "A server was suspended."),
+	stellarStack(StellarStackServerUnsuspended, "server.unsuspended", "A server is no longer suspended."),
+	stellarStack(StellarStackBackupCreated, "backup.created", "A backup was made."),
+	stellarStack(StellarStackBackupFailed, "backup.failed", "A backup failed."),
+	stellarStack(StellarStackBackupRestored, "backup.restored", "A backup was restored."),
+	stellarStack(StellarStackBackupDeleted, "backup.deleted", "A backup was deleted."),
+	stellarStack(StellarStackTransferStarted, "transfer.started", "A server's move to another node began."),
+	stellarStack(StellarStackTransferCompleted, "transfer.completed", "A server's move ended well."),
+	stellarStack(StellarStackTransferFailed, "transfer.failed", "A server's move failed."),
+	stellarStack(StellarStackFileCreated, "file.created", "A file was made."),
+	stellarStack(StellarStackFileDeleted, "file.deleted", "A file was deleted."),
+	stellarStack(StellarStackFileModified, "file.modified", "A file changed."),
+	stellarStack(StellarStackResourceWarning, "resource.warning", "A server uses much of what it may."),
+	stellarStack(StellarStackResourceCritical, "resource.critical", "A server uses nearly all it may."),
+	stellarStack(StellarStackUnknown, "", "A type we do not know; its name is in the extension attribute stellarstacktype."),
+
 	change(FrontChanged, "Who fronts became different."),
 	change(MemberChanged, "A member became different."),
 	change(GroupChanged, "A group became different."),
 	change(SystemChanged, "The system became different."),
 	change(SettingsChanged, "The system's settings became different."),
+
+	ofType(StandardReceive, "standard.", StandardWebhooks, "A Standard Webhooks message that names no type of its own."),
+	ofType(TokenReceive, "token.", SharedToken, "A message of a sender with a shared token that names no type of its own."),
 
 	registry(SourceAdded, "A source was added."),
 	registry(SourceLearned, "The tenant of a source was learned from its first verified request."),
@@ -38,7 +81,19 @@ var types = []Type{
 }
 
 func pk(typ, provider, summary string) Type {
-	t := ofType(typ, PluralKitTypePrefix, PluralKit, summary)
+	return ofProvider(typ, PluralKitTypePrefix, PluralKit, provider, summary)
+}
+
+func discord(typ, provider, summary string) Type {
+	return ofProvider(typ, DiscordTypePrefix, Discord, provider, summary)
+}
+
+func stellarStack(typ, provider, summary string) Type {
+	return ofProvider(typ, StellarStackTypePrefix, StellarStack, provider, summary)
+}
+
+func ofProvider(typ, prefix, source, provider, summary string) Type {
+	t := ofType(typ, prefix, source, summary)
 	t.Provider = provider
 	return t
 }

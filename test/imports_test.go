@@ -79,6 +79,7 @@ var outsiders = []outsider{
 var testTools = []string{
 	"github.com/rogpeppe/go-internal",
 	"github.com/santhosh-tekuri/jsonschema/v6",
+	"github.com/standard-webhooks/standard-webhooks/libraries",
 	"go.uber.org/goleak",
 	"golang.org/x/tools/txtar",
 	"pgregory.net/rapid",

@@ -111,8 +111,8 @@ func importable(line []byte) (schemas.Event, error) {
 	return e, nil
 }
 
-// maxIDBytes bounds an event's id; ours are at most 60.
-const maxIDBytes = 200
+// maxIDBytes bounds an event's id; ours are at most 60, a sender's at most 1 KiB.
+const maxIDBytes = 1 << 10
 
 func idHash(msgID string) [16]byte {
 	h := sha256.Sum256([]byte(msgID))
