@@ -21,12 +21,16 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
+// built is the folder of the binaries that were built; empty: none was.
+var built string
+
 // program is the binary under test, built once with the race detector.
 var program = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "switchlog-test-")
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	path := filepath.Join(dir, "switchlog")
 	build := exec.Command("go", "build", "-race", "-o", path, "switchlog/cmd/switchlog")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -41,8 +45,8 @@ const gorace = "GORACE=halt_on_error=0 atexit_sleep_ms=0"
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := program(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
+	if built != "" {
+		os.RemoveAll(built)
 	}
 	os.Exit(code)
 }
@@ -280,6 +284,9 @@ func (s *server) token() string {
 	return strings.TrimSpace(string(b))
 }
 
+// patient is an operator's client: it waits longer than the server does.
+var patient = &http.Client{Timeout: startWithin}
+
 // get asks the private listener as the operator.
 func (s *server) get(path string) (status int, header http.Header, body []byte) {
 	s.t.Helper()
@@ -288,7 +295,7 @@ func (s *server) get(path string) (status int, header http.Header, body []byte) 
 		s.t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+s.token())
-	res, err := wire.Do(req)
+	res, err := patient.Do(req)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -117,7 +117,7 @@ func badSources(t *testing.T, s *server, taken, system string) {
 		code  int
 		says  string
 	}{
-		{fresh, []string{"add", "nonesuch", "--token-file", "-"}, 1, "nonesuch"},
+		{fresh, []string{"add", "nonesuch", "--token-file", "-"}, 2, "nonesuch"},
 		{fresh, []string{"add", "pluralkit", "--token-file", "-", "--system", "abcde"}, 1, "uuid"},
 		{fresh, []string{"add", "pluralkit", "a b", "--token-file", "-"}, 1, "name"},
 		{fresh, []string{"add", "pluralkit", "harbour", "--token-file", "-"}, 1, "harbour"},
@@ -135,7 +135,7 @@ func badSources(t *testing.T, s *server, taken, system string) {
 		{fresh, []string{"rotate", "pluralkit", "--token-file", "-"}, 1, "2 sources"},
 		{fresh, []string{"rotate", "pluralkit", "harbour", "--token-file", "-", "--grace", "-1s"}, 1, "grace"},
 		{fresh, []string{"rotate", "pluralkit", "harbour", "--token-file", "-", "--grace", "soon"}, 2, "grace"},
-		{"", []string{"rotate", "pluralkit", "harbour"}, 1, "secret"},
+		{"", []string{"rotate", "pluralkit", "harbour"}, 2, "secret"},
 		{taken, []string{"rotate", "pluralkit", "harbour", "--token-file", "-"}, 1, "already"},
 		{"", []string{"show", "pluralkit", "none"}, 1, "none"},
 		{"", []string{"show", "pluralkit", "../../status"}, 1, "source"},

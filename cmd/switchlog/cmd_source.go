@@ -49,53 +49,6 @@ func newSource() *cobra.Command {
 	return cmd
 }
 
-const pluralKitSteps = `For PluralKit:
-  1. In a direct message to the PluralKit bot on Discord, type
-       pk;system webhook https://YOUR-ADDRESS/in/pluralkit
-     The bot answers with a token. Do not press Continue yet.
-  2. Put the token into a file and run
-       switchlog source add pluralkit --token-file FILE
-     (or --token-file - and paste it).
-  3. Press Continue. PluralKit now tries the address twice, and from then on
-     every change arrives here.`
-
-func newSourceAdd() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:         "add KIND [NAME]",
-		Short:       "Let a sender in",
-		Long:        "Let a sender in. Secrets come from a file or from standard input (-), never from an argument.\n\n" + pluralKitSteps,
-		Example:     "  switchlog source add pluralkit --token-file token.txt\n  switchlog source add pluralkit harbour --token-file - --system 7f3c1a52-0d4e-4c1b-9a6e-2b8d5f90c311",
-		Args:        cobra.RangeArgs(1, 2),
-		Annotations: map[string]string{ownTokenFlag: "yes"},
-	}
-	secrets := secretFlags(cmd)
-	system := cmd.Flags().String("system", "", "the system's uuid (default: learned from the first request)")
-	asJSON := cmd.Flags().Bool("json", false, "answer as JSON")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		given, err := secrets.read(cmd.InOrStdin(), cmd.ErrOrStderr(), true)
-		if err != nil {
-			return err
-		}
-		c, err := newClient(cmd)
-		if err != nil {
-			return err
-		}
-		in := map[string]any{"kind": args[0], "secrets": given}
-		if len(args) == 2 {
-			in["name"] = args[1]
-		}
-		if *system != "" {
-			in["settings"] = map[string]string{"system": *system}
-		}
-		var out sourceAnswer
-		if err := c.call(cmd.Context(), "POST", "/api/admin/sources", in, &out); err != nil {
-			return err
-		}
-		return printSource(cmd, out, *asJSON)
-	}
-	return cmd
-}
-
 func printSource(cmd *cobra.Command, s sourceAnswer, asJSON bool) error {
 	if s.Warning != "" {
 		fmt.Fprintln(cmd.ErrOrStderr(), "warning:", s.Warning)
@@ -104,11 +57,12 @@ func printSource(cmd *cobra.Command, s sourceAnswer, asJSON bool) error {
 		s.Warning = ""
 		return printJSON(cmd.OutOrStdout(), s)
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s %s is let in at %s\n", s.Kind, s.Name, s.URL)
 	if s.OldUntil != "" {
-		fmt.Fprintf(cmd.OutOrStdout(), "the old secret is good until %s\n", s.OldUntil)
+		_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s %s has a new secret; the old one is good until %s\n", s.Kind, s.Name, s.OldUntil)
+		return err
 	}
-	return nil
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s %s is let in at %s\n", s.Kind, s.Name, s.URL)
+	return err
 }
 
 func newSourceList() *cobra.Command {
@@ -176,14 +130,6 @@ func newSourceShow() *cobra.Command {
 	return cmd
 }
 
-// rotatedAnswer is what the server says of a source that has a new secret.
-type rotatedAnswer struct {
-	Kind     string `json:"kind"`
-	Name     string `json:"name"`
-	OldUntil string `json:"old_until"`
-	Warning  string `json:"warning,omitempty"`
-}
-
 // nameOrOnly is the source's name that was given, or the only one there is of
 // its kind.
 func nameOrOnly(ctx context.Context, c *client, args []string) (string, error) {
@@ -214,12 +160,21 @@ func newSourceRotate() *cobra.Command {
 		Args:        cobra.RangeArgs(1, 2),
 		Annotations: map[string]string{ownTokenFlag: "yes"},
 	}
-	secrets := secretFlags(cmd)
+	for _, k := range sourceKinds {
+		k.addFlags(cmd.Flags(), true)
+	}
 	grace := cmd.Flags().Duration("grace", 10*time.Minute, "how long the old secret stays good (0: it stops at once)")
 	asJSON := cmd.Flags().Bool("json", false, "answer as JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		given, err := secrets.read(cmd.InOrStdin(), cmd.ErrOrStderr(), false)
+		kind, known := sourceKindNamed(args[0])
+		if !known {
+			return fmt.Errorf("%w: kind %q is none of: %s", errUsage, args[0], sourceKindNames())
+		}
+		_, given, err := kind.read(cmd.Flags(), cmd.InOrStdin())
 		if err != nil {
+			return err
+		}
+		if err := kind.ask(nil, given, cmd.InOrStdin(), cmd.ErrOrStderr()); err != nil {
 			return err
 		}
 		c, err := newClient(cmd)
@@ -230,20 +185,12 @@ func newSourceRotate() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		var out rotatedAnswer
+		var out sourceAnswer
 		in := map[string]any{"secrets": given, "grace": grace.String()}
 		if err := c.call(cmd.Context(), "POST", sourcePath(args[0], name)+"/rotate", in, &out); err != nil {
 			return err
 		}
-		if out.Warning != "" {
-			fmt.Fprintln(cmd.ErrOrStderr(), "warning:", out.Warning)
-		}
-		if *asJSON {
-			out.Warning = ""
-			return printJSON(cmd.OutOrStdout(), out)
-		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %s has a new secret; the old one is good until %s\n", out.Kind, out.Name, out.OldUntil)
-		return err
+		return printSource(cmd, out, *asJSON)
 	}
 	return cmd
 }
@@ -266,46 +213,6 @@ func newSourceRemove() *cobra.Command {
 		return nil
 	}
 	return cmd
-}
-
-// secretFiles are the files secrets come from, by purpose.
-type secretFiles struct{ token, apiToken *string }
-
-func secretFlags(cmd *cobra.Command) secretFiles {
-	return secretFiles{
-		token:    cmd.Flags().String("token-file", "", "file with the token the sender proves itself by (-: standard input)"),
-		apiToken: cmd.Flags().String("api-token-file", "", "file with the owner's PluralKit API token, for looking up what webhooks missed (-: standard input)"),
-	}
-}
-
-// read gives the secrets. Without any file, a person at a terminal is asked
-// for the token, unseen.
-func (s secretFiles) read(stdin io.Reader, stderr io.Writer, ask bool) (map[string]string, error) {
-	secrets := map[string]string{}
-	for purpose, file := range map[string]string{"token": *s.token, "api_token": *s.apiToken} {
-		if file == "" {
-			continue
-		}
-		secret, err := readSecret(file, stdin)
-		if err != nil {
-			return nil, err
-		}
-		secrets[purpose] = secret
-	}
-	if len(secrets) > 0 || !ask {
-		return secrets, nil
-	}
-	if f, ok := stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		fmt.Fprint(stderr, "Token (not shown): ")
-		b, err := term.ReadPassword(int(f.Fd()))
-		fmt.Fprintln(stderr)
-		if err != nil {
-			return nil, err
-		}
-		secrets["token"] = strings.TrimSpace(string(b))
-		return secrets, nil
-	}
-	return nil, fmt.Errorf("%w: no secret given (hint: --token-file FILE, or - for standard input)", errUsage)
 }
 
 // maxSecretBytes is far above any secret there is.

@@ -20,7 +20,7 @@ import (
 
 // Limits of the listeners, of a start and of a stop.
 const (
-	maxConnections = 4096            // of the public listener; about 20 KiB each
+	maxConnections = 16384           // of the public listener; about 20 KiB each
 	stopWithin     = 5 * time.Second // for requests that have begun, and again for NATS
 	logWithin      = 15 * time.Second
 	retryEvery     = 200 * time.Millisecond
