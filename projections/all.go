@@ -15,4 +15,5 @@ var All = []Projection{
 	Fronting, // reads members
 	Discord,
 	BotGhost,
+	StellarStack,
 }
