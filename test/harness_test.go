@@ -35,6 +35,10 @@ var program = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
+// gorace lets the race detector report and go on, and a process end without
+// the second it would wait for more reports.
+const gorace = "GORACE=halt_on_error=0 atexit_sleep_ms=0"
+
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if path, err := program(); err == nil {
@@ -60,6 +64,8 @@ type server struct {
 	cmd  *exec.Cmd
 	done chan error
 	out  *logBuffer
+
+	secrets []string // of this test: Check wants them nowhere
 
 	Public  string `json:"public"`
 	Private string `json:"private"`
@@ -122,7 +128,7 @@ func (s *server) start() {
 	args := append([]string{"serve", "--data", s.dir, "--listen", "127.0.0.1:0", "--private-listen", "127.0.0.1:0", "--nats-listen", "127.0.0.1:0"}, s.args...)
 	s.cmd = exec.Command(path, args...)
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
-	s.cmd.Env = append(os.Environ(), "GORACE=halt_on_error=0")
+	s.cmd.Env = append(os.Environ(), gorace)
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
@@ -209,6 +215,7 @@ func (s *server) try(stdin string, args ...string) (stdout, stderr string, code 
 	ctx, cancel := context.WithTimeout(s.t.Context(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, append(args, "--data", s.dir)...)
+	cmd.Env = append(os.Environ(), gorace)
 	var out, errOut bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errOut
 	if err := cmd.Run(); err != nil {
@@ -221,6 +228,12 @@ func (s *server) try(stdin string, args ...string) (stdout, stderr string, code 
 	s.out.Write(out.Bytes()) // all output is searched for secrets at the end
 	s.out.Write(errOut.Bytes())
 	return out.String(), errOut.String(), code
+}
+
+// secret registers a secret: Check searches for it.
+func (s *server) secret(value string) string {
+	s.secrets = append(s.secrets, value)
+	return value
 }
 
 // addPluralKit lets the sample system in.

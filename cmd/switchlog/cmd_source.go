@@ -3,8 +3,10 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -19,11 +21,12 @@ import (
 // sourceAnswer is what the server says of a source it has just made or
 // changed.
 type sourceAnswer struct {
-	Kind    string `json:"kind"`
-	Name    string `json:"name"`
-	Tenant  string `json:"tenant"`
-	URL     string `json:"url"`
-	Warning string `json:"warning,omitempty"`
+	Kind     string `json:"kind"`
+	Name     string `json:"name"`
+	Tenant   string `json:"tenant"`
+	URL      string `json:"url"`
+	OldUntil string `json:"old_until,omitempty"` // after a rotation: the old secret is refused from then on
+	Warning  string `json:"warning,omitempty"`
 }
 
 // sourceInfo is what the server says of a source in a listing.
@@ -102,6 +105,9 @@ func printSource(cmd *cobra.Command, s sourceAnswer, asJSON bool) error {
 		return printJSON(cmd.OutOrStdout(), s)
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%s %s is let in at %s\n", s.Kind, s.Name, s.URL)
+	if s.OldUntil != "" {
+		fmt.Fprintf(cmd.OutOrStdout(), "the old secret is good until %s\n", s.OldUntil)
+	}
 	return nil
 }
 
@@ -138,6 +144,12 @@ func printSources(w io.Writer, list []sourceInfo) error {
 	return t.Flush()
 }
 
+// sourcePath is where the server answers for a source. What a person typed
+// may hold anything.
+func sourcePath(kind, name string) string {
+	return "/api/admin/sources/" + url.PathEscape(kind) + "/" + url.PathEscape(name)
+}
+
 func newSourceShow() *cobra.Command {
 	cmd := &cobra.Command{Use: "show KIND NAME", Short: "One source", Args: cobra.ExactArgs(2)}
 	asJSON := cmd.Flags().Bool("json", false, "answer as JSON")
@@ -147,7 +159,7 @@ func newSourceShow() *cobra.Command {
 			return err
 		}
 		var s sourceInfo
-		if err := c.call(cmd.Context(), "GET", "/api/admin/sources/"+args[0]+"/"+args[1], nil, &s); err != nil {
+		if err := c.call(cmd.Context(), "GET", sourcePath(args[0], args[1]), nil, &s); err != nil {
 			return err
 		}
 		if *asJSON {
@@ -164,11 +176,42 @@ func newSourceShow() *cobra.Command {
 	return cmd
 }
 
+// rotatedAnswer is what the server says of a source that has a new secret.
+type rotatedAnswer struct {
+	Kind     string `json:"kind"`
+	Name     string `json:"name"`
+	OldUntil string `json:"old_until"`
+	Warning  string `json:"warning,omitempty"`
+}
+
+// nameOrOnly is the source's name that was given, or the only one there is of
+// its kind.
+func nameOrOnly(ctx context.Context, c *client, args []string) (string, error) {
+	if len(args) == 2 {
+		return args[1], nil
+	}
+	var list []sourceInfo
+	if err := c.call(ctx, "GET", "/api/admin/sources", nil, &list); err != nil {
+		return "", err
+	}
+	var names []string
+	for _, s := range list {
+		if s.Kind == args[0] {
+			names = append(names, s.Name)
+		}
+	}
+	if len(names) != 1 {
+		return "", fmt.Errorf("there are %d sources of kind %s (hint: say which one: switchlog source list)", len(names), args[0])
+	}
+	return names[0], nil
+}
+
 func newSourceRotate() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:         "rotate KIND NAME",
+		Use:         "rotate KIND [NAME]",
 		Short:       "Give a source a new secret; the old one stays good for a while",
-		Args:        cobra.ExactArgs(2),
+		Long:        "Give a source a new secret; the old one stays good for a while. NAME may be left out while there is only one of its kind.",
+		Args:        cobra.RangeArgs(1, 2),
 		Annotations: map[string]string{ownTokenFlag: "yes"},
 	}
 	secrets := secretFlags(cmd)
@@ -183,12 +226,24 @@ func newSourceRotate() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		var out sourceAnswer
-		in := map[string]any{"secrets": given, "grace": grace.String()}
-		if err := c.call(cmd.Context(), "POST", "/api/admin/sources/"+args[0]+"/"+args[1]+"/rotate", in, &out); err != nil {
+		name, err := nameOrOnly(cmd.Context(), c, args)
+		if err != nil {
 			return err
 		}
-		return printSource(cmd, out, *asJSON)
+		var out rotatedAnswer
+		in := map[string]any{"secrets": given, "grace": grace.String()}
+		if err := c.call(cmd.Context(), "POST", sourcePath(args[0], name)+"/rotate", in, &out); err != nil {
+			return err
+		}
+		if out.Warning != "" {
+			fmt.Fprintln(cmd.ErrOrStderr(), "warning:", out.Warning)
+		}
+		if *asJSON {
+			out.Warning = ""
+			return printJSON(cmd.OutOrStdout(), out)
+		}
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %s has a new secret; the old one is good until %s\n", out.Kind, out.Name, out.OldUntil)
+		return err
 	}
 	return cmd
 }
@@ -204,7 +259,7 @@ func newSourceRemove() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := c.call(cmd.Context(), "DELETE", "/api/admin/sources/"+args[0]+"/"+args[1], nil, nil); err != nil {
+		if err := c.call(cmd.Context(), "DELETE", sourcePath(args[0], args[1]), nil, nil); err != nil {
 			return err
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "%s %s is removed\n", args[0], args[1])
@@ -260,7 +315,7 @@ func readSecret(file string, stdin io.Reader) (string, error) {
 	var b []byte
 	var err error
 	if file == "-" {
-		b, err = io.ReadAll(io.LimitReader(stdin, maxSecretBytes))
+		b, err = io.ReadAll(io.LimitReader(stdin, maxSecretBytes+1))
 	} else {
 		b, err = os.ReadFile(file)
 	}
