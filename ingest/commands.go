@@ -104,7 +104,8 @@ type Rotated struct {
 }
 
 // Rotate replaces secrets of a source; the old ones stay good for grace, at
-// most MaxGrace. The key of an unguessable path is made anew, and not given. Its errors are Add's, and ErrNotFound.
+// most MaxGrace. The key of an unguessable path is made anew, and not given:
+// the answer's URL has it. Its errors are Add's, and ErrNotFound.
 func (r *Registry) Rotate(ctx context.Context, kindName, name string, secrets map[string]string, grace time.Duration) (Rotated, error) {
 	if grace < 0 || grace > MaxGrace {
 		return Rotated{}, fmt.Errorf("%w: grace must be between 0 and %s", schemas.ErrInvalid, MaxGrace)
@@ -112,7 +113,7 @@ func (r *Registry) Rotate(ctx context.Context, kindName, name string, secrets ma
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	kind, known := kindNamed(kindName)
-	rec, exists := r.state.sources[sourceKey{kindName, name}]
+	source, exists := r.state.sources[sourceKey{kindName, name}]
 	if !exists || !known {
 		return Rotated{}, noSource(kindName, name)
 	}
@@ -121,14 +122,13 @@ func (r *Registry) Rotate(ctx context.Context, kindName, name string, secrets ma
 		return Rotated{}, err
 	}
 	if kind.Check != nil && len(plain) > 0 {
-		if err := kind.Check(name, rec.settings, plain); err != nil {
+		if err := kind.Check(name, source.settings, plain); err != nil {
 			return Rotated{}, err
 		}
 	}
-	if kind.hasPathKey(rec.settings) {
+	if kind.hasPathKey(source.settings) {
 		plain[purposePathKey] = newPathKey()
 	}
-	url := r.PublicURL + kind.path(name, rec.settings, plain[purposePathKey])
 	if len(plain) == 0 {
 		return Rotated{}, fmt.Errorf("%w: no secret was given", schemas.ErrInvalid)
 	}
@@ -143,7 +143,8 @@ func (r *Registry) Rotate(ctx context.Context, kindName, name string, secrets ma
 	if err != nil {
 		return Rotated{}, err
 	}
-	return Rotated{Kind: kindName, Name: name, Tenant: rec.tenant, URL: url, OldUntil: until, Warning: warning}, nil
+	return Rotated{Kind: kindName, Name: name, Tenant: source.tenant, URL: r.PublicURL + kind.path(name, source.settings, plain[purposePathKey]),
+		OldUntil: until, Warning: warning}, nil
 }
 
 // Remove deletes a source and its secrets. What it sent stays in the log.

@@ -49,7 +49,11 @@
 //
 // A file with a [Kind] and its [Source], samples in testdata, a line in
 // sources.go. A kind whose path names the source ("/in/discord/{name}") has
-// no Credential. A source that is probed answers a ping with no events.
+// no Credential. A source that is probed answers a ping with no events. One
+// whose provider wants another success than an empty 200 is an [Acker]. One
+// whose provider signs nothing is let in by a path with a key (KeyRoute) that
+// is made here, told once and kept as a hash; its events say that nobody
+// vouches for them.
 //
 // # What it leaves to others
 //

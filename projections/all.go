@@ -15,6 +15,7 @@ var All = []Projection{
 	Fronting, // reads members
 	Discord,
 	BotGhost,
+	StellarStack,
 	ReceivedStandard,
 	ReceivedToken,       // writes the table of the one before
 	ReceivedCloudEvents, // likewise

@@ -306,7 +306,7 @@ func importFaults(t *testing.T, s *server, before int) {
 		strings.Replace(good("bad-1"), "me.pluralkit.switch.create", "com.example.unheard", 1),
 		strings.Replace(good("bad-2"), "https://api.pluralkit.me/v2/systems/", "https://example.org/", 1),
 		strings.Replace(good("bad-3"), `"1.0"`, `"0.3"`, 1),
-		good(strings.Repeat("x", 300)),
+		good(strings.Repeat("x", 1025)),
 		strings.Replace(good("bad-4"), "me.pluralkit.switch.create", "switchlog.front.changed", 1),
 		good("good-2") + "\r",
 		good("good-1"),
