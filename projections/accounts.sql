@@ -9,3 +9,6 @@ CREATE TABLE accounts (
 	deleted_us      INTEGER,       -- when it was unlinked; NULL again when it is linked again
 	PRIMARY KEY (system_uuid, id)
 ) STRICT, WITHOUT ROWID;
+
+-- For whose an account is.
+CREATE INDEX accounts_by_id ON accounts (id);

@@ -25,6 +25,9 @@ CREATE TABLE groups (
 -- For the list of a system's groups, and for short ids.
 CREATE INDEX groups_by_id ON groups (system_uuid, id);
 
+-- For short ids, of which nobody knows whose they are.
+CREATE INDEX groups_by_id_alone ON groups (id);
+
 -- A member that is in a group; neither is deleted.
 CREATE TABLE group_members (
 	group_uuid    TEXT NOT NULL,

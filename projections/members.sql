@@ -38,6 +38,9 @@ CREATE TABLE members (
 -- For the list of a system's members, and for short ids.
 CREATE INDEX members_by_id ON members (system_uuid, id);
 
+-- For short ids, of which nobody knows whose they are.
+CREATE INDEX members_by_id_alone ON members (id);
+
 -- A proxy tag of a member that is not deleted.
 CREATE TABLE proxy_tags (
 	member_uuid TEXT NOT NULL,

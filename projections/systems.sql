@@ -24,3 +24,6 @@ CREATE TABLE systems (
 	snapshot_us           INTEGER,
 	snapshot_id           TEXT
 ) STRICT, WITHOUT ROWID;
+
+-- For short ids, of which nobody knows whose they are.
+CREATE INDEX systems_by_id ON systems (id);
