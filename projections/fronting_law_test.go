@@ -275,6 +275,9 @@ func TestFrontingChangesEqualNaive(t *testing.T) {
 		var got, want []string
 		bucket := map[string]string{}
 		for _, o := range frontingOutbox(tb, db) {
+			if o.Change != nil && !strings.HasSuffix(o.Change.Subject, ".front") {
+				continue // another projection's
+			}
 			if o.Change != nil {
 				system, cause, before, after := frontingChange(rt, o.Change)
 				got = append(got, fmt.Sprintf("%s %s: %s -> %s", system, cause, frontUUIDs(before), frontUUIDs(after)))
