@@ -48,7 +48,8 @@ var testMembers = Projection{
 		err = tx.Exec(`INSERT OR IGNORE INTO members VALUES (?, ?, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0)`, e.Subject, e.Route.Tenant)
 		us := e.Time.UnixMicro()
 		if e.Type == schemas.PKMemberDelete {
-			return errors.Join(err, tx.Exec(`UPDATE members SET deleted_us = min(coalesce(deleted_us, ?), ?) WHERE uuid = ?`, us, us, e.Subject))
+			return errors.Join(err, tx.Exec(`UPDATE members SET deleted_us = min(coalesce(deleted_us, ?), ?) WHERE uuid = ?`, us, us, e.Subject),
+				leaveSwitches(tx, e.Route.Tenant, e.Subject))
 		}
 		if int64(rank) < old.Int(1) || int64(rank) == old.Int(1) && us <= old.Int(2) {
 			return err
