@@ -6,6 +6,9 @@ CREATE TABLE accounts (
 	linked          INTEGER,       -- NULL: neither link nor unlink was seen
 	allow_autoproxy INTEGER,
 	versions        TEXT NOT NULL,
+	observed_us     INTEGER,
+	observed_id     TEXT,
+	seen_us         INTEGER,       -- when anything was last heard of it
 	deleted_us      INTEGER,       -- when it was unlinked; NULL again when it is linked again
 	PRIMARY KEY (system_uuid, id)
 ) STRICT, WITHOUT ROWID;

@@ -121,7 +121,7 @@ func embedded(name string) []byte {
 // system, and the registry's events; any other is ErrInvalid.
 func RouteOf(e Event) (Route, error) {
 	system, ofPluralKit := strings.CutPrefix(e.Source, PluralKitSystemURL)
-	noun, verb, ours := cutType(e.Type, "switchlog.")
+	noun, verb, ours := cutType(e.Type, selfTypePrefix)
 	switch {
 	case ofPluralKit && !isUUID(system):
 		return Route{}, fmt.Errorf("%w: source %q does not end in the uuid of a system", ErrInvalid, e.Source)

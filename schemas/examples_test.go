@@ -86,7 +86,8 @@ func allExamples(t *testing.T) []example {
 	unknown.event.Extensions = map[string]any{PKTypeExtension: "UPDATE_BADGE"}
 	all = append(all, unknown)
 	all = append(all, changeExamples(t, all)...)
-	return append(all, registryExamples(len(all))...)
+	all = append(all, registryExamples(len(all))...)
+	return append(all, apiExamples(t, len(all))...)
 }
 
 // dispatchExamples makes an event of every dispatch body in testdata but the
