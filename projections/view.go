@@ -32,16 +32,17 @@ func (d *DB) View(ctx context.Context, fn func(tx *Tx, at schemas.Position) erro
 }
 
 // Told reports whether an event told of a field, by its row's column versions
-// and whether the row has a snapshot. Else the value is what a new entity has
+// and whether the whole object was ever seen (the row has a snapshot_id or an
+// observed_id). Else the value is what a new entity has
 // unless somebody has changed it: good enough for its owner, and no ground to
 // show it to others.
-func Told(versions string, snapshot bool, field string) bool {
+func Told(versions string, whole bool, field string) bool {
 	// versions is written by versionsText, so this is where the rank is; a
 	// quote inside of an event's id would have a backslash before it.
 	key := `"` + field + `":[`
 	i := strings.Index(versions, key)
 	if i < 0 {
-		return snapshot
+		return whole
 	}
 	return !strings.HasPrefix(versions[i+len(key):], "0,")
 }

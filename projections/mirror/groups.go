@@ -11,7 +11,7 @@ func selectGroup(uuid string) string {
 var (
 	groupByUUID = selectGroup(`?`)
 	groupByID   = selectGroup(`(SELECT uuid FROM groups WHERE id = ?1 AND deleted_us IS NULL
-		ORDER BY system_uuid = ?2 DESC, versions ->> '$.id[1]' DESC, uuid LIMIT 1)`)
+		ORDER BY system_uuid = ?2 DESC, coalesce(versions ->> '$.id[1]', observed_us) DESC, uuid LIMIT 1)`)
 	groupsOfSystem = `SELECT ` + groupShape.columns + ` FROM groups e
 		WHERE e.system_uuid = ? AND e.deleted_us IS NULL` + listOrder
 	groupsOfMember = `SELECT ` + groupShape.columns + ` FROM group_members g JOIN groups e ON e.uuid = g.group_uuid
@@ -66,7 +66,7 @@ func getMemberGroups(q *request) ([]byte, error) {
 // visibleMembers are the uuids of those whom all may see in lists.
 func (q *request) visibleMembers(s *system) (map[string]bool, error) {
 	visible := map[string]bool{}
-	err := q.tx.Each(`SELECT uuid, versions, snapshot_id IS NOT NULL FROM members
+	err := q.tx.Each(`SELECT uuid, versions, snapshot_id IS NOT NULL OR observed_id IS NOT NULL FROM members
 		WHERE system_uuid = ? AND deleted_us IS NULL AND visibility = 'public' LIMIT 10001`, []any{s.uuid},
 		func(r projections.Row) error {
 			if projections.Told(r.Text(1), r.Int(2) != 0, "visibility") {

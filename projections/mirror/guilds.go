@@ -11,7 +11,7 @@ func (q *request) ownSystem() (*system, error) {
 	return s, err
 }
 
-var systemGuild = `SELECT ` + systemGuildShape.columns + ` FROM system_guilds e WHERE e.system_uuid = ? AND e.guild_id = ?`
+var systemGuild = `SELECT ` + systemGuildShape.columns + ` FROM system_guilds e WHERE e.system_uuid = ? AND e.guild_id = ? AND e.deleted_us IS NULL`
 
 func getSystemGuild(q *request) ([]byte, error) {
 	s, err := q.ownSystem()

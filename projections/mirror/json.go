@@ -79,19 +79,19 @@ func appendStrings(b []byte, list string) []byte {
 	return append(b, ']')
 }
 
-// appendTags writes proxy tags, given as pairs of prefix and suffix.
-func appendTags(b []byte, pairs string) []byte {
-	var tags [][2]*string
-	if pairs != "[]" && json.Unmarshal([]byte(pairs), &tags) != nil {
-		panic("mirror: proxy tags that are no JSON: " + pairs) // SQLite has made it
+// appendTags writes a list of proxy tags that we keep as JSON.
+func appendTags(b []byte, list string) []byte {
+	var tags []struct{ Prefix, Suffix *string }
+	if list != "[]" && json.Unmarshal([]byte(list), &tags) != nil {
+		panic("mirror: proxy tags that are no JSON: " + list) // the fold has written it
 	}
 	b = append(b, '[')
 	for i, tag := range tags {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendText(append(b, `{"prefix":`...), tag[0])
-		b = append(appendText(append(b, `,"suffix":`...), tag[1]), '}')
+		b = appendText(append(b, `{"prefix":`...), tag.Prefix)
+		b = append(appendText(append(b, `,"suffix":`...), tag.Suffix), '}')
 	}
 	return append(b, ']')
 }

@@ -1,6 +1,8 @@
 package mirror
 
 import (
+	"errors"
+
 	"switchlog/projections"
 )
 
@@ -20,7 +22,7 @@ func selectMember(uuid string) string {
 var (
 	memberByUUID = selectMember(`?`)
 	memberByID   = selectMember(`(SELECT uuid FROM members WHERE id = ?1 AND deleted_us IS NULL
-		ORDER BY system_uuid = ?2 DESC, coalesce(versions ->> '$.id[1]', snapshot_us) DESC, uuid LIMIT 1)`)
+		ORDER BY system_uuid = ?2 DESC, coalesce(versions ->> '$.id[1]', observed_us, snapshot_us) DESC, uuid LIMIT 1)`)
 	membersOfSystem = `SELECT ` + memberShape.columns + ` FROM members e
 		WHERE e.system_uuid = ? AND e.deleted_us IS NULL` + listOrder
 	membersOfGroup = `SELECT ` + memberShape.columns + ` FROM group_members g JOIN members e ON e.uuid = g.member_uuid
@@ -41,6 +43,9 @@ func (q *request) find(ref, byUUID, byID string, of *shape, none error) (project
 		return nil, nil, none
 	}
 	s, err := q.findSystem(systemByUUID, row.Text(of.width()))
+	if errors.Is(err, errNoSystem) { // it is deleted, with all it had
+		err = none
+	}
 	return row, s, err
 }
 
@@ -105,7 +110,7 @@ func (q *request) list(of *shape, s *system, with func(projections.Row) ([]strin
 }
 
 var memberGuild = `SELECT ` + memberGuildShape.columns + ` FROM member_guilds e
-	WHERE e.member_uuid = ? AND e.guild_id = ? AND e.system_uuid = ?`
+	WHERE e.member_uuid = ? AND e.guild_id = ? AND e.system_uuid = ? AND e.deleted_us IS NULL`
 
 func getMemberGuild(q *request) ([]byte, error) {
 	if !q.viewer.known {

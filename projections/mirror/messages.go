@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"errors"
 	"strconv"
 	"time"
 
@@ -9,12 +10,12 @@ import (
 
 const (
 	messageColumns = `timestamp_us, id, original, sender, channel, guild, system_uuid, member_uuid`
-	messageByID    = `SELECT ` + messageColumns + ` FROM messages WHERE id = ?`
+	messageByID    = `SELECT ` + messageColumns + ` FROM messages WHERE id = ? AND deleted_us IS NULL`
 
 	// There is no index of originals, so this reads all messages of the moment
 	// the original is from.
 	messageByOriginal = `SELECT ` + messageColumns + ` FROM messages WHERE id > ?1 AND id < ?2 AND length(id) = length(?1)
-		AND original = ?1 ORDER BY id LIMIT 1`
+		AND original = ?1 AND deleted_us IS NULL ORDER BY id LIMIT 1`
 )
 
 // originalLifetime is how long PluralKit finds a message by the id of what was
@@ -68,6 +69,9 @@ func (q *request) byOriginal(id string) (projections.Row, error) {
 	return m, nil
 }
 
+// nobody is the author of a message whose member, or system, is gone.
+const nobody = `,"system":null,"member":null}`
+
 // appendAuthor writes the rest of a message: its system and its member, or
 // neither, if the member is gone.
 func (q *request) appendAuthor(b []byte, systemUUID, memberUUID string) ([]byte, error) {
@@ -76,10 +80,13 @@ func (q *request) appendAuthor(b []byte, systemUUID, memberUUID string) ([]byte,
 		return nil, err
 	}
 	if m == nil || m.Text(memberShape.width()) != systemUUID {
-		return append(b, `,"system":null,"member":null}`...), nil
+		return append(b, nobody...), nil
 	}
 	s, err := q.findSystem(systemByUUID, systemUUID)
-	if err != nil {
+	switch {
+	case errors.Is(err, errNoSystem):
+		return append(b, nobody...), nil
+	case err != nil:
 		return nil, err
 	}
 	b = systemShape.append(appendKey(b, "system"), s.row, eyes{owner: s.owner})

@@ -17,7 +17,7 @@ const (
 	flag                    // true or false
 	ownFlag                 // the same, which only the owner is shown
 	number                  // a whole number
-	tags                    // pairs of prefix and suffix
+	tags                    // proxy tags, kept as JSON
 	list                    // a list of strings, kept as JSON
 	shortID                 // the short id, or the uuid until that is known
 	name                    // shown as the display name where it is private
@@ -44,13 +44,14 @@ type shape struct {
 	privacy []string // fields of the member "privacy", which is the last; nil: there is none
 
 	columns  string // of a SELECT, with the alias e: the parts, the privacy fields and what told of them
-	versions int    // the column of versions; the one after it says whether there is a snapshot
+	versions int    // the column of versions; the one after it says whether the whole was ever seen
 	uuid     int    // the column of the uuid
 	display  int    // the column of the display name
 }
 
-// prepare finds out what to select, and where it then is.
-func (s shape) prepare(snapshots bool) *shape {
+// prepare finds out what to select, and where it then is. whole is SQL for
+// whether the whole object was ever seen; empty, if the shape has no privacy.
+func (s shape) prepare(whole string) *shape {
 	var columns []string
 	s.uuid, s.display = -1, -1
 	add := func(sql string) int {
@@ -65,9 +66,6 @@ func (s shape) prepare(snapshots bool) *shape {
 			continue
 		case instant:
 			p.column = add("e." + p.name + "_us")
-		case tags:
-			p.column = add(`CASE WHEN e.proxy_tags_known THEN (SELECT json_group_array(json_array(t.prefix, t.suffix)
-				ORDER BY t.position) FROM proxy_tags t WHERE t.member_uuid = e.uuid) END`)
 		default:
 			p.column = add("e." + p.name)
 		}
@@ -89,11 +87,7 @@ func (s shape) prepare(snapshots bool) *shape {
 			}
 		}
 		s.versions = add("e.versions")
-		if snapshots {
-			add("e.snapshot_id IS NOT NULL")
-		} else {
-			add("0")
-		}
+		add(whole)
 	}
 	s.columns = strings.Join(columns, ", ")
 	return &s

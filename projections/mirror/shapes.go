@@ -21,7 +21,7 @@ var systemShape = shape{
 	},
 	privacy: []string{"name_privacy", "avatar_privacy", "description_privacy", "banner_privacy", "pronoun_privacy",
 		"member_list_privacy", "group_list_privacy", "front_privacy", "front_history_privacy"},
-}.prepare(true)
+}.prepare("e.snapshot_id IS NOT NULL OR e.observed_id IS NOT NULL")
 
 var memberShape = shape{
 	parts: []part{
@@ -47,7 +47,7 @@ var memberShape = shape{
 	},
 	privacy: []string{"visibility", "name_privacy", "description_privacy", "banner_privacy", "birthday_privacy",
 		"pronoun_privacy", "avatar_privacy", "metadata_privacy", "proxy_privacy"},
-}.prepare(true)
+}.prepare("e.snapshot_id IS NOT NULL OR e.observed_id IS NOT NULL")
 
 var groupShape = shape{
 	parts: []part{
@@ -65,7 +65,7 @@ var groupShape = shape{
 	},
 	privacy: []string{"name_privacy", "description_privacy", "banner_privacy", "icon_privacy", "list_privacy",
 		"metadata_privacy", "visibility"},
-}.prepare(false)
+}.prepare("e.observed_id IS NOT NULL")
 
 // settingsShape is what PluralKit's gateway answers: it has no
 // card_show_color_hex, and the default of a name format that is not set.
@@ -88,7 +88,7 @@ var settingsShape = shape{
 		{name: "name_format", unknown: `"{name} {tag}"`},
 		{name: "description_templates", kind: list, unknown: "[]"},
 	},
-}.prepare(false)
+}.prepare("")
 
 // publicSettingsShape is what others are shown of the settings.
 var publicSettingsShape = settingsShape.only("pings_enabled", "latch_timeout", "case_sensitive_proxy_tags",
@@ -104,7 +104,7 @@ var systemGuildShape = shape{
 		{name: "display_name"},
 		{name: "name_format"},
 	},
-}.prepare(false)
+}.prepare("")
 
 var memberGuildShape = shape{
 	parts: []part{
@@ -112,7 +112,7 @@ var memberGuildShape = shape{
 		{name: "avatar_url"},
 		{name: "keep_proxy", kind: flag},
 	},
-}.prepare(false)
+}.prepare("")
 
 // only is the shape with fewer members.
 func (s *shape) only(names ...string) *shape {
@@ -124,5 +124,5 @@ func (s *shape) only(names ...string) *shape {
 			}
 		}
 	}
-	return fewer.prepare(false)
+	return fewer.prepare("")
 }

@@ -1,6 +1,10 @@
 package mirror
 
-import "switchlog/projections"
+import (
+	"errors"
+
+	"switchlog/projections"
+)
 
 // A system that somebody asks about, as far as it is known.
 type system struct {
@@ -14,7 +18,8 @@ type system struct {
 func selectSystem(uuid string) string {
 	return `SELECT ` + systemShape.columns + `, k.uuid,
 		e.uuid IS NOT NULL OR EXISTS (SELECT 1 FROM members WHERE system_uuid = k.uuid)
-			OR EXISTS (SELECT 1 FROM switches WHERE system_uuid = k.uuid)
+			OR EXISTS (SELECT 1 FROM switches WHERE system_uuid = k.uuid),
+		e.deleted_us IS NOT NULL
 		FROM (SELECT ` + uuid + ` AS uuid) k LEFT JOIN systems e ON e.uuid = k.uuid WHERE k.uuid IS NOT NULL`
 }
 
@@ -22,8 +27,8 @@ func selectSystem(uuid string) string {
 // viewer means its own, then the one of which it was said last.
 var (
 	systemByUUID = selectSystem(`?1`)
-	systemByID   = selectSystem(`(SELECT uuid FROM systems WHERE id = ?1 ORDER BY uuid = ?2 DESC,
-		coalesce(versions ->> '$.id[1]', snapshot_us) DESC, uuid LIMIT 1)`)
+	systemByID   = selectSystem(`(SELECT uuid FROM systems WHERE id = ?1 AND deleted_us IS NULL
+		ORDER BY uuid = ?2 DESC, coalesce(versions ->> '$.id[1]', observed_us, snapshot_us) DESC, uuid LIMIT 1)`)
 	systemByAccount = selectSystem(`(SELECT system_uuid FROM accounts WHERE id = ?1 AND deleted_us IS NULL
 		ORDER BY system_uuid = ?2 DESC, linked DESC, versions ->> '$.linked[1]' DESC, system_uuid LIMIT 1)`)
 )
@@ -67,7 +72,11 @@ func (q *request) me() (*system, error) {
 	if !ok {
 		return nil, errUnauthorized
 	}
-	return q.findSystem(systemByUUID, uuid)
+	s, err := q.findSystem(systemByUUID, uuid)
+	if errors.Is(err, errNoSystem) { // it is deleted, and at PluralKit its token with it
+		err = errUnauthorized
+	}
+	return s, err
 }
 
 func (q *request) findSystem(query string, args ...any) (*system, error) {
@@ -76,7 +85,7 @@ func (q *request) findSystem(query string, args ...any) (*system, error) {
 		return nil, err
 	}
 	n := systemShape.width()
-	if row == nil || row.Int(n+1) == 0 && row.Text(n) != q.viewer.owns {
+	if row == nil || row.Int(n+1) == 0 && row.Text(n) != q.viewer.owns || row.Int(n+2) != 0 {
 		return nil, errNoSystem
 	}
 	row[systemShape.uuid] = row[n]
