@@ -18,6 +18,13 @@ var (
 		WHERE g.member_uuid = ? AND e.system_uuid = ? AND e.deleted_us IS NULL` + listOrder
 )
 
+const (
+	visibility = `SELECT uuid, versions, snapshot_id IS NOT NULL OR observed_id IS NOT NULL FROM members
+		WHERE system_uuid = ? AND deleted_us IS NULL AND visibility = 'public' LIMIT 10001`
+	uuidsOfGroup = `SELECT member_uuid FROM group_members WHERE group_uuid = ? AND system_uuid = ?
+		ORDER BY member_uuid LIMIT 10001`
+)
+
 func (q *request) group(ref string) (projections.Row, *system, error) {
 	return q.find(ref, groupByUUID, groupByID, groupShape, errNoGroup)
 }
@@ -66,14 +73,12 @@ func getMemberGroups(q *request) ([]byte, error) {
 // visibleMembers are the uuids of those whom all may see in lists.
 func (q *request) visibleMembers(s *system) (map[string]bool, error) {
 	visible := map[string]bool{}
-	err := q.tx.Each(`SELECT uuid, versions, snapshot_id IS NOT NULL OR observed_id IS NOT NULL FROM members
-		WHERE system_uuid = ? AND deleted_us IS NULL AND visibility = 'public' LIMIT 10001`, []any{s.uuid},
-		func(r projections.Row) error {
-			if projections.Told(r.Text(1), r.Int(2) != 0, "visibility") {
-				visible[r.Text(0)] = true
-			}
-			return nil
-		})
+	err := q.tx.Each(visibility, []any{s.uuid}, func(r projections.Row) error {
+		if projections.Told(r.Text(1), r.Int(2) != 0, "visibility") {
+			visible[r.Text(0)] = true
+		}
+		return nil
+	})
 	return visible, err
 }
 
@@ -84,8 +89,7 @@ func (q *request) groupMembers(s *system, g projections.Row, visible map[string]
 	if !s.owner && !groupShape.open(g, "list_privacy") {
 		return uuids, nil
 	}
-	err := q.tx.Each(`SELECT member_uuid FROM group_members WHERE group_uuid = ? AND system_uuid = ?
-		ORDER BY member_uuid LIMIT 10001`, []any{g.Text(groupShape.uuid), s.uuid}, func(r projections.Row) error {
+	err := q.tx.Each(uuidsOfGroup, []any{g.Text(groupShape.uuid), s.uuid}, func(r projections.Row) error {
 		if s.owner || visible[r.Text(0)] {
 			uuids = append(uuids, r.Text(0))
 		}

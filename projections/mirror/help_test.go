@@ -26,7 +26,7 @@ const (
 
 // A pair is PluralKit and a mirror that is told what PluralKit sends.
 type pair struct {
-	t      *testing.T
+	t      testing.TB
 	w      *fakepk.World
 	db     *projections.DB
 	api    http.Handler // PluralKit's
@@ -35,7 +35,7 @@ type pair struct {
 	owners map[string]string // uuids of systems by PluralKit's token
 }
 
-func newPair(t *testing.T) *pair {
+func newPair(t testing.TB) *pair {
 	t.Helper()
 	p := &pair{t: t, w: fakepk.New(t, fakepk.Config{}), owners: map[string]string{}}
 	p.api = fakepk.NewAPI(t, p.w, fakepk.APIConfig{Unlimited: true})
@@ -106,7 +106,7 @@ func (p *pair) fold(events ...schemas.Event) {
 }
 
 // dispatched is the event of a delivery.
-func dispatched(t *testing.T, d fakepk.Delivery) schemas.Event {
+func dispatched(t testing.TB, d fakepk.Delivery) schemas.Event {
 	t.Helper()
 	var in struct{ Data json.RawMessage }
 	if err := json.Unmarshal(d.Body, &in); err != nil {

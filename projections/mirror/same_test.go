@@ -101,12 +101,12 @@ func TestSameAnswers(t *testing.T) {
 // TestSameLives: whatever happened to a system, when the API was asked the
 // mirror says what PluralKit says.
 func TestSameLives(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range uint64(4) {
 		p := newPair(t)
 		p.w.SetOdds(fakepk.Odds{APICreateSeen: .5, CounterFirst: .5, WriteFails: .05, EditLost: .05})
 		s, other := p.system(account, nil), p.system(otherAccount, nil)
 		life := s.Live(seed)
-		for range 3 {
+		for range 2 {
 			life.Steps(150)
 			p.look(s)
 			p.look(other)

@@ -61,6 +61,8 @@ var (
 	oneSwitch    = selectFront(`(SELECT uuid, timestamp_us FROM switches WHERE uuid = ?2 AND system_uuid = ?1 AND listed = 1) w`)
 )
 
+const ownerOfSwitch = `SELECT system_uuid FROM switches WHERE uuid = ? AND listed = 1`
+
 // getFronters answers with the latest switch, also if it is in the future.
 func getFronters(q *request) ([]byte, error) {
 	s, err := q.onSystem("front_privacy", errFrontersHidden)
@@ -84,7 +86,7 @@ func getSwitch(q *request) ([]byte, error) {
 	if !isUUID {
 		return nil, errInternal
 	}
-	row, err := q.tx.Get(`SELECT system_uuid FROM switches WHERE uuid = ? AND listed = 1`, uuid)
+	row, err := q.tx.Get(ownerOfSwitch, uuid)
 	switch {
 	case err != nil:
 		return nil, err
