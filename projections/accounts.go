@@ -24,6 +24,7 @@ var linkedField = schemas.Field{Name: "linked", Kind: schemas.Bool}
 var accountEntity = entity{
 	table: "accounts", keys: []string{"system_uuid", "id"}, deletes: true,
 	fields: append([]schemas.Field{linkedField}, schemas.PKAccountFields...),
+	shape:  []string{"linked", "allow_autoproxy"},
 }.prepare()
 
 func foldAccount(tx *Tx, e schemas.Recorded) error {
@@ -32,7 +33,7 @@ func foldAccount(tx *Tx, e schemas.Recorded) error {
 	}
 	var values []schemas.Value
 	var err error
-	version, us := versionOf(rankUpdate, e), e.Time.UnixMicro()
+	var us int64
 	switch e.Type {
 	case schemas.PKAccountLink, schemas.PKAccountUnlink:
 		values = linked(e.Type == schemas.PKAccountLink)
@@ -56,13 +57,19 @@ func foldAccount(tx *Tx, e schemas.Recorded) error {
 	if err != nil {
 		return err
 	}
-	version.us = us
 	r, err := tx.row(accountEntity, e.Route.Tenant, e.Route.Tenant, e.Subject)
 	if err != nil {
 		return err
 	}
-	r.set(values, version)
-	r.see(us)
+	switch e.Type {
+	case schemas.AccountObserved:
+		r.observe(values, us, e.ID)
+	case schemas.AccountAbsent:
+		r.set(values, fieldVersion{rank: rankUpdate, us: us, id: e.ID})
+	default:
+		r.set(values, versionOf(rankUpdate, e))
+		r.see(e.Time.UnixMicro())
+	}
 	r.unlink()
 	return tx.write(r)
 }

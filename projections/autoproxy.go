@@ -20,6 +20,7 @@ var Autoproxy = Projection{
 var autoproxyEntity = entity{
 	table: "autoproxy", keys: []string{"system_uuid", "guild_id", "channel_id"},
 	fields: schemas.PKAutoproxyFields, columnOf: map[string]string{"autoproxy_member": "named_member"},
+	shape: []string{"autoproxy_mode", "autoproxy_member", "last_latch_timestamp"},
 }.prepare()
 
 func foldAutoproxy(tx *Tx, e schemas.Recorded) error {

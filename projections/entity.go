@@ -34,8 +34,8 @@ type entity struct {
 
 	columns                  []column
 	index                    map[string]int // field name → place in columns
-	columnsSQL               string         // what row.scan takes
 	read, insert, save, note string         // the SQL made of all this
+	held                     string         // and that for Held
 }
 
 type column struct {
@@ -89,8 +89,10 @@ func (en *entity) makeSQL() {
 		state, snapshot = append(state, "snapshot_us", "snapshot_id"), "snapshot_us, snapshot_id"
 		moving = append(moving, "snapshot_us", "snapshot_id")
 	}
-	en.columnsSQL = reads + ", versions, system_uuid, " + snapshot + ", observed_us, observed_id, seen_us, " + absent + ", " + deleted
-	en.read = "SELECT " + en.columnsSQL + " FROM " + en.table + where
+	reads += ", versions, system_uuid, " + snapshot + ", observed_us, observed_id, seen_us, " + absent + ", " + deleted
+	keys := strings.Join(en.keys, ", ")
+	en.read = "SELECT " + reads + " FROM " + en.table + where
+	en.held = "SELECT " + keys + ", " + reads + " FROM " + en.table + " WHERE system_uuid = ? ORDER BY " + keys + " LIMIT ?"
 	into := append([]string(nil), en.keys...)
 	if en.owned {
 		into = append(into, "system_uuid")

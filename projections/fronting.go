@@ -131,7 +131,7 @@ func foldSwitch(tx *Tx, e schemas.Recorded) error {
 	}
 	quiet := s
 	quiet.seenUS, quiet.observedUS = old.seenUS, old.observedUS
-	if quiet == old {
+	if quiet == old && s.deletedUS() == old.deletedUS() {
 		return tx.Exec(`UPDATE switches SET seen_us = ?, observed_us = ? WHERE uuid = ?`, s.seenUS, nullable(s.observedUS), s.uuid)
 	}
 	if err := tx.Touch("switches", s.uuid); err != nil {

@@ -21,11 +21,13 @@ var Guilds = Projection{
 var systemGuildEntity = entity{
 	table: "system_guilds", keys: []string{"system_uuid", "guild_id"}, deletes: true, absents: true,
 	fields: schemas.PKSystemGuildFields,
+	shape:  []string{"proxying_enabled", "tag", "tag_enabled", "avatar_url", "display_name", "name_format"},
 }.prepare()
 
 var memberGuildEntity = entity{
 	table: "member_guilds", keys: []string{"member_uuid", "guild_id"}, owned: true, deletes: true, absents: true,
 	fields: schemas.PKMemberGuildFields,
+	shape:  []string{"display_name", "avatar_url", "keep_proxy"},
 }.prepare()
 
 func foldGuild(tx *Tx, e schemas.Recorded) error {

@@ -34,3 +34,6 @@ CREATE TABLE member_guilds (
 	deleted_us   INTEGER, -- set: it has no settings there any more, or is gone itself
 	PRIMARY KEY (member_uuid, guild_id)
 ) STRICT, WITHOUT ROWID;
+
+-- For what a system's members have set.
+CREATE INDEX member_guilds_by_system ON member_guilds (system_uuid, guild_id);

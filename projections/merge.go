@@ -103,7 +103,7 @@ func (tx *Tx) row(en *entity, tenant string, key ...string) (*row, error) {
 	return en.scan(got, key)
 }
 
-// scan makes a row of what columnsSQL gives.
+// scan makes a row of what is read of it, without the key.
 func (en *entity) scan(got Row, key []string) (*row, error) {
 	n := len(en.columns)
 	r := &row{of: en, key: key, tenant: got.Text(n + 1), exists: true, before: make([]any, n)}
