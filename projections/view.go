@@ -16,9 +16,15 @@ import (
 // are more than one statement; a question that is one is a [Query].
 //
 // Up to four run at once, together with Ask; others wait. When ctx ends, what
-// fn reads fails. Errors wrap fn's own, ErrStale, ErrDamaged, or ctx's error.
+// fn reads fails at the next row, so every statement should come to its rows by
+// index. (Ask can interrupt any; that costs a goroutine for each row.) Errors
+// wrap fn's own, ErrStale, ErrDamaged, or ctx's error.
 func (d *DB) View(ctx context.Context, fn func(tx *Tx, at schemas.Position) error) error {
-	err := d.read(ctx, fn)
+	err := d.read(ctx, func(tx *Tx, at schemas.Position) error {
+		tx.view = ctx
+		defer func() { tx.view = nil }()
+		return fn(tx, at)
+	})
 	var fault sqlite3.Error
 	switch {
 	case err == nil:
