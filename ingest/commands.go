@@ -89,6 +89,8 @@ func (r *Registry) Add(ctx context.Context, n NewSource) (Added, error) {
 type Rotated struct {
 	Kind     string `json:"kind"`
 	Name     string `json:"name"`
+	Tenant   string `json:"tenant"`
+	URL      string `json:"url"`
 	OldUntil string `json:"old_until"` // RFC 3339: from then on the old secrets are refused
 	Warning  string `json:"warning,omitempty"`
 }
@@ -102,7 +104,8 @@ func (r *Registry) Rotate(ctx context.Context, kindName, name string, secrets ma
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	kind, known := kindNamed(kindName)
-	if _, exists := r.state.sources[sourceKey{kindName, name}]; !exists || !known {
+	source, exists := r.state.sources[sourceKey{kindName, name}]
+	if !exists || !known {
 		return Rotated{}, noSource(kindName, name)
 	}
 	plain, warning, err := kind.checkSecrets(secrets)
@@ -123,7 +126,7 @@ func (r *Registry) Rotate(ctx context.Context, kindName, name string, secrets ma
 	if err != nil {
 		return Rotated{}, err
 	}
-	return Rotated{Kind: kindName, Name: name, OldUntil: until, Warning: warning}, nil
+	return Rotated{Kind: kindName, Name: name, Tenant: source.tenant, URL: r.PublicURL + kind.path(name), OldUntil: until, Warning: warning}, nil
 }
 
 // Remove deletes a source and its secrets. What it sent stays in the log.

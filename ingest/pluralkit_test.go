@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -246,14 +245,4 @@ func withoutSecrets(v any) any {
 		return kept
 	}
 	return v
-}
-
-func equalJSON(t testing.TB, got []byte, want any) bool {
-	t.Helper()
-	var v any
-	if err := json.Unmarshal(got, &v); err != nil {
-		t.Errorf("not JSON: %s: %v", got, err)
-		return false
-	}
-	return reflect.DeepEqual(v, want)
 }

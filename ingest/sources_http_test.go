@@ -47,7 +47,7 @@ func TestSourcesCommands(t *testing.T) {
 		{"POST", "", add(token("x6")) + `{}`, 400, `after the JSON object`},
 		{"POST", "", strings.Repeat(" ", 65<<10), 413, `too large`},
 
-		{"POST", "/pluralkit/home/rotate", `{"secrets":{"token":"new-one"},"grace":"5m"}`, 200, `"kind":"pluralkit","name":"home","old_until":"2026-03-01T12:05:00.000000Z","warning":`},
+		{"POST", "/pluralkit/home/rotate", `{"secrets":{"token":"new-one"},"grace":"5m"}`, 200, `"kind":"pluralkit","name":"home","tenant":"7f3c1a52-0d4e-4c1b-9a6e-2b8d5f90c311","url":"https://hooks.example.org/in/pluralkit","old_until":"2026-03-01T12:05:00.000000Z","warning":`},
 		{"POST", "/pluralkit/home/rotate", `{"secrets":{"token":"` + good + `"}}`, 409, `the source has this token already`},
 		{"POST", "/pluralkit/pluralkit/rotate", `{"secrets":{"token":"` + good + `"}}`, 409, `source pluralkit home has this token`},
 		{"POST", "/pluralkit/home/rotate", `{"secrets":{"api_token":"api"}}`, 200, `"old_until":"2026-03-01T12:10:00.000000Z"}`},

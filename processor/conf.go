@@ -11,7 +11,7 @@ import (
 )
 
 // natsConf is a copy of /nats.conf, which is the one people read and edit.
-// go:embed cannot reach above its package, so `go generate` copies the file,
+// An embed directive cannot reach above its package, so `go generate` copies the file,
 // and TestConfIsTheOneAtTheRoot fails while the two differ.
 //
 //go:generate cp ../nats.conf nats.conf

@@ -125,6 +125,25 @@ func (l *Log) Get(ctx context.Context, seq uint64) (schemas.Recorded, schemas.Me
 	return recorded(stored, seq), stored, nil
 }
 
+// LastOf is the last event whose subject matches, * and > standing for what
+// they do in NATS; ErrNotFound if there is none.
+func (l *Log) LastOf(ctx context.Context, subject string) (schemas.Recorded, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
+	defer cancel()
+	s, err := l.js.Stream(ctx, schemas.StreamEvents)
+	if err != nil {
+		return schemas.Recorded{}, fmt.Errorf("log: %w", err)
+	}
+	m, err := s.GetLastMsgForSubject(ctx, subject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return schemas.Recorded{}, fmt.Errorf("log: %s: %w", subject, ErrNotFound)
+	}
+	if err != nil {
+		return schemas.Recorded{}, fmt.Errorf("log: %w", err)
+	}
+	return recorded(schemas.Message{Subject: m.Subject, ID: m.Header.Get(nats.MsgIdHdr), Body: m.Data}, m.Sequence), nil
+}
+
 // SeqAt is the first sequence stored at or after t, by the clock of the log's
 // server when it stored it, which is a moment after the event's own time. If
 // there is none yet it is the sequence the next event will get.

@@ -202,7 +202,7 @@ func TestServerRunMendsAFrozenStream(t *testing.T) {
 	s := startServer(t, c)
 	l := newLog(t, connect(t, s))
 	a := mustRecover(t, l, schemas.Anchor{})
-	a = mustAppend(t, l, 1, 30)
+	mustAppend(t, l, 1, 30)
 	dir := filepath.Join(c.StoreDir, "jetstream", appName, "streams", schemas.StreamEvents)
 	away := filepath.Join(c.StoreDir, "msgs")
 	if err := os.Rename(filepath.Join(dir, "msgs"), away); err != nil {
@@ -236,12 +236,12 @@ func TestServerRunMendsAFrozenStream(t *testing.T) {
 	}
 	var delivered uint64
 	for {
-		now, d, err := l.Recover(t.Context(), "spool", a)
+		_, d, err := l.Recover(t.Context(), "spool", a)
 		if errors.Is(err, schemas.ErrLogDamaged) {
 			t.Fatal(err)
 		}
 		if err == nil {
-			a, delivered = now, d
+			delivered = d
 			break
 		}
 	}

@@ -77,10 +77,14 @@ LEFT JOIN members m ON m.uuid = sm.member_uuid AND m.system_uuid = f.system_uuid
 -- A listed switch, from its timestamp to that of the next.
 CREATE VIEW switch_timeline AS
 SELECT w.system_uuid, w.uuid AS switch_uuid, w.timestamp_us AS started_us, w.ended_us,
-	coalesce((SELECT group_concat(coalesce(m.name, sm.member_uuid), ', ' ORDER BY sm.position)
+	-- ORDER BY inside group_concat would keep SQLite before 3.44 from reading the
+	-- file at all.
+	coalesce((SELECT group_concat(name, ', ') FROM (
+		SELECT coalesce(m.name, sm.member_uuid) AS name
 		FROM switch_members sm
 		LEFT JOIN members m ON m.uuid = sm.member_uuid AND m.system_uuid = sm.system_uuid
-		WHERE sm.switch_uuid = w.uuid), '') AS members,
+		WHERE sm.switch_uuid = w.uuid
+		ORDER BY sm.position)), '') AS members,
 	strftime('%FT%T', (w.timestamp_us - (w.timestamp_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
 		|| printf('.%06dZ', (w.timestamp_us % 1000000 + 1000000) % 1000000) AS started,
 	strftime('%FT%T', (w.ended_us - (w.ended_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')

@@ -34,7 +34,7 @@ func frontingEvent(n int, name, system, id, data string) schemas.Recorded {
 
 func openFronting(t testing.TB) *DB {
 	t.Helper()
-	db, err := Open(Config{Path: filepath.Join(t.TempDir(), "projections.db"), Projections: []Projection{testMembers, Fronting}})
+	db, err := Open(Config{Path: filepath.Join(t.TempDir(), "projections.db")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,10 +49,13 @@ func openFronting(t testing.TB) *DB {
 // emptyFronting makes an opened database like new: opening one costs more
 // than all that a random history does in it.
 func emptyFronting(t interface{ Fatal(...any) }, db *DB) {
-	for _, table := range []string{"switches", "switch_members", "switch_purges", "fronts", "members", "outbox", "entity_events", "skipped"} {
+	for _, table := range strings.Fields(selectRows(t, db, `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('meta', 'positions')`)) {
 		if err := db.tx.exec(`DELETE FROM ` + table); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := db.tx.exec(`UPDATE positions SET seq = 0, event_id = '', epoch = ''`); err != nil {
+		t.Fatal(err)
 	}
 	db.setPosition(schemas.Position{})
 }

@@ -75,7 +75,6 @@ func naiveTimeline(t *rapid.T, events []schemas.Recorded, system string) (timeli
 	type known struct {
 		created, moved *string
 		listed, edited *[]string
-		first          int64
 		deleted        bool
 	}
 	switches, gone, updated := map[string]*known{}, map[string]bool{}, map[string]bool{}
@@ -276,6 +275,9 @@ func TestFrontingChangesEqualNaive(t *testing.T) {
 		var got, want []string
 		bucket := map[string]string{}
 		for _, o := range frontingOutbox(tb, db) {
+			if o.Change != nil && !strings.HasSuffix(o.Change.Subject, ".front") {
+				continue // another projection's
+			}
 			if o.Change != nil {
 				system, cause, before, after := frontingChange(rt, o.Change)
 				got = append(got, fmt.Sprintf("%s %s: %s -> %s", system, cause, frontUUIDs(before), frontUUIDs(after)))

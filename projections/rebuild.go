@@ -18,6 +18,10 @@ var ErrBusy = errors.New("another rebuild or verification is running")
 // it must be at. The caller folds on and tries again.
 var ErrApart = errors.New("the two are at different positions")
 
+// scratchOptions: a journal in memory and no syncs. Folding 150,000 events took
+// 0.6 s of system time and 39 MB of disk this way; with a WAL, also without
+// syncs and at any wal_autocheckpoint from 1,000 to 50,000 pages, 0.8 to 1.1 s
+// and 72 to 220 MB. Exclusive locking gained nothing, and Compare could not read.
 const scratchOptions = "_journal_mode=MEMORY&_synchronous=OFF&_busy_timeout=10000&_cache_size=-64000"
 
 // copyPages is how much Replace copies between two looks at its context:
@@ -110,7 +114,8 @@ func removeFiles(path string) error {
 // for the scratch, the WAL and the file at once. The scratch is not used up:
 // Discard it.
 //
-// Measured, 2 cores, 160 MB of rows: …
+// Measured on 2 busy cores: 32 MiB of rows in 0.3 s, checkpoint included
+// (BenchmarkReplace).
 func (d *DB) Replace(ctx context.Context, scratch *DB) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -19,7 +19,7 @@ import (
 	"switchlog/schemas"
 )
 
-var update = flag.Bool("update", false, "write the answers in testdata/*.txtar anew")
+var update = flag.Bool("update", false, "write the files in testdata anew")
 
 // TestGolden folds and asks as the files in testdata say. A file has sections,
 // taken in order:

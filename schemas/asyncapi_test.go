@@ -149,13 +149,13 @@ func channels() object {
 		},
 		"query": object{
 			"address": "switchlog.query.{source}.{tenant}.{query}", "title": "Queries",
-			"description": "A NATS micro service. Errors are in the headers Nats-Service-Error and Nats-Service-Error-Code.",
+			"description": "A NATS micro service. Errors are in the headers Nats-Service-Error and Nats-Service-Error-Code. The subject to answer to must begin with _INBOX.",
 			"parameters":  parameters("source", "tenant", "query"),
 			"messages":    object{"request": reference("messages", "query.request"), "answer": reference("messages", "query.answer")},
 		},
 		"replay": object{
 			"address": "switchlog.replay.{source}.{tenant}", "title": "Replay",
-			"description": "A NATS micro service: the tenant's events again, in order.",
+			"description": "A NATS micro service: the tenant's events again, in order. The subject to answer to must begin with _INBOX.",
 			"parameters":  parameters("source", "tenant"),
 			"messages":    object{"request": reference("messages", "replay.request")},
 		},
@@ -206,6 +206,9 @@ func messages(t *testing.T) object {
 		},
 		"query.answer": object{
 			"title": "Answer", "contentType": "application/json", "summary": "The rows, and the position they are true at.",
+			"headers": object{"type": "object", "properties": object{
+				"Switchlog-Position": object{"type": "string", "description": "Sequence of the last event the answer knows of."},
+			}},
 			"payload": object{"type": []any{"object", "array"}},
 		},
 		"replay.request": object{
@@ -213,14 +216,23 @@ func messages(t *testing.T) object {
 			"payload": object{
 				"type": "object",
 				"properties": object{
-					"from": object{"type": []any{"integer", "string"}, "description": "First sequence, or a time (RFC 3339), or how long ago (1h30m). Absent: the beginning."},
-					"to":   object{"type": []any{"integer", "string"}, "description": "Last sequence, or a time (RFC 3339). Absent: the end as it is now."},
-					"type": object{"type": "string", "description": "Only types that match, e.g. me.pluralkit.switch.*. Absent: all."},
+					"from": object{"type": []any{"integer", "string"}, "description": "First sequence, or a time (RFC 3339), or how long ago (1h30m, 7d). Absent: the beginning."},
+					"to":   object{"type": []any{"integer", "string"}, "description": "Last sequence, or a time (RFC 3339) or how long ago, before which. Absent: the end as it is now."},
+					"type": object{"type": "string", "description": "Only types that match, e.g. me.pluralkit.switch.*; the star is any text. Absent: all."},
 				},
 				"additionalProperties": false,
 			},
 		},
-		"replay.end": object{"title": "End", "summary": "An empty message: the replay is complete.", "payload": object{"maxLength": 0}},
+		"replay.end": object{
+			"title": "End", "summary": "An empty message: the replay is complete, unless the headers say what went wrong.",
+			"headers": object{"type": "object", "properties": object{
+				"Switchlog-Count":         object{"type": "string", "description": "How many events were sent; if fewer arrived, some were lost on the way."},
+				"Switchlog-Last-Sequence": object{"type": "string", "description": "Sequence of the last event sent; 0: none."},
+				"Nats-Service-Error-Code": object{"type": "string", "description": "Only on an error: 400, 429, 500, 503 or 504."},
+				"Nats-Service-Error":      object{"type": "string", "description": "Only on an error: a sentence."},
+			}},
+			"payload": object{"maxLength": 0},
+		},
 	}
 	first := firstExamples(t)
 	for _, typ := range types {

@@ -27,6 +27,7 @@ var star = []row{
 	{pkg: "ingest", ours: []string{"schemas"}, tests: []string{"ingest/spool"},
 		why: "what comes in knows no log and no table; its tests may append to the real spool"},
 	{pkg: "ingest/spool", ours: []string{"schemas"}, why: "durable order, of events from anywhere to any log"},
+	{pkg: "ingest/pluralkit", ours: []string{"schemas"}, why: "asks PluralKit what is true; what we hold comes through an interface"},
 	{pkg: "processor", ours: []string{"schemas"}, why: "what moves knows no provider and no table; its sink is an interface"},
 	{pkg: "processor/deliver", ours: []string{"schemas"}, why: "what goes out is asked for through an interface"},
 	{pkg: "projections", ours: []string{"schemas"}, why: "a fold sees events, never where they come from (Law 5)"},
@@ -60,14 +61,16 @@ var outsiders = []outsider{
 	{"github.com/cloudevents/sdk-go/v2", []string{"schemas", "ingest", "processor/deliver", "cmd/switchlog"},
 		"what an event is, and CloudEvents over HTTP"},
 	{"github.com/google/uuid", []string{anything}, "UUIDv7: almost the standard library"},
-	{"github.com/prometheus/client_golang", []string{"ingest", "ingest/spool", "processor", "processor/deliver",
-		"projections", "projections/query", "cmd/switchlog"},
+	{"github.com/prometheus/client_golang", []string{"ingest", "ingest/pluralkit", "ingest/spool", "processor",
+		"processor/deliver", "projections", "projections/query", "cmd/switchlog"},
 		"each package has its own metrics; the vocabulary has nothing to measure"},
 	{"github.com/spf13", []string{"cmd/switchlog"}, "only cmd has a command line"},
 	{"golang.org/x/crypto", []string{"ingest"}, "sealing of secrets"},
+	{"golang.org/x/net", []string{"cmd/switchlog"}, "a limit on connections"},
 	{"golang.org/x/sync", []string{anything}, "errgroup, semaphore: almost the standard library"},
 	{"golang.org/x/term", []string{"cmd/switchlog"}, "only cmd talks to a terminal"},
-	{"golang.org/x/time", []string{"ingest", "processor/deliver", "projections/query"}, "rate limits stand where requests pass"},
+	{"golang.org/x/time", []string{"ingest", "ingest/pluralkit", "processor/deliver", "projections/query"},
+		"rate limits stand where requests pass"},
 	{"gopkg.in/yaml.v3", []string{"cmd/switchlog"}, "the settings file"},
 }
 
@@ -77,6 +80,7 @@ var testTools = []string{
 	"github.com/rogpeppe/go-internal",
 	"github.com/santhosh-tekuri/jsonschema/v6",
 	"go.uber.org/goleak",
+	"golang.org/x/tools/txtar",
 	"pgregory.net/rapid",
 }
 

@@ -19,11 +19,12 @@ import (
 // sourceAnswer is what the server says of a source it has just made or
 // changed.
 type sourceAnswer struct {
-	Kind    string `json:"kind"`
-	Name    string `json:"name"`
-	Tenant  string `json:"tenant"`
-	URL     string `json:"url"`
-	Warning string `json:"warning,omitempty"`
+	Kind     string `json:"kind"`
+	Name     string `json:"name"`
+	Tenant   string `json:"tenant"`
+	URL      string `json:"url"`
+	OldUntil string `json:"old_until,omitempty"` // after a rotation: the old secret is refused from then on
+	Warning  string `json:"warning,omitempty"`
 }
 
 // sourceInfo is what the server says of a source in a listing.
@@ -102,6 +103,9 @@ func printSource(cmd *cobra.Command, s sourceAnswer, asJSON bool) error {
 		return printJSON(cmd.OutOrStdout(), s)
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%s %s is let in at %s\n", s.Kind, s.Name, s.URL)
+	if s.OldUntil != "" {
+		fmt.Fprintf(cmd.OutOrStdout(), "the old secret is good until %s\n", s.OldUntil)
+	}
 	return nil
 }
 

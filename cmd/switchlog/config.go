@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -69,6 +70,10 @@ func (c *Config) settings(f *pflag.FlagSet) {
 	f.BoolVar(&c.Debug, "debug", false, "log more")
 }
 
+// natsConfVariables are read by nats.conf, when it starts a NATS server beside
+// us. An operator may have them in the same environment.
+var natsConfVariables = []string{"SWITCHLOG_NATS_STORE_DIR", "SWITCHLOG_NATS_PASSWORD", "SWITCHLOG_NATS_SYS_PASSWORD"}
+
 // configFile is read from the working directory if it is there.
 const configFile = "switchlog.yaml"
 
@@ -101,7 +106,7 @@ func (c *Config) load(cmd *cobra.Command, environ []string) error {
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
 		setting, ours := strings.CutPrefix(name, "SWITCHLOG_")
-		if !ours {
+		if !ours || slices.Contains(natsConfVariables, name) {
 			continue
 		}
 		f, ok := known[strings.ToLower(strings.ReplaceAll(setting, "_", "-"))]

@@ -64,6 +64,9 @@ type node struct {
 	loop     *processor.Loop
 	changes  *processor.Changes
 
+	stoppedMu sync.Mutex // guards stopped
+	stopped   []string   // parts that ended for good, and why
+
 	rebuilding sync.Mutex // held by the one rebuild or verification that may run
 }
 

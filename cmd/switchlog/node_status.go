@@ -30,6 +30,9 @@ func (n *node) problems() []string {
 	} else if !n.nc.IsConnected() {
 		add("NATS at " + n.natsURL + " is away (hint: --nats)")
 	}
+	n.stoppedMu.Lock()
+	problems = append(problems, n.stopped...)
+	n.stoppedMu.Unlock()
 	l := n.loop.Status()
 	switch {
 	case l.Err != nil:
@@ -50,7 +53,14 @@ func (n *node) status(ctx context.Context) (status, error) {
 	}
 	s.Ready = len(s.Problems) == 0
 	for _, src := range n.registry.Sources() {
-		s.Sources = append(s.Sources, newSourceInfo(src))
+		info := newSourceInfo(src)
+		if info.LastEvent == "" && src.Tenant != "" { // none since the start: the log knows
+			subject := schemas.LogEvents + "." + schemas.Token(src.Kind) + "." + schemas.Token(src.Tenant) + ".>"
+			if last, err := n.events.LastOf(ctx, subject); err == nil {
+				info.LastEvent = schemas.FormatTime(last.Time)
+			}
+		}
+		s.Sources = append(s.Sources, info)
 	}
 	sp := n.spool.State()
 	s.Spool.Depth = sp.Depth

@@ -80,9 +80,9 @@ func (n *node) start(ctx, partsCtx context.Context, parts *errgroup.Group, serve
 		part(n.server.Run)
 	}
 	part(func(ctx context.Context) error { return n.spool.Forward(ctx, n.events) })
-	part(n.fold)
-	part(n.changes.Run)
-	part(func(ctx context.Context) error { return query.ServeNATS(ctx, n.queryConfig()) })
+	part(n.standing("the database", n.fold))
+	part(n.standing("the sending of changes", n.changes.Run))
+	part(n.standing("answers over NATS", func(ctx context.Context) error { return query.ServeNATS(ctx, n.queryConfig()) }))
 
 	if err := n.awaitLog(ctx); err != nil {
 		return err
@@ -91,6 +91,23 @@ func (n *node) start(ctx, partsCtx context.Context, parts *errgroup.Group, serve
 		return err
 	}
 	return announce(n.endpoints())
+}
+
+// standing makes of a part that ends for good (the log is damaged, say) one
+// that stands still: the others go on, webhooks above all, and readiness and
+// status say what is wrong.
+func (n *node) standing(what string, run func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		err := run(ctx)
+		if err == nil || ctx.Err() != nil {
+			return nil
+		}
+		n.log.Error("part of the server has stopped", "part", what, "err", err)
+		n.stoppedMu.Lock()
+		n.stopped = append(n.stopped, what+" has stopped: "+err.Error())
+		n.stoppedMu.Unlock()
+		return nil
+	}
 }
 
 // fold keeps the database going. The log must have been reached first: only

@@ -212,7 +212,9 @@ type answered struct {
 // do makes a request with a token; the path is sent as it is.
 func (f *fixture) do(tb testing.TB, method, path, token string) answered {
 	tb.Helper()
-	req, err := http.NewRequestWithContext(tb.Context(), method, f.http.URL+path, nil)
+	ctx, cancel := context.WithTimeout(tb.Context(), 10*time.Second) // a stream where there should be none
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, f.http.URL+path, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}

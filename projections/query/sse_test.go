@@ -262,7 +262,13 @@ func TestChangesSurviveRestart(t *testing.T) {
 	f.nats.Shutdown()
 	f.nats.WaitForShutdown()
 	startNATS(t, dir, port)
-	eventually(t, "connected again", f.admin.IsConnected)
+	eventually(t, "connected again", func() bool { return f.admin.Stats().Reconnects == 1 })
+	eventually(t, "the stream is back", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		_, err := f.js.Stream(ctx, schemas.StreamChanges)
+		return err == nil
+	})
 	f.changed(t, tenantA, 3, 2)
 	read(2)
 	if want := []string{"1", "2", "3", "4"}; !slices.Equal(ids, want) {
