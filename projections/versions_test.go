@@ -14,7 +14,7 @@ import (
 const versionsFile = "testdata/versions.txt"
 
 // sharedSources are files that every projection's rows depend on.
-var sharedSources = []string{"merge.go", "tx.go"}
+var sharedSources = []string{"entity.go", "merge.go", "observe.go", "row.go", "tx.go"}
 
 // TestVersionsAreRaised: who changes what a projection's rows are made by
 // must decide whether the rows change. Only a raised Version has them built

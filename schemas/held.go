@@ -30,7 +30,8 @@ type HeldEntity struct {
 
 	// Object has the shape of an Observed.Object, with every field there is:
 	// what is not known is null. The members of a group are the uuids of
-	// those that are not gone, sorted; null: not known.
+	// those that are not gone, sorted; null: not known. That of an account
+	// has linked and allow_autoproxy.
 	Object Object
 
 	Gone  bool // it is deleted, unlinked, or the API has it no more
