@@ -12,17 +12,19 @@ var accountsSQL string
 // Accounts is the Discord accounts of each system, as far as they were linked,
 // unlinked or configured while we listened: PluralKit lists them nowhere.
 var Accounts = Projection{
-	Name: "accounts", Source: schemas.PluralKit, Version: 1,
+	Name: "accounts", Source: schemas.PluralKit, Version: 2,
 	Schema: accountsSQL,
 	Fold:   foldAccount,
 }
 
-// linkedField is set by LINK_ACCOUNT and UNLINK_ACCOUNT.
+// linkedField is set by LINK_ACCOUNT and UNLINK_ACCOUNT, and by what the API
+// says.
 var linkedField = schemas.Field{Name: "linked", Kind: schemas.Bool}
 
 var accountEntity = entity{
 	table: "accounts", keys: []string{"system_uuid", "id"}, deletes: true,
 	fields: append([]schemas.Field{linkedField}, schemas.PKAccountFields...),
+	shape:  []string{"linked", "allow_autoproxy"},
 }.prepare()
 
 func foldAccount(tx *Tx, e schemas.Recorded) error {
@@ -30,29 +32,49 @@ func foldAccount(tx *Tx, e schemas.Recorded) error {
 		return nil
 	}
 	var values []schemas.Value
+	var err error
+	var us int64
 	switch e.Type {
 	case schemas.PKAccountLink, schemas.PKAccountUnlink:
-		values = []schemas.Value{{Field: linkedField, Value: e.Type == schemas.PKAccountLink}}
+		values = linked(e.Type == schemas.PKAccountLink)
 	case schemas.PKAccountUpdate:
-		var err error
 		values, err = schemas.DecodeFields(e.Type, e.Data, schemas.PKAccountFields)
 		if err != nil || len(values) == 0 {
 			return err // PluralKit sends {} whenever the account writes to its bot
 		}
+	case schemas.AccountObserved:
+		_, values, us, err = observed(e, schemas.PKAccountFields)
+		values = append(values, linked(true)...)
+	case schemas.AccountAbsent:
+		_, us, err = absent(e)
+		values = linked(false)
 	default:
 		return nil
 	}
-	if err := needID("the account", e.Subject); err != nil {
+	if err == nil {
+		err = needID("the account", e.Subject)
+	}
+	if err != nil {
 		return err
 	}
 	r, err := tx.row(accountEntity, e.Route.Tenant, e.Route.Tenant, e.Subject)
 	if err != nil {
 		return err
 	}
-	r.set(values, versionOf(rankUpdate, e))
+	switch e.Type {
+	case schemas.AccountObserved:
+		r.observe(values, us, e.ID)
+	case schemas.AccountAbsent:
+		r.set(values, fieldVersion{rank: rankUpdate, us: us, id: e.ID})
+	default:
+		r.set(values, versionOf(rankUpdate, e))
+		r.see(e.Time.UnixMicro())
+	}
 	r.unlink()
 	return tx.write(r)
 }
+
+func linked(is bool) []schemas.Value { return []schemas.Value{{Field: linkedField, Value: is}} }
 
 // unlink lets deleted_us follow the register linked: an account, unlike a
 // uuid, may come back.

@@ -58,12 +58,12 @@ var authorizationFields = []schemas.Field{
 }
 
 var authorizationEntity = entity{
-	table: "discord_authorizations", keys: []string{"application_id", "user_id"}, owner: "application_id",
+	table: "discord_authorizations", keys: []string{"application_id", "user_id"}, owner: "application_id", told: true,
 	fields: authorizationFields,
 }.prepare()
 
 var entitlementEntity = entity{
-	table: "discord_entitlements", keys: []string{"application_id", "id"}, owner: "application_id", deletes: true,
+	table: "discord_entitlements", keys: []string{"application_id", "id"}, owner: "application_id", told: true, deletes: true,
 	fields: schemas.DiscordEntitlementFields,
 }.prepare()
 
@@ -77,7 +77,7 @@ var authorFields = []schemas.Field{
 }
 
 var discordMessageEntity = entity{
-	table: "discord_messages", keys: []string{"application_id", "id"}, owner: "application_id", deletes: true,
+	table: "discord_messages", keys: []string{"application_id", "id"}, owner: "application_id", told: true, deletes: true,
 	fields: slices.Concat(schemas.DiscordMessageFields, authorFields),
 }.prepare()
 
@@ -180,7 +180,7 @@ func foldEntitlement(tx *Tx, e schemas.Recorded) error {
 	us := discordUS(e)
 	r.set(values, discordVersion(e, us))
 	if e.Type == schemas.DiscordEntitlementDelete || len(deleted) > 0 && deleted[0].Value == true {
-		r.delete(us)
+		r.tombstone(us)
 	}
 	return tx.write(r)
 }
@@ -215,7 +215,7 @@ func foldDiscordMessage(tx *Tx, e schemas.Recorded, kind string) error {
 	}
 	r.set(append(values, pick(authorFields, about)...), discordVersion(e, us))
 	if e.Route.Verb == "delete" {
-		r.delete(discordUS(e))
+		r.tombstone(discordUS(e))
 	}
 	if r.deletedUS != nil {
 		r.put(r.column("content"), nil) // whoever deletes a message means it

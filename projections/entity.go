@@ -2,6 +2,7 @@ package projections
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,41 +13,40 @@ import (
 // An entity describes a table whose rows are merged field by field, as
 // merge.go does it: the key, and a column for each field a provider sends.
 //
-// Every such table has a column of its owner (whose row it is) and versions (what set
-// each field). One with snapshots has snapshot_us and snapshot_id, one with
-// deletes has deleted_us.
+// Every such table has a column of its owner (whose row it is) and versions
+// (what set each field). One whose provider can be asked has seen_us (the last
+// sign of life), observed_us and observed_id (the newest observation). One with
+// snapshots has snapshot_us and snapshot_id, one with deletes has deleted_us,
+// one with absents has absent_us besides.
 type entity struct {
 	table     string
 	keys      []string // key columns
 	fields    []schemas.Field
-	defaults  map[string]any // what a CREATE means by leaving a field out, as the column holds it
-	counters  []string       // fields that move with every message; a move of these alone is no change
-	special   map[string]special
-	shape     []string // members of the JSON object, in the provider's order; "uuid" is the key, "privacy" the next
-	privacy   []string // members of its object "privacy"
-	owner     string   // column of the tenant; empty: system_uuid
-	owned     bool     // the owner is not part of the key
+	defaults  map[string]any    // what a CREATE means by leaving a field out, as the column holds it
+	counters  []string          // fields that move with every message; a move of these alone is no change
+	silent    []string          // fields that no create or update carries, but every message
+	columnOf  map[string]string // fields that are not kept in the column of their name
+	shape     []string          // members of the JSON object, in the provider's order; "uuid" is the key, "privacy" the next
+	privacy   []string          // members of its object "privacy"
+	owner     string            // column of the tenant; empty: system_uuid
+	owned     bool              // the owner is not part of the key
+	told      bool              // all there is to know is told: nobody can be asked
 	snapshots bool
 	deletes   bool
+	absents   bool // deleted_us follows from what row.settle says
 
 	columns                  []column
 	index                    map[string]int // field name → place in columns
 	read, insert, save, note string         // the SQL made of all this
-}
-
-// A special field is not kept as the one column of its name.
-type special struct {
-	column string                 // what is kept in the row
-	keep   func(value any) any    // what the column holds for a value
-	read   string                 // SQL that gives the value back
-	same   func(a, b string) bool // whether two values mean the same
+	held                     string         // and that for Held
 }
 
 type column struct {
 	schemas.Field
-	special
+	column   string // of the table
 	fallback any
 	counter  bool
+	silent   bool
 }
 
 // prepare makes the columns and the SQL. Its result is never changed.
@@ -56,19 +56,14 @@ func (en entity) prepare() *entity {
 	}
 	en.index = make(map[string]int, len(en.fields))
 	for i, f := range en.fields {
-		c := column{Field: f, special: en.special[f.Name], fallback: en.defaults[f.Name]}
+		c := column{Field: f, column: en.columnOf[f.Name], fallback: en.defaults[f.Name]}
 		if c.column == "" {
 			c.column = f.Name
 			if f.Kind == schemas.Time {
 				c.column += "_us"
 			}
 		}
-		if c.read == "" {
-			c.read = c.column
-		}
-		for _, name := range en.counters {
-			c.counter = c.counter || name == f.Name
-		}
+		c.counter, c.silent = slices.Contains(en.counters, f.Name), slices.Contains(en.silent, f.Name)
 		en.columns = append(en.columns, c)
 		en.index[f.Name] = i
 	}
@@ -80,16 +75,22 @@ func (en entity) prepare() *entity {
 // it (insert) or after it (save, note).
 func (en *entity) makeSQL() {
 	where := " WHERE " + strings.Join(en.keys, " = ? AND ") + " = ?"
-	var reads, state, moving []string
+	var state, moving []string
 	for _, c := range en.columns {
-		reads = append(reads, c.read)
 		state = append(state, c.column)
 		if c.counter {
 			moving = append(moving, c.column)
 		}
 	}
+	reads := strings.Join(state, ", ")
 	state = append(state, "versions")
-	deleted, snapshot := "NULL", "NULL, NULL"
+	absent, deleted, snapshot, observed := "NULL", "NULL", "NULL, NULL", "NULL, NULL, NULL"
+	if !en.told {
+		state, observed = append(state, "seen_us", "observed_us", "observed_id"), "observed_us, observed_id, seen_us"
+	}
+	if en.absents {
+		state, absent = append(state, "absent_us"), "absent_us"
+	}
 	if en.deletes {
 		state, deleted = append(state, "deleted_us"), "deleted_us"
 	}
@@ -97,8 +98,10 @@ func (en *entity) makeSQL() {
 		state, snapshot = append(state, "snapshot_us", "snapshot_id"), "snapshot_us, snapshot_id"
 		moving = append(moving, "snapshot_us", "snapshot_id")
 	}
-	en.read = "SELECT " + strings.Join(reads, ", ") + ", versions, " + en.owner + ", " + deleted + ", " + snapshot +
-		" FROM " + en.table + where
+	reads += ", versions, " + en.owner + ", " + snapshot + ", " + observed + ", " + absent + ", " + deleted
+	keys := strings.Join(en.keys, ", ")
+	en.read = "SELECT " + reads + " FROM " + en.table + where
+	en.held = "SELECT " + keys + ", " + reads + " FROM " + en.table + " WHERE " + en.owner + " = ? ORDER BY " + keys + " LIMIT ?"
 	into := append([]string(nil), en.keys...)
 	if en.owned {
 		into = append(into, en.owner)

@@ -17,13 +17,15 @@ var frontingSQL string
 // Switch events arrive in any order. A switch therefore remembers which event
 // set its timestamp and which its members, and a creation never overrides an
 // update: PluralKit's API sends CREATE_SWITCH with the time of the request and
-// corrects it by an UPDATE_SWITCH milliseconds later, and they may swap.
+// corrects it by an UPDATE_SWITCH milliseconds later, and they may swap. What
+// the API says is an update of the time it was asked.
 //
-// It reads the table members, which is folded before it.
+// It reads the table members, which is folded before it; that fold calls when
+// a member goes, comes back, or looks different.
 var Fronting = Projection{
 	Name:    "fronting",
 	Source:  schemas.PluralKit,
-	Version: 1,
+	Version: 2,
 	Schema:  frontingSQL,
 	Fold:    foldFronting,
 	Queries: frontingQueries,
@@ -34,12 +36,11 @@ func foldFronting(tx *Tx, e schemas.Recorded) error {
 		return nil
 	}
 	switch e.Type {
-	case schemas.PKSwitchCreate, schemas.PKSwitchUpdate, schemas.PKSwitchDelete:
+	case schemas.PKSwitchCreate, schemas.PKSwitchUpdate, schemas.PKSwitchDelete,
+		schemas.SwitchObserved, schemas.SwitchAbsent:
 		return foldSwitch(tx, e)
 	case schemas.PKSwitchDeleteAll:
 		return foldSwitchPurge(tx, e)
-	case schemas.PKMemberDelete:
-		return foldSwitchMemberDelete(tx, e)
 	}
 	return nil
 }
@@ -75,13 +76,36 @@ type switchRow struct {
 	timestampBy  switchStamp
 	members      string // the raw list as JSON: deleted members are still in it
 	membersBy    switchStamp
-	firstUS      int64 // time of the earliest event about it
-	deletedUS    int64 // 0: it is not deleted
+	ordered      bool  // their order is the true one, by the API
+	firstUS      int64 // the earliest it was heard of; 0: never
+	seenUS       int64 // the last sign of life; 0: none
+	observedUS   int64 // the last time the API had it when it was asked; 0: never
+	absentUS     int64 // and had it not
+	removedUS    int64 // its own delete event, which is final; 0: none
+	purgedUS     int64 // the DELETE_ALL_SWITCHES that took it; 0: none did. It is found, not kept
+}
+
+// aliveUS is until when no DELETE_ALL_SWITCHES can have taken it.
+func (s switchRow) aliveUS() int64 { return max(s.firstUS, s.observedUS) }
+
+// deletedUS is when it went, by the first of what took it; 0: it is there.
+func (s switchRow) deletedUS() int64 {
+	absent := s.absentUS
+	if absent <= s.seenUS {
+		absent = 0
+	}
+	var first int64
+	for _, us := range []int64{s.removedUS, s.purgedUS, absent} {
+		if us != 0 && (first == 0 || us < first) {
+			first = us
+		}
+	}
+	return first
 }
 
 // listed reports whether the switch is in the timeline.
 func (s switchRow) listed() bool {
-	return s.deletedUS == 0 && s.timestampBy.rank > 0 && s.membersBy.rank > 0
+	return s.deletedUS() == 0 && s.timestampBy.rank > 0 && s.membersBy.rank > 0
 }
 
 // foldSwitch merges one event about one switch into its row and its place in
@@ -105,6 +129,11 @@ func foldSwitch(tx *Tx, e schemas.Recorded) error {
 	if s == old {
 		return nil
 	}
+	quiet := s
+	quiet.seenUS, quiet.observedUS = old.seenUS, old.observedUS
+	if quiet == old && s.deletedUS() == old.deletedUS() {
+		return tx.Exec(`UPDATE switches SET seen_us = ?, observed_us = ? WHERE uuid = ?`, s.seenUS, nullable(s.observedUS), s.uuid)
+	}
 	if err := tx.Touch("switches", s.uuid); err != nil {
 		return err
 	}
@@ -121,27 +150,71 @@ func foldSwitch(tx *Tx, e schemas.Recorded) error {
 
 // merge takes in what the event says.
 func (s *switchRow) merge(tx *Tx, e schemas.Recorded) error {
-	at := e.Time.UnixMicro()
-	if s.firstUS == 0 || at < s.firstUS {
-		s.firstUS = at
-		if err := s.purge(tx); err != nil {
+	was := s.aliveUS()
+	switch e.Type {
+	case schemas.PKSwitchDelete:
+		at := e.Time.UnixMicro()
+		if s.removedUS == 0 || at < s.removedUS {
+			s.removedUS = at
+		}
+		s.heard(at)
+	case schemas.SwitchAbsent:
+		_, asked, err := absent(e)
+		if err != nil {
+			return err
+		}
+		s.absentUS = max(s.absentUS, asked)
+	case schemas.SwitchObserved:
+		object, _, asked, err := observed(e, nil)
+		if err != nil {
+			return err
+		}
+		d, err := switchOf(object, e)
+		if err != nil {
+			return err
+		}
+		s.observedUS = max(s.observedUS, asked)
+		if err := s.set(e, d, switchStamp{rank: switchRankUpdate, atUS: asked, event: e.ID}, true); err != nil {
+			return err
+		}
+	default:
+		d, err := schemas.Decode[schemas.PKSwitch](e.Event)
+		if err != nil {
+			return err
+		}
+		by := switchStamp{rank: switchRankUpdate, atUS: e.Time.UnixMicro(), event: e.ID}
+		if e.Type == schemas.PKSwitchCreate {
+			by.rank = switchRankCreate
+		}
+		if err := s.set(e, d, by, false); err != nil {
 			return err
 		}
 	}
-	if e.Type == schemas.PKSwitchDelete {
-		s.delete(at)
+	if s.aliveUS() == was {
 		return nil
 	}
-	d, err := schemas.Decode[schemas.PKSwitch](e.Event)
-	if err != nil {
-		return err
+	return s.purge(tx)
+}
+
+// switchOf reads the switch that the API showed.
+func switchOf(object schemas.Object, e schemas.Recorded) (schemas.PKSwitch, error) {
+	if err := isItself(object, "id", e.Subject); err != nil {
+		return schemas.PKSwitch{}, err
 	}
-	by := switchStamp{rank: switchRankUpdate, atUS: at, event: e.ID}
-	if e.Type == schemas.PKSwitchCreate {
-		by.rank = switchRankCreate
-		if d.Timestamp == nil || d.Members == nil {
-			return fmt.Errorf("%w: %s: timestamp or members is missing", schemas.ErrInvalid, e.Type)
-		}
+	body, err := json.Marshal(object)
+	if err != nil {
+		return schemas.PKSwitch{}, fmt.Errorf("%w: %s: %w", schemas.ErrInvalid, e.Type, err)
+	}
+	e.Data = body
+	return schemas.Decode[schemas.PKSwitch](e.Event)
+}
+
+// set merges the timestamp and the members that by has set. Ordered says that
+// the members are in their true order.
+func (s *switchRow) set(e schemas.Recorded, d schemas.PKSwitch, by switchStamp, ordered bool) error {
+	whole := e.Type != schemas.PKSwitchUpdate
+	if whole && (d.Timestamp == nil || d.Members == nil) {
+		return fmt.Errorf("%w: %s: timestamp or members is missing", schemas.ErrInvalid, e.Type)
 	}
 	if d.Timestamp == nil && d.Members == nil {
 		return fmt.Errorf("%w: %s: neither timestamp nor members", schemas.ErrInvalid, e.Type)
@@ -160,73 +233,90 @@ func (s *switchRow) merge(tx *Tx, e schemas.Recorded) error {
 			return fmt.Errorf("%w: %s: a member without uuid", schemas.ErrInvalid, e.Type)
 		}
 		if by.newerThan(s.membersBy) {
-			s.members, s.membersBy = jsonList(*d.Members), by
+			s.members, s.membersBy, s.ordered = jsonList(*d.Members), by, ordered
 		}
 	}
+	s.seenUS = max(s.seenUS, by.atUS)
+	s.heard(by.atUS)
 	return nil
 }
 
-// delete notes a deletion. The earliest stays: deletes are final.
-func (s *switchRow) delete(us int64) {
-	if s.deletedUS == 0 || us < s.deletedUS {
-		s.deletedUS = us
+// heard notes that the switch was heard of.
+func (s *switchRow) heard(us int64) {
+	if s.firstUS == 0 || us < s.firstUS {
+		s.firstUS = us
 	}
 }
 
 // purge applies the first DELETE_ALL_SWITCHES after the switch was first heard
-// of. The set of deletes that count only grows as events come in, so their
-// minimum does not depend on the order they come in.
+// of; if the API had it when it was asked, the first after that: it knows
+// better. This follows from all that is known and not from the order it came
+// in.
 func (s *switchRow) purge(tx *Tx) error {
-	row, err := tx.Get(`SELECT min(purged_us) FROM switch_purges WHERE system_uuid = ? AND purged_us > ?`, s.system, s.firstUS)
+	if s.firstUS == 0 {
+		return nil
+	}
+	row, err := tx.Get(`SELECT min(purged_us) FROM switch_purges WHERE system_uuid = ? AND purged_us > ?`, s.system, s.aliveUS())
 	if err != nil {
 		return err
 	}
-	if !row.Null(0) {
-		s.delete(row.Int(0))
-	}
+	s.purgedUS = row.Int(0)
 	return nil
 }
 
 func loadSwitch(tx *Tx, uuid string) (switchRow, error) {
 	r, err := tx.Get(`SELECT system_uuid, timestamp_us, timestamp_rank, timestamp_at_us, timestamp_event,
-		members, members_rank, members_at_us, members_event, first_us, deleted_us FROM switches WHERE uuid = ?`, uuid)
+		members, members_rank, members_at_us, members_event, ordered,
+		first_us, seen_us, observed_us, absent_us, removed_us,
+		(SELECT min(p.purged_us) FROM switch_purges p
+			WHERE p.system_uuid = w.system_uuid AND p.purged_us > coalesce(w.observed_us, w.first_us))
+		FROM switches w WHERE uuid = ?`, uuid)
 	if err != nil || r == nil {
 		return switchRow{}, err
 	}
 	return switchRow{
 		uuid: uuid, system: r.Text(0),
 		timestampUS: r.Int(1), timestampBy: switchStamp{rank: r.Int(2), atUS: r.Int(3), event: r.Text(4)},
-		members: r.Text(5), membersBy: switchStamp{rank: r.Int(6), atUS: r.Int(7), event: r.Text(8)},
-		firstUS: r.Int(9), deletedUS: r.Int(10),
+		members: r.Text(5), membersBy: switchStamp{rank: r.Int(6), atUS: r.Int(7), event: r.Text(8)}, ordered: r.Int(9) == 1,
+		firstUS: r.Int(10), seenUS: r.Int(11), observedUS: r.Int(12), absentUS: r.Int(13), removedUS: r.Int(14), purgedUS: r.Int(15),
 	}, nil
 }
 
 // saveSwitch writes the row; next is the switch after it in the timeline.
 func saveSwitch(tx *Tx, s switchRow, next *stint) error {
-	var timestamp, members, deleted, ended any
+	var timestamp, members, ended any
 	if s.timestampBy.rank > 0 {
 		timestamp = s.timestampUS
 	}
 	if s.membersBy.rank > 0 {
 		members = s.members
 	}
-	if s.deletedUS != 0 {
-		deleted = s.deletedUS
-	}
 	if s.listed() && next != nil {
 		ended = next.us
 	}
-	return tx.Exec(`INSERT INTO switches (uuid, system_uuid, timestamp_us, ended_us, members, first_us, deleted_us, listed,
+	return tx.Exec(`INSERT INTO switches (uuid, system_uuid, timestamp_us, ended_us, members, ordered, first_us, seen_us,
+			observed_us, absent_us, removed_us, deleted_us, listed,
 			timestamp_rank, timestamp_at_us, timestamp_event, members_rank, members_at_us, members_event)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (uuid) DO UPDATE SET timestamp_us = excluded.timestamp_us, ended_us = excluded.ended_us,
-			members = excluded.members, first_us = excluded.first_us, deleted_us = excluded.deleted_us,
+			members = excluded.members, ordered = excluded.ordered, first_us = excluded.first_us, seen_us = excluded.seen_us,
+			observed_us = excluded.observed_us, absent_us = excluded.absent_us, removed_us = excluded.removed_us,
+			deleted_us = excluded.deleted_us,
 			listed = excluded.listed, timestamp_rank = excluded.timestamp_rank, timestamp_at_us = excluded.timestamp_at_us,
 			timestamp_event = excluded.timestamp_event, members_rank = excluded.members_rank,
 			members_at_us = excluded.members_at_us, members_event = excluded.members_event`,
-		s.uuid, s.system, timestamp, ended, members, s.firstUS, deleted, s.listed(),
+		s.uuid, s.system, timestamp, ended, members, s.ordered, nullable(s.firstUS), nullable(s.seenUS),
+		nullable(s.observedUS), nullable(s.absentUS), nullable(s.removedUS), nullable(s.deletedUS()), s.listed(),
 		s.timestampBy.rank, s.timestampBy.atUS, s.timestampBy.event,
 		s.membersBy.rank, s.membersBy.atUS, s.membersBy.event)
+}
+
+// nullable is a time as a column holds it; 0: never.
+func nullable(us int64) any {
+	if us == 0 {
+		return nil
+	}
+	return us
 }
 
 // jsonList writes a list of uuids as JSON; none is [].

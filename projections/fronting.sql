@@ -12,8 +12,13 @@ CREATE TABLE switches (
 	timestamp_us    INTEGER,
 	ended_us        INTEGER,
 	members         TEXT,
-	first_us        INTEGER NOT NULL,
-	deleted_us      INTEGER,
+	ordered         INTEGER NOT NULL, -- 1: members is in the true order
+	first_us        INTEGER,
+	seen_us         INTEGER,
+	observed_us     INTEGER,
+	absent_us       INTEGER,
+	removed_us      INTEGER, -- its own delete event, which is final
+	deleted_us      INTEGER, -- when it went, by the first of what took it
 	listed          INTEGER NOT NULL,
 	timestamp_rank  INTEGER NOT NULL,
 	timestamp_at_us INTEGER NOT NULL,
@@ -42,14 +47,15 @@ CREATE TABLE switch_members (
 	PRIMARY KEY (switch_uuid, position)
 ) STRICT, WITHOUT ROWID;
 
--- What a DELETE_MEMBER meets.
+-- What a member that goes leaves.
 CREATE INDEX switch_members_member ON switch_members (system_uuid, member_uuid, timestamp_us, switch_uuid);
 
 -- The first and the last switch of each stretch: what front_intervals reads.
 CREATE INDEX switch_members_starts ON switch_members (system_uuid, member_uuid, timestamp_us, switch_uuid) WHERE starts = 1;
 CREATE INDEX switch_members_ends ON switch_members (system_uuid, member_uuid, timestamp_us, switch_uuid) WHERE ends = 1;
 
--- A DELETE_ALL_SWITCHES: what was first heard of before it is deleted by it.
+-- A DELETE_ALL_SWITCHES: what was first heard of before it is deleted by it,
+-- but for what the API had later.
 CREATE TABLE switch_purges (
 	system_uuid TEXT NOT NULL,
 	purged_us   INTEGER NOT NULL,

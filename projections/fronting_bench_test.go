@@ -98,23 +98,23 @@ func (h *frontingHistory) fill(b *testing.B, db *DB, size int) {
 			id := h.uuid()
 			h.switches = append(h.switches, id)
 			h.n++
-			exec(`INSERT INTO switches (uuid, system_uuid, timestamp_us, ended_us, members, first_us, deleted_us, listed,
+			exec(`INSERT INTO switches (uuid, system_uuid, timestamp_us, ended_us, members, ordered, first_us, seen_us, deleted_us, listed,
 					timestamp_rank, timestamp_at_us, timestamp_event, members_rank, members_at_us, members_event)
-				VALUES (?, ?, ?, nullif(?, ?), ?, ?, NULL, 1, 2, ?, ?, 2, ?, ?)`, id, h.system, us(i), us(i+1), us(size),
-				jsonList([]string{member(i)}), us(i), us(i), id, us(i), id)
+				VALUES (?, ?, ?, nullif(?, ?), ?, 0, ?, ?, NULL, 1, 2, ?, ?, 2, ?, ?)`, id, h.system, us(i), us(i+1), us(size),
+				jsonList([]string{member(i)}), us(i), us(i), us(i), id, us(i), id)
 			exec(`INSERT INTO switch_members (switch_uuid, position, member_uuid, system_uuid, timestamp_us, starts, ends)
 				VALUES (?, 0, ?, ?, ?, 1, 1)`, id, member(i), h.system, us(i))
 			exec(`INSERT INTO entity_events (table_name, key, seq) VALUES ('switches', ?, ?)`, id, h.n)
 		}
 		exec(`INSERT INTO fronts (system_uuid, switch_uuid, since_us, members) VALUES (?, ?, ?, ?)`,
 			h.system, h.switches[size-1], us(size-1), jsonList([]string{member(size - 1)}))
-		exec(`UPDATE positions SET seq = ?`, size)
+		exec(`UPDATE positions SET seq = ?, epoch = 'bench'`, size)
 		return err
 	})
 	if err != nil {
 		b.Fatal(err)
 	}
-	db.setPosition(schemas.Position{Seq: uint64(size)})
+	db.setPosition(schemas.Position{Epoch: "bench", Seq: uint64(size)})
 }
 
 // BenchmarkFronting measures an event in a system that has so many switches

@@ -19,6 +19,9 @@ var frontingEpoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 // frontingEvent is event n of a history, by PluralKit's name of its type.
 func frontingEvent(n int, name, system, id, data string) schemas.Recorded {
 	typ, known := schemas.PluralKitType(name)
+	if strings.HasPrefix(name, "switchlog.") {
+		typ, known = name, true
+	}
 	if !known {
 		panic(name)
 	}

@@ -1,12 +1,14 @@
 package projections
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -24,6 +26,8 @@ func genFronting(t *rapid.T) []schemas.Recorded {
 	kinds := []string{
 		"CREATE_SWITCH", "CREATE_SWITCH", "CREATE_SWITCH", "UPDATE_SWITCH", "UPDATE_SWITCH", "UPDATE_SWITCH",
 		"DELETE_SWITCH", "DELETE_ALL_SWITCHES", "CREATE_MEMBER", "UPDATE_MEMBER", "DELETE_MEMBER",
+		schemas.SwitchObserved, schemas.SwitchObserved, schemas.SwitchAbsent,
+		schemas.MemberObserved, schemas.MemberAbsent, schemas.MemberAbsent,
 	}
 	member := rapid.SampledFrom([]string{"A", "B", "C", "D"})
 	list := rapid.SliceOfN(member, 0, 4)
@@ -38,6 +42,7 @@ func genFronting(t *rapid.T) []schemas.Recorded {
 			members[i] = prefix + members[i]
 		}
 		stamp := rapid.SampledFrom(timestamps).Draw(t, "timestamp")
+		asked := schemas.FormatTime(frontingEpoch.Add(time.Duration(rapid.IntRange(0, len(events)+1).Draw(t, "asked"))*time.Second - time.Millisecond))
 		switch kind {
 		case "CREATE_SWITCH":
 			data = fmt.Sprintf(`{"id":%q,"timestamp":%q,"members":%s}`, id, stamp, jsonList(members))
@@ -55,6 +60,15 @@ func genFronting(t *rapid.T) []schemas.Recorded {
 			id, data = prefix+member.Draw(t, "member"), fmt.Sprintf(`{"name":"%d"}`, n)
 		case "DELETE_MEMBER":
 			id = prefix + member.Draw(t, "member")
+		case schemas.SwitchObserved:
+			data = fmt.Sprintf(`{"asked":%q,"object":{"id":%q,"timestamp":%q,"members":%s}}`, asked, id, stamp, jsonList(members))
+		case schemas.SwitchAbsent:
+			data = fmt.Sprintf(`{"asked":%q}`, asked)
+		case schemas.MemberObserved:
+			id = prefix + member.Draw(t, "member")
+			data = fmt.Sprintf(`{"asked":%q,"object":{"uuid":%q,"name":"%d"}}`, asked, id, n)
+		case schemas.MemberAbsent:
+			id, data = prefix+member.Draw(t, "member"), fmt.Sprintf(`{"asked":%q}`, asked)
 		}
 		events = append(events, frontingEvent(len(events)+1, kind, system, id, data))
 	}
@@ -69,99 +83,148 @@ type naiveSwitch struct {
 	members   []string
 }
 
-// naiveTimeline reads a whole history, in order, into one system's timeline.
-// It is written for being right, not fast: everything is sorted out anew.
-func naiveTimeline(t *rapid.T, events []schemas.Recorded, system string) (timeline []naiveSwitch, names map[string]string) {
-	type known struct {
-		created, moved *string
-		listed, edited *[]string
-		deleted        bool
+// A naiveValue is one thing an event said: what it weighs, and the time and
+// the id to decide between equals.
+type naiveValue struct {
+	rank  int
+	us    int64
+	event string
+	text  *string
+	list  *[]string
+}
+
+// newest is what counts of all that was said; nil if nothing was.
+func newest(said []naiveValue) *naiveValue {
+	if len(said) == 0 {
+		return nil
 	}
-	switches, gone, updated := map[string]*known{}, map[string]bool{}, map[string]bool{}
-	names = map[string]string{}
+	v := slices.MaxFunc(said, func(a, b naiveValue) int {
+		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.us, b.us), strings.Compare(a.event, b.event))
+	})
+	return &v
+}
+
+// A naiveThing is all that was said of a switch or a member.
+type naiveThing struct {
+	stamps, lists, names []naiveValue
+	alive, absent        []int64 // signs of life and of absence
+	heard, observed      []int64
+	deleted              bool
+}
+
+func (x *naiveThing) gone() bool {
+	return x.deleted || len(x.absent) > 0 && (len(x.alive) == 0 || slices.Max(x.absent) > slices.Max(x.alive))
+}
+
+// purged reports whether a DELETE_ALL_SWITCHES took it: one after it was first
+// heard of, and after the API last had it.
+func (x *naiveThing) purged(purges []int64) bool {
+	if len(x.heard) == 0 {
+		return false
+	}
+	last := slices.Max(append([]int64{slices.Min(x.heard)}, x.observed...))
+	return slices.ContainsFunc(purges, func(us int64) bool { return us > last })
+}
+
+// naiveTimeline reads a whole history into one system's timeline. It is
+// written for being right, not fast: everything is sorted out anew.
+func naiveTimeline(t *rapid.T, events []schemas.Recorded, system string) (timeline []naiveSwitch, names map[string]string) {
+	switches, members := map[string]*naiveThing{}, map[string]*naiveThing{}
+	var purges []int64
 	for _, e := range events {
 		if e.Route.Tenant != system {
 			continue
 		}
-		var d struct {
-			schemas.PKSwitch
-			Name string
-		}
-		if len(e.Data) > 0 {
-			if err := json.Unmarshal(e.Data, &d); err != nil {
-				t.Fatal(err)
-			}
-		}
-		switch e.Type {
-		case schemas.PKSwitchDeleteAll:
-			for _, s := range switches {
-				s.deleted = true
-			}
-			continue
-		case schemas.PKMemberDelete:
-			gone[e.Subject] = true
-			continue
-		case schemas.PKMemberUpdate:
-			names[e.Subject], updated[e.Subject] = d.Name, true
-			continue
-		case schemas.PKMemberCreate:
-			if !updated[e.Subject] {
-				names[e.Subject] = d.Name
-			}
+		if e.Type == schemas.PKSwitchDeleteAll {
+			purges = append(purges, e.Time.UnixMicro())
 			continue
 		}
-		s := switches[e.Subject]
-		if s == nil {
-			s = &known{}
-			switches[e.Subject] = s
+		things := members
+		if e.Route.Noun == "switch" {
+			things = switches
 		}
-		switch e.Type {
-		case schemas.PKSwitchCreate:
-			s.created, s.listed = d.Timestamp, d.Members
-		case schemas.PKSwitchUpdate:
-			if d.Timestamp != nil {
-				s.moved = d.Timestamp
-			}
-			if d.Members != nil {
-				s.edited = d.Members
-			}
-		case schemas.PKSwitchDelete:
-			s.deleted = true
+		if things[e.Subject] == nil {
+			things[e.Subject] = &naiveThing{}
+		}
+		things[e.Subject].take(t, e)
+	}
+	names = map[string]string{}
+	for uuid, m := range members {
+		if v := newest(m.names); v != nil {
+			names[uuid] = *v.text
 		}
 	}
 	for uuid, s := range switches {
-		stamp, members := s.created, s.listed
-		if s.moved != nil {
-			stamp = s.moved
-		}
-		if s.edited != nil {
-			members = s.edited
-		}
-		if s.deleted || stamp == nil || members == nil {
+		stamp, list := newest(s.stamps), newest(s.lists)
+		if s.gone() || s.purged(purges) || stamp == nil || list == nil {
 			continue
 		}
-		us, err := schemas.ParseTime(*stamp)
+		us, err := schemas.ParseTime(*stamp.text)
 		if err != nil {
 			t.Fatal(err)
 		}
 		entry := naiveSwitch{uuid: uuid, us: us}
-		for i, m := range *members {
-			if !gone[m] && !slices.Contains(entry.members, m) {
+		for i, m := range *list.list {
+			if (members[m] == nil || !members[m].gone()) && !slices.Contains(entry.members, m) {
 				entry.members, entry.positions = append(entry.members, m), append(entry.positions, i)
 			}
 		}
 		timeline = append(timeline, entry)
 	}
 	slices.SortFunc(timeline, func(a, b naiveSwitch) int {
-		if a.us != b.us {
-			if a.us < b.us {
-				return -1
-			}
-			return 1
-		}
-		return strings.Compare(a.uuid, b.uuid)
+		return cmp.Or(cmp.Compare(a.us, b.us), strings.Compare(a.uuid, b.uuid))
 	})
 	return timeline, names
+}
+
+// take notes what one event says.
+func (x *naiveThing) take(t *rapid.T, e schemas.Recorded) {
+	us, data := e.Time.UnixMicro(), []byte(e.Data)
+	var said struct {
+		Asked  string
+		Object json.RawMessage
+	}
+	if e.Route.Verb == "observed" || e.Route.Verb == "absent" {
+		err := json.Unmarshal(data, &said)
+		if err == nil {
+			us, err = schemas.ParseTime(said.Asked)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		data = said.Object
+	}
+	rank := 3
+	switch e.Route.Verb {
+	case "absent":
+		x.absent = append(x.absent, us)
+		return
+	case "delete":
+		x.deleted, x.heard = true, append(x.heard, us)
+		return
+	case "observed":
+		x.observed = append(x.observed, us)
+	case "create":
+		rank = 2
+	}
+	x.alive, x.heard = append(x.alive, us), append(x.heard, us)
+	var d struct {
+		schemas.PKSwitch
+		Name *string
+	}
+	if err := json.Unmarshal(data, &d); err != nil {
+		t.Fatal(err)
+	}
+	v := naiveValue{rank: rank, us: us, event: e.ID}
+	if v.text = d.Timestamp; v.text != nil {
+		x.stamps = append(x.stamps, v)
+	}
+	if v.list = d.Members; v.list != nil {
+		x.lists = append(x.lists, v)
+	}
+	if v.text = d.Name; v.text != nil {
+		x.names = append(x.names, v)
+	}
 }
 
 // naiveRows writes a timeline as the tables and views should have it.

@@ -1,10 +1,6 @@
 package projections
 
-import (
-	"errors"
-
-	"switchlog/schemas"
-)
+import "errors"
 
 // stint is a listed switch with who is in it.
 type stint struct {
@@ -197,80 +193,4 @@ func (s *stint) met(tx *Tx, next *stint) error {
 		}
 	}
 	return nil
-}
-
-// foldSwitchPurge deletes every switch of the system that was first heard of
-// before the event. It costs what it deletes.
-func foldSwitchPurge(tx *Tx, e schemas.Recorded) error {
-	system, at := e.Route.Tenant, e.Time.UnixMicro()
-	if err := tx.Exec(`INSERT OR IGNORE INTO switch_purges (system_uuid, purged_us) VALUES (?, ?)`, system, at); err != nil {
-		return err
-	}
-	touch := func(r Row) error { return tx.Touch("switches", r.Text(0)) }
-	err := errors.Join(
-		tx.Each(`SELECT uuid FROM switches WHERE system_uuid = ? AND deleted_us IS NULL AND first_us < ?`, []any{system, at}, touch),
-		tx.Exec(`UPDATE switches SET deleted_us = ?, ended_us = NULL, listed = 0
-			WHERE system_uuid = ? AND deleted_us IS NULL AND first_us < ?`, at, system, at),
-		// Only if this event was overtaken: what a later one has deleted, this one had.
-		tx.Each(`SELECT uuid FROM switches WHERE system_uuid = ? AND deleted_us > ? AND first_us < ?`, []any{system, at, at}, touch),
-		tx.Exec(`UPDATE switches SET deleted_us = ? WHERE system_uuid = ? AND deleted_us > ? AND first_us < ?`, at, system, at, at))
-	if err != nil {
-		return err
-	}
-	if err := tx.Exec(`DELETE FROM switch_members
-		WHERE switch_uuid IN (SELECT uuid FROM switches WHERE system_uuid = ? AND deleted_us = ?)`, system, at); err != nil {
-		return err
-	}
-	if err := rejoin(tx, system); err != nil {
-		return err
-	}
-	return rereadFront(tx, e)
-}
-
-// rejoin makes neighbours of what a purge left over. There is something left
-// only if the purge was overtaken by the creation of newer switches.
-func rejoin(tx *Tx, system string) error {
-	var prev *stint
-	for {
-		next, err := nextStint(tx, system, prev)
-		if err != nil {
-			return err
-		}
-		if err := join(tx, prev, next); err != nil {
-			return err
-		}
-		if next == nil {
-			return nil
-		}
-		prev = next
-	}
-}
-
-// nextStint is the listed switch after prev; after nil it is the first.
-func nextStint(tx *Tx, system string, prev *stint) (*stint, error) {
-	if prev == nil {
-		return oneStint(tx, `SELECT uuid, timestamp_us FROM switches
-			WHERE system_uuid = ? AND listed = 1
-			ORDER BY timestamp_us, uuid LIMIT 1`, system)
-	}
-	return oneStint(tx, `SELECT uuid, timestamp_us FROM switches
-		WHERE system_uuid = ? AND listed = 1
-			AND (timestamp_us, uuid) > (?, ?)
-		ORDER BY timestamp_us, uuid LIMIT 1`, system, prev.us, prev.uuid)
-}
-
-// foldSwitchMemberDelete takes a deleted member out of every switch, silently
-// as PluralKit does. A switch may become empty: then nobody fronted. The
-// neighbours stay what they were, so nobody else's stretches change.
-func foldSwitchMemberDelete(tx *Tx, e schemas.Recorded) error {
-	system, member := e.Route.Tenant, e.Subject
-	err := tx.Each(`SELECT switch_uuid FROM switch_members WHERE system_uuid = ? AND member_uuid = ?`,
-		[]any{system, member}, func(r Row) error { return tx.Touch("switches", r.Text(0)) })
-	if err != nil {
-		return err
-	}
-	if err := tx.Exec(`DELETE FROM switch_members WHERE system_uuid = ? AND member_uuid = ?`, system, member); err != nil {
-		return err
-	}
-	return rereadFront(tx, e)
 }

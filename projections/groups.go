@@ -2,6 +2,7 @@ package projections
 
 import (
 	_ "embed"
+	"slices"
 
 	"switchlog/schemas"
 )
@@ -13,7 +14,7 @@ var groupsSQL string
 // is in them. PluralKit never announces memberships: they are known only as
 // far as its API was asked.
 var Groups = Projection{
-	Name: "groups", Source: schemas.PluralKit, Version: 1,
+	Name: "groups", Source: schemas.PluralKit, Version: 2,
 	Schema: groupsSQL,
 	Fold:   foldGroup,
 	Queries: []Query{{
@@ -42,12 +43,16 @@ const selectGroup = `SELECT id, uuid, name, (SELECT s.id FROM systems s WHERE s.
 var groupPrivacy = []string{"name_privacy", "description_privacy", "banner_privacy", "icon_privacy", "list_privacy",
 	"metadata_privacy", "visibility"}
 
+// groupMembersField is who the API said is in a group: sorted uuids, those
+// included that are gone since.
+var groupMembersField = schemas.Field{Name: "members", Kind: schemas.List}
+
 var groupEntity = entity{
-	table: "groups", keys: []string{"uuid"}, owned: true, deletes: true,
-	fields:   schemas.PKGroupObjectFields,
+	table: "groups", keys: []string{"uuid"}, owned: true, deletes: true, absents: true,
+	fields:   append(slices.Clone(schemas.PKGroupObjectFields), groupMembersField),
 	defaults: public(groupPrivacy, map[string]any{}),
 	shape: []string{"id", "uuid", "name", "display_name", "description", "icon", "banner", "color", "created",
-		"privacy"},
+		"members", "privacy"},
 	privacy: groupPrivacy,
 }.prepare()
 
@@ -57,35 +62,48 @@ func foldGroup(tx *Tx, e schemas.Recorded) error {
 	}
 	switch e.Type {
 	case schemas.PKGroupCreate, schemas.PKGroupUpdate, schemas.PKGroupDelete:
-	default:
-		return nil
-	}
-	values, err := schemas.DecodeFields(e.Type, e.Data, schemas.PKGroupFields)
-	if err != nil {
-		return err
-	}
-	r, err := tx.row(groupEntity, e.Route.Tenant, e.Subject)
-	if err != nil {
-		return err
-	}
-	switch e.Type {
-	case schemas.PKGroupCreate:
-		r.set(values, versionOf(rankCreate, e))
-		r.fallback()
-	case schemas.PKGroupUpdate:
-		r.set(values, versionOf(rankUpdate, e))
-	case schemas.PKGroupDelete:
-		r.delete(e.Time.UnixMicro())
-	}
-	if err := tx.write(r); err != nil {
-		return err
-	}
-	if e.Type == schemas.PKGroupDelete {
-		err := tx.touchEach("group_members", `DELETE FROM group_members WHERE group_uuid = ? AND system_uuid = ?
-			RETURNING group_uuid || '/' || member_uuid`, e.Subject, e.Route.Tenant)
+		values, err := schemas.DecodeFields(e.Type, e.Data, schemas.PKGroupFields)
 		if err != nil {
 			return err
 		}
+		return mergeGroup(tx, e, func(r *row) {
+			if e.Type == schemas.PKGroupDelete {
+				r.delete(e)
+				return
+			}
+			r.see(e.Time.UnixMicro())
+			if e.Type == schemas.PKGroupUpdate {
+				r.set(values, versionOf(rankUpdate, e))
+				return
+			}
+			r.set(values, versionOf(rankCreate, e))
+			r.fallback()
+		})
+	case schemas.GroupObserved:
+		return foldGroupObserved(tx, e)
+	case schemas.GroupAbsent:
+		_, us, err := absent(e)
+		if err != nil {
+			return err
+		}
+		return mergeGroup(tx, e, func(r *row) { r.miss(us) })
 	}
-	return tx.announce(r, schemas.GroupChanged, "group")
+	return nil
+}
+
+func foldGroupObserved(tx *Tx, e schemas.Recorded) error {
+	object, values, us, err := observed(e, groupEntity.fields)
+	if err == nil {
+		err = isItself(object, "uuid", e.Subject)
+	}
+	if err == nil {
+		err = normaliseMembers(values)
+	}
+	if err != nil {
+		return err
+	}
+	if err := sight(tx, e, values, us); err != nil {
+		return err
+	}
+	return mergeGroup(tx, e, func(r *row) { r.observe(values, us, e.ID) })
 }

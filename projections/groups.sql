@@ -18,12 +18,20 @@ CREATE TABLE groups (
 	metadata_privacy    TEXT,
 	visibility          TEXT,
 	created_us          INTEGER,
+	members             TEXT, -- a JSON array of uuids: who is in it, by the API; those included that are gone since
 	versions            TEXT NOT NULL,
+	observed_us         INTEGER,
+	observed_id         TEXT,
+	seen_us             INTEGER,
+	absent_us           INTEGER,
 	deleted_us          INTEGER
 ) STRICT, WITHOUT ROWID;
 
 -- For the list of a system's groups, and for short ids.
 CREATE INDEX groups_by_id ON groups (system_uuid, id);
+
+-- For short ids, of which nobody knows whose they are.
+CREATE INDEX groups_by_id_alone ON groups (id);
 
 -- A member that is in a group; neither is deleted.
 CREATE TABLE group_members (
@@ -35,8 +43,21 @@ CREATE TABLE group_members (
 	PRIMARY KEY (group_uuid, member_uuid)
 ) STRICT, WITHOUT ROWID;
 
--- For what a member leaves when it is deleted.
+-- For what a person asks of a member.
 CREATE INDEX group_members_by_member ON group_members (member_uuid);
+
+-- When a member was seen in a group, also if it left since, or is gone.
+CREATE TABLE group_sightings (
+	group_uuid    TEXT NOT NULL,
+	member_uuid   TEXT NOT NULL,
+	system_uuid   TEXT NOT NULL,
+	first_seen_us INTEGER NOT NULL,
+	last_seen_us  INTEGER NOT NULL,
+	PRIMARY KEY (group_uuid, member_uuid)
+) STRICT, WITHOUT ROWID;
+
+-- For what a member leaves when it goes, and finds when it comes back.
+CREATE INDEX group_sightings_by_member ON group_sightings (member_uuid);
 
 -- Groups that are not deleted, without the bookkeeping, with readable times.
 CREATE VIEW current_groups AS

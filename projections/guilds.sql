@@ -10,10 +10,15 @@ CREATE TABLE system_guilds (
 	display_name     TEXT,
 	name_format      TEXT,
 	versions         TEXT NOT NULL,
+	observed_us      INTEGER,
+	observed_id      TEXT,
+	seen_us          INTEGER,
+	absent_us        INTEGER,
+	deleted_us       INTEGER, -- set: it has no settings there any more
 	PRIMARY KEY (system_uuid, guild_id)
 ) STRICT, WITHOUT ROWID;
 
--- What a member that is not deleted has set for one Discord server.
+-- What a member has set for one Discord server.
 CREATE TABLE member_guilds (
 	member_uuid  TEXT NOT NULL,
 	guild_id     TEXT NOT NULL,
@@ -22,5 +27,13 @@ CREATE TABLE member_guilds (
 	avatar_url   TEXT,
 	keep_proxy   INTEGER, -- NULL: as the member's own
 	versions     TEXT NOT NULL,
+	observed_us  INTEGER,
+	observed_id  TEXT,
+	seen_us      INTEGER,
+	absent_us    INTEGER,
+	deleted_us   INTEGER, -- set: it has no settings there any more, or is gone itself
 	PRIMARY KEY (member_uuid, guild_id)
 ) STRICT, WITHOUT ROWID;
+
+-- For what a system's members have set.
+CREATE INDEX member_guilds_by_system ON member_guilds (system_uuid, guild_id);

@@ -3,6 +3,7 @@ package projections
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"pgregory.net/rapid"
@@ -21,7 +22,7 @@ func entityHistory(t *rapid.T) []schemas.Recorded {
 		tenant := d.tenant
 		events[i] = schemas.Recorded{Event: schemas.Event{
 			ID: fmt.Sprintf("e%03d", i), Source: schemas.PluralKitSystemURL + tenant, Type: typ, Subject: subject,
-			Time: time.Date(2025, 1, 1, 0, 0, 0, 1000*i, time.UTC), Data: data,
+			Time: historyTime(i), Data: data,
 			Route: schemas.PluralKitRoute(typ, tenant),
 		}}
 	}
@@ -47,7 +48,16 @@ func (d *drawer) event() (typ, subject string, data json.RawMessage) {
 		schemas.PKGroupCreate, schemas.PKGroupUpdate, schemas.PKGroupDelete,
 		schemas.PKAccountLink, schemas.PKAccountUnlink, schemas.PKAccountUpdate,
 		schemas.PKSystemGuildUpdate, schemas.PKMemberGuildUpdate, schemas.PKAutoproxyUpdate,
-		schemas.PKMessageCreate, schemas.PKMessageCreate, schemas.PKImportSuccess)
+		schemas.PKMessageCreate, schemas.PKMessageCreate, schemas.PKImportSuccess,
+		schemas.SystemObserved, schemas.SettingsObserved, schemas.MemberObserved, schemas.MemberObserved,
+		schemas.GroupObserved, schemas.GroupObserved, schemas.SystemGuildObserved, schemas.MemberGuildObserved,
+		schemas.AutoproxyObserved, schemas.AccountObserved,
+		schemas.SystemAbsent, schemas.MemberAbsent, schemas.MemberAbsent, schemas.GroupAbsent, schemas.SystemGuildAbsent,
+		schemas.MemberGuildAbsent, schemas.AccountAbsent, schemas.MessageAbsent)
+	if strings.HasPrefix(typ, "switchlog.") {
+		subject, data = d.fromAPI(typ, member, group)
+		return typ, subject, data
+	}
 	switch typ {
 	case schemas.PKSystemUpdate:
 		return typ, "", d.object(schemas.PKSystemFields, nil)
@@ -72,11 +82,70 @@ func (d *drawer) event() (typ, subject string, data json.RawMessage) {
 	case schemas.PKAutoproxyUpdate:
 		return typ, "", d.object(schemas.PKAutoproxyFields, map[string]any{"guild_id": d.of("guild", "g1", "g2"), "channel_id": nil})
 	case schemas.PKMessageCreate:
-		id := fmt.Sprintf("14440000%04d", (d.n*7919)%10000)
+		id := d.messageID(d.n)
 		return typ, id, d.message(id, member)
 	}
 	return typ, "", json.RawMessage(`null`)
 }
+
+// fromAPI draws what the API said at some moment before the event.
+func (d *drawer) fromAPI(typ, member, group string) (subject string, data json.RawMessage) {
+	guild := map[string]any{"guild_id": d.of("guild", "g1", "g2")}
+	var object json.RawMessage
+	subject = d.tenant
+	switch typ {
+	case schemas.SystemObserved:
+		object = d.object(schemas.PKSystemObjectFields, nil)
+	case schemas.SettingsObserved:
+		object = d.object(schemas.PKSettingsFields, nil)
+	case schemas.MemberObserved:
+		subject, object = member, d.object(schemas.PKMemberObjectFields, nil)
+	case schemas.GroupObserved:
+		subject = group
+		list := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) string { return d.member() }), 0, 3).Draw(d.T, "members")
+		given := map[string]any{"members": list}
+		if d.of("members known", "yes", "yes", "no") == "no" {
+			given = nil
+		}
+		object = d.object(schemas.PKGroupObjectFields, given)
+	case schemas.SystemGuildObserved:
+		object = d.object(schemas.PKSystemGuildFields, guild)
+	case schemas.MemberGuildObserved:
+		subject, object = member, d.object(schemas.PKMemberGuildFields, guild)
+	case schemas.AutoproxyObserved:
+		object = d.object(schemas.PKAutoproxyFields, guild)
+	case schemas.AccountObserved:
+		subject, object = d.of("account", "1150", "1151"), d.object(schemas.PKAccountFields, nil)
+	case schemas.MemberAbsent, schemas.MemberGuildAbsent:
+		subject = member
+	case schemas.GroupAbsent:
+		subject = group
+	case schemas.AccountAbsent:
+		subject = d.of("account", "1150", "1151")
+	case schemas.MessageAbsent:
+		subject = d.messageID(rapid.IntRange(0, d.n+3).Draw(d.T, "message"))
+	}
+	asked := schemas.FormatTime(historyTime(rapid.IntRange(0, d.n).Draw(d.T, "asked")))
+	said := map[string]any{"asked": asked}
+	if object != nil {
+		said["object"] = object
+	} else {
+		said["guild_id"] = guild["guild_id"]
+	}
+	b, err := json.Marshal(said)
+	if err != nil {
+		d.Fatal(err)
+	}
+	return subject, b
+}
+
+// messageID is the id of the message that event n tells of, if it tells of one.
+// They are the tenant's own, whatever n.
+func (d *drawer) messageID(n int) string {
+	return fmt.Sprintf("1444000%d%04d", map[string]int{"sys-a": 1, "sys-b": 2}[d.tenant], (n*7919)%10000)
+}
+
+func historyTime(n int) time.Time { return time.Date(2025, 1, 1, 0, 0, 0, 1000*n, time.UTC) }
 
 func (d *drawer) member() string { return d.tenant + "-mem-" + d.of("member", "1", "2", "3") }
 

@@ -17,7 +17,7 @@ var membersSQL string
 // deleted member keeps its row as a tombstone, so that no late event brings
 // it back.
 var Members = Projection{
-	Name: "members", Source: schemas.PluralKit, Version: 1,
+	Name: "members", Source: schemas.PluralKit, Version: 2,
 	Schema: membersSQL,
 	Fold:   foldMember,
 	Queries: []Query{{
@@ -50,38 +50,19 @@ var memberPrivacy = []string{"visibility", "name_privacy", "description_privacy"
 	"birthday_privacy", "pronoun_privacy", "avatar_privacy", "metadata_privacy", "proxy_privacy"}
 
 var memberEntity = entity{
-	table: "members", keys: []string{"uuid"}, owned: true, snapshots: true, deletes: true,
+	table: "members", keys: []string{"uuid"}, owned: true, snapshots: true, deletes: true, absents: true,
 	fields: schemas.PKMemberObjectFields,
 	defaults: public(memberPrivacy, map[string]any{
 		"keep_proxy": int64(0), "tts": int64(0), "autoproxy_enabled": int64(1), "message_count": int64(0),
 		"proxy_tags": "[]",
 	}),
 	counters: []string{"message_count", "last_message_timestamp"},
-	special:  map[string]special{"proxy_tags": proxyTags},
+	silent:   []string{"message_count", "last_message_timestamp", "autoproxy_enabled"},
 	shape: []string{"id", "uuid", "name", "display_name", "color", "birthday", "pronouns", "avatar_url",
 		"webhook_avatar_url", "banner", "description", "created", "keep_proxy", "tts", "autoproxy_enabled",
 		"message_count", "last_message_timestamp", "proxy_tags", "privacy"},
 	privacy: memberPrivacy,
 }.prepare()
-
-// proxyTags: the tags are the rows of their own table. The member's row only
-// tells whether they are known.
-var proxyTags = special{
-	column: "proxy_tags_known",
-	keep: func(value any) any {
-		if value == nil {
-			return nil
-		}
-		return int64(1)
-	},
-	read: `CASE WHEN proxy_tags_known THEN (SELECT json_group_array(json_object('prefix', prefix, 'suffix', suffix))
-		FROM (SELECT prefix, suffix FROM proxy_tags WHERE member_uuid = members.uuid ORDER BY position)) END`,
-	same: func(a, b string) bool {
-		x, errX := parseTags(a)
-		y, errY := parseTags(b)
-		return errX == nil && errY == nil && slices.EqualFunc(x, y, proxyTag.equal)
-	},
-}
 
 // public adds to defaults that the privacy fields are public.
 func public(privacy []string, defaults map[string]any) map[string]any {
@@ -97,9 +78,30 @@ func foldMember(tx *Tx, e schemas.Recorded) error {
 	}
 	switch e.Type {
 	case schemas.PKMemberCreate, schemas.PKMemberUpdate, schemas.PKMemberDelete:
-	default:
-		return nil // of a message, its own fold merges the snapshot
+		return foldMemberEvent(tx, e)
+	case schemas.MemberObserved:
+		object, values, us, err := observed(e, schemas.PKMemberObjectFields)
+		if err == nil {
+			err = isItself(object, "uuid", e.Subject)
+		}
+		if err == nil {
+			err = normaliseTags(values)
+		}
+		if err != nil {
+			return err
+		}
+		return mergeMember(tx, e.Route.Tenant, e.Subject, func(r *row) { r.observe(values, us, e.ID) })
+	case schemas.MemberAbsent:
+		_, us, err := absent(e)
+		if err != nil {
+			return err
+		}
+		return mergeMember(tx, e.Route.Tenant, e.Subject, func(r *row) { r.miss(us) })
 	}
+	return nil // of a message, its own fold merges the snapshot
+}
+
+func foldMemberEvent(tx *Tx, e schemas.Recorded) error {
 	values, err := schemas.DecodeFields(e.Type, e.Data, schemas.PKMemberFields)
 	if err == nil {
 		err = normaliseTags(values)
@@ -108,15 +110,17 @@ func foldMember(tx *Tx, e schemas.Recorded) error {
 		return err
 	}
 	return mergeMember(tx, e.Route.Tenant, e.Subject, func(r *row) {
-		switch e.Type {
-		case schemas.PKMemberCreate:
-			r.set(slices.DeleteFunc(values, untrustedAvatar), versionOf(rankCreate, e))
-			r.fallback()
-		case schemas.PKMemberUpdate:
-			r.set(values, versionOf(rankUpdate, e))
-		case schemas.PKMemberDelete:
-			r.delete(e.Time.UnixMicro())
+		if e.Type == schemas.PKMemberDelete {
+			r.delete(e)
+			return
 		}
+		r.see(e.Time.UnixMicro())
+		if e.Type == schemas.PKMemberUpdate {
+			r.set(values, versionOf(rankUpdate, e))
+			return
+		}
+		r.set(slices.DeleteFunc(values, untrustedAvatar), versionOf(rankCreate, e))
+		r.fallback()
 	})
 }
 
@@ -125,8 +129,8 @@ func foldMember(tx *Tx, e schemas.Recorded) error {
 func untrustedAvatar(v schemas.Value) bool { return v.Field.Name == "avatar_url" && v.Value == nil }
 
 // mergeMember lets merge change the member's row, and does what follows from
-// the change: its proxy tags, what a deleted member takes with it, the change
-// event, the front it may be in.
+// the change: its proxy tags, what a member that goes takes with it and one
+// that comes back brings, the change event, the front it may be in.
 func mergeMember(tx *Tx, system, member string, merge func(*row)) error {
 	r, err := tx.row(memberEntity, system, member)
 	if err != nil {
@@ -136,16 +140,13 @@ func mergeMember(tx *Tx, system, member string, merge func(*row)) error {
 	if err := tx.write(r); err != nil {
 		return err
 	}
-	if r.deletedUS != nil {
-		if r.deleted {
-			return nil // it took everything with it then, and nothing was let in since
-		}
-		if err := deleteWithMember(tx, system, member); err != nil {
+	gone := r.deletedUS != nil
+	if r.deletedUS != r.wasDeletedUS {
+		if err := settleOwned(tx, system, member, r.deletedUS); err != nil {
 			return err
 		}
-		return tx.announce(r, schemas.MemberChanged, "member")
 	}
-	if r.changed("proxy_tags") {
+	if r.changed("proxy_tags") || r.deleted != gone {
 		if err := replaceTags(tx, r); err != nil {
 			return err
 		}
@@ -153,7 +154,12 @@ func mergeMember(tx *Tx, system, member string, merge func(*row)) error {
 	if err := tx.announce(r, schemas.MemberChanged, "member"); err != nil {
 		return err
 	}
-	if r.changed("name", "display_name", "pronouns", "color", "avatar_url", "id") {
+	switch {
+	case gone && !r.deleted:
+		return leaveSwitches(tx, system, member)
+	case r.deleted && !gone:
+		return rejoinSwitches(tx, system, member)
+	case !gone && r.changed("name", "display_name", "pronouns", "color", "avatar_url", "id"):
 		return refreshFront(tx, system, member) // a front shows these
 	}
 	return nil
@@ -167,23 +173,25 @@ func memberDeleted(tx *Tx, system, member string) (bool, error) {
 	return got != nil, err
 }
 
-// deleteWithMember removes what PluralKit silently removes with a member. (It
-// also leaves every switch, which the fold of switches sees to.)
-func deleteWithMember(tx *Tx, system, member string) error {
-	for _, c := range []struct{ table, sql string }{
-		{"group_members", `DELETE FROM group_members WHERE member_uuid = ?2 AND system_uuid = ?1
-			RETURNING group_uuid || '/' || member_uuid`},
-		{"member_guilds", `DELETE FROM member_guilds WHERE member_uuid = ?2 AND system_uuid = ?1
-			RETURNING member_uuid || '/' || guild_id`},
-		{"autoproxy", `UPDATE autoproxy SET autoproxy_member = NULL WHERE system_uuid = ?1 AND autoproxy_member = ?2
-			RETURNING system_uuid || '/' || guild_id || '/' || channel_id`},
-		{"proxy_tags", `DELETE FROM proxy_tags WHERE member_uuid = ?2 AND system_uuid = ?1 RETURNING member_uuid`},
-	} {
-		if err := tx.touchEach(c.table, c.sql, system, member); err != nil {
-			return err
-		}
+// settleOwned brings in step what PluralKit silently removes with a member,
+// and what is there again if the member is, deletedUS being nil. (Switches are
+// for the fold of fronting.)
+func settleOwned(tx *Tx, system, member string, deletedUS any) error {
+	err := tx.touchEach("member_guilds", `UPDATE member_guilds
+		SET deleted_us = nullif(min(coalesce(?3, 9223372036854775807),
+			iif(absent_us > coalesce(seen_us, 0), absent_us, 9223372036854775807)), 9223372036854775807)
+		WHERE member_uuid = ?2 AND system_uuid = ?1
+		RETURNING member_uuid || '/' || guild_id`, system, member, deletedUS)
+	if err != nil {
+		return err
 	}
-	return nil
+	err = tx.touchEach("autoproxy", `UPDATE autoproxy SET autoproxy_member = iif(?3 IS NULL, named_member, NULL)
+		WHERE system_uuid = ?1 AND named_member = ?2 AND autoproxy_member IS NOT iif(?3 IS NULL, named_member, NULL)
+		RETURNING system_uuid || '/' || guild_id || '/' || channel_id`, system, member, deletedUS)
+	if err != nil {
+		return err
+	}
+	return settleGroupsOf(tx, system, member)
 }
 
 // touchEach runs a statement that returns the keys of the rows it changed,
@@ -210,11 +218,6 @@ type proxyTag struct {
 	Suffix *string `json:"suffix"`
 }
 
-func (t proxyTag) equal(u proxyTag) bool {
-	same := func(a, b *string) bool { return a == b || a != nil && b != nil && *a == *b }
-	return same(t.Prefix, u.Prefix) && same(t.Suffix, u.Suffix)
-}
-
 func parseTags(text string) ([]proxyTag, error) {
 	var tags []proxyTag
 	if err := json.Unmarshal([]byte(text), &tags); err != nil {
@@ -223,8 +226,8 @@ func parseTags(text string) ([]proxyTag, error) {
 	return tags, nil
 }
 
-// normaliseTags writes a list of proxy tags among values as SQLite will give
-// it back, so that equal lists are equal text (but for rare characters).
+// normaliseTags writes a list of proxy tags among values so that equal lists
+// are equal text.
 func normaliseTags(values []schemas.Value) error {
 	for i, v := range values {
 		if v.Field.Name != "proxy_tags" {
@@ -245,21 +248,25 @@ func normaliseTags(values []schemas.Value) error {
 	return nil
 }
 
-// replaceTags makes the member's rows in proxy_tags those of the new list.
+// replaceTags makes the member's rows in proxy_tags those of its list; none
+// while it is gone.
 func replaceTags(tx *Tx, r *row) error {
 	i := r.column("proxy_tags")
-	none := func(list any) bool { return list == nil || list == "[]" }
-	if none(r.before[i]) && none(r.values[i]) {
+	had := !r.deleted && r.before[i] != nil && r.before[i] != "[]"
+	has := r.deletedUS == nil && r.values[i] != nil && r.values[i] != "[]"
+	if !had && !has {
 		return nil
 	}
 	if err := tx.Exec(`DELETE FROM proxy_tags WHERE member_uuid = ?`, r.key[0]); err != nil {
 		return err
 	}
-	err := tx.Exec(`INSERT INTO proxy_tags (member_uuid, position, system_uuid, prefix, suffix)
-		SELECT ?, key, ?, value ->> 'prefix', value ->> 'suffix' FROM json_each(?)`,
-		r.key[0], r.tenant, r.values[i])
-	if err != nil {
-		return err
+	if has {
+		err := tx.Exec(`INSERT INTO proxy_tags (member_uuid, position, system_uuid, prefix, suffix)
+			SELECT ?, key, ?, value ->> 'prefix', value ->> 'suffix' FROM json_each(?)`,
+			r.key[0], r.tenant, r.values[i])
+		if err != nil {
+			return err
+		}
 	}
 	return tx.Touch("proxy_tags", r.key[0])
 }

@@ -13,7 +13,7 @@ CREATE TABLE members (
 	birthday                  TEXT,    -- YYYY-MM-DD; year 0004 or 0001: no year
 	pronouns                  TEXT,
 	description               TEXT,
-	proxy_tags_known          INTEGER, -- 1: the rows in proxy_tags are all there are
+	proxy_tags                TEXT,    -- a JSON array of {prefix, suffix}
 	keep_proxy                INTEGER,
 	tts                       INTEGER,
 	visibility                TEXT,
@@ -32,13 +32,20 @@ CREATE TABLE members (
 	versions                  TEXT NOT NULL,
 	snapshot_us               INTEGER,
 	snapshot_id               TEXT,
+	observed_us               INTEGER,
+	observed_id               TEXT,
+	seen_us                   INTEGER,
+	absent_us                 INTEGER,
 	deleted_us                INTEGER
 ) STRICT, WITHOUT ROWID;
 
 -- For the list of a system's members, and for short ids.
 CREATE INDEX members_by_id ON members (system_uuid, id);
 
--- A proxy tag of a member that is not deleted.
+-- For short ids, of which nobody knows whose they are.
+CREATE INDEX members_by_id_alone ON members (id);
+
+-- A proxy tag of a member that is not deleted: what its list holds.
 CREATE TABLE proxy_tags (
 	member_uuid TEXT NOT NULL,
 	position    INTEGER NOT NULL, -- from 0, as PluralKit lists them
@@ -53,9 +60,7 @@ CREATE VIEW current_members AS
 SELECT uuid, system_uuid, id, name, display_name,
 	coalesce(display_name, name) AS shown_name,
 	avatar_url, webhook_avatar_url, banner, color, birthday, pronouns, description,
-	CASE WHEN proxy_tags_known THEN (SELECT json_group_array(json_object('prefix', prefix, 'suffix', suffix))
-		FROM (SELECT prefix, suffix FROM proxy_tags WHERE member_uuid = members.uuid ORDER BY position)) END AS proxy_tags,
-	keep_proxy, tts, autoproxy_enabled,
+	proxy_tags, keep_proxy, tts, autoproxy_enabled,
 	visibility, name_privacy, description_privacy, banner_privacy, pronoun_privacy, birthday_privacy,
 	avatar_privacy, proxy_privacy, metadata_privacy,
 	message_count,

@@ -15,13 +15,13 @@ const (
 	rankDefault  = iota // what a CREATE means by leaving a field out
 	rankSnapshot        // the object inside CREATE_MESSAGE, as of about the message's time
 	rankCreate          // CREATE_*
-	rankUpdate          // UPDATE_*
+	rankUpdate          // UPDATE_*, and what the API said: as of when it was asked
 )
 
 // A fieldVersion says what set a field.
 type fieldVersion struct {
 	rank int
-	us   int64  // when we accepted the event; of a snapshot, the message's own time
+	us   int64  // when we accepted the event; of a snapshot, the message's own time; of an observation, when it was asked for
 	id   string // of the event; of a snapshot, of the message
 }
 
@@ -50,10 +50,13 @@ func (v *fieldVersion) UnmarshalJSON(b []byte) error {
 // once, changed in memory, written once, and only if something is different.
 //
 // versions says what set each field. A field that is not in it was set by the
-// newest snapshot if there is one, else by nothing (its value is then NULL or
-// a default). Snapshots are by far the most frequent, nearly always complete,
-// and so cost no entries at all; if one does lack a field, an entry keeps the
-// version that field had.
+// newest observation if there is one, else by the newest snapshot, else by
+// nothing (its value is then NULL or a default). Snapshots are by far the most
+// frequent, both are nearly always complete, and so they cost no entries at
+// all; if one does lack a field, an entry keeps the version that field had.
+//
+// A thing is gone if it has a delete event, which is final, or if the API last
+// had it not (absent_us) after the last sign of life (seen_us).
 type row struct {
 	of     *entity
 	key    []string
@@ -63,12 +66,16 @@ type row struct {
 	values []any // as they will be; the same slice as before until one differs
 	moved  bool  // values is no longer before
 
-	exists, deleted       bool // before this event
-	versions              map[string]fieldVersion
-	deletedUS, snapshotUS any    // int64 or nil
-	snapshotID            string // empty: no snapshot was seen
+	exists, deleted bool // before this event
+	wasDeletedUS    any  // before this event, as deletedUS
+	versions        map[string]fieldVersion
 
-	dirty bool // bookkeeping beside values that save must write: versions, deleted_us
+	deletedUS, absentUS, seenUS any    // int64 or nil
+	ownerUS                     any    // deletedUS of what it belongs to
+	observedUS, snapshotUS      any    // int64 or nil
+	observedID, snapshotID      string // empty: there was none
+
+	dirty bool // bookkeeping beside values that save must write
 	noted bool // the snapshot columns moved
 }
 
@@ -78,7 +85,6 @@ func (tx *Tx) row(en *entity, tenant string, key ...string) (*row, error) {
 	if slices.Contains(key[:1], "") || tenant == "" {
 		return nil, fmt.Errorf("%w: %s: no id", schemas.ErrInvalid, en.table)
 	}
-	r := &row{of: en, key: key, tenant: tenant}
 	args := make([]any, len(key))
 	for i, k := range key {
 		args[i] = k
@@ -87,17 +93,20 @@ func (tx *Tx) row(en *entity, tenant string, key ...string) (*row, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := len(en.columns)
 	if got == nil {
-		r.before = make([]any, n)
-		r.values = r.before
-		return r, nil
+		none := make([]any, len(en.columns))
+		return &row{of: en, key: key, tenant: tenant, before: none, values: none}, nil
 	}
-	if got.Text(n+1) != tenant {
+	if got.Text(len(en.columns)+1) != tenant {
 		return nil, fmt.Errorf("%w: %s: the id is another system's", schemas.ErrInvalid, en.table)
 	}
-	r.exists = true
-	r.before = make([]any, n)
+	return en.scan(got, key)
+}
+
+// scan makes a row of what is read of it, without the key.
+func (en *entity) scan(got Row, key []string) (*row, error) {
+	n := len(en.columns)
+	r := &row{of: en, key: key, tenant: got.Text(n + 1), exists: true, before: make([]any, n)}
 	for i := range n {
 		r.before[i] = got[i]
 	}
@@ -107,8 +116,10 @@ func (tx *Tx) row(en *entity, tenant string, key ...string) (*row, error) {
 			return nil, fmt.Errorf("%s: versions: %w", en.table, err)
 		}
 	}
-	r.deletedUS, r.snapshotUS, r.snapshotID = got[n+2], got[n+3], got.Text(n+4)
-	r.deleted = r.deletedUS != nil
+	r.snapshotUS, r.snapshotID = got[n+2], got.Text(n+3)
+	r.observedUS, r.observedID = got[n+4], got.Text(n+5)
+	r.seenUS, r.absentUS, r.deletedUS = got[n+6], got[n+7], got[n+8]
+	r.wasDeletedUS, r.deleted = r.deletedUS, r.deletedUS != nil
 	return r, nil
 }
 
@@ -117,15 +128,22 @@ func (r *row) version(i int) fieldVersion {
 	if v, explicit := r.versions[r.of.columns[i].Name]; explicit {
 		return v
 	}
-	return r.snapshotVersion()
+	return r.implied(i)
 }
 
-func (r *row) snapshotVersion() fieldVersion {
-	if r.snapshotID == "" {
-		return fieldVersion{}
+// implied is what set column i if versions has no entry.
+func (r *row) implied(i int) fieldVersion {
+	switch {
+	case r.observes(i):
+		return fieldVersion{rank: rankUpdate, us: r.observedUS.(int64), id: r.observedID}
+	case r.snapshotID != "":
+		return fieldVersion{rank: rankSnapshot, us: r.snapshotUS.(int64), id: r.snapshotID}
 	}
-	return fieldVersion{rank: rankSnapshot, us: r.snapshotUS.(int64), id: r.snapshotID}
+	return fieldVersion{}
 }
+
+// observes reports whether column i is implied to be from an observation.
+func (r *row) observes(i int) bool { return r.observedID != "" && !r.of.columns[i].silent }
 
 // set merges values that were all set by v: those win that are newer than
 // what is there.
@@ -139,9 +157,51 @@ func (r *row) set(values []schemas.Value, v fieldVersion) {
 	}
 }
 
+// observe merges the values of a whole object as the API showed it, when it
+// was asked. A field that no update ever carries is taken for a snapshot's:
+// else the messages after it could not move it on.
+func (r *row) observe(values []schemas.Value, us int64, id string) {
+	v, silent := fieldVersion{rank: rankUpdate, us: us, id: id}, fieldVersion{rank: rankSnapshot, us: us, id: id}
+	old := fieldVersion{rank: rankUpdate, id: r.observedID}
+	old.us, _ = r.observedUS.(int64)
+	if v.after(old) {
+		for i, c := range r.of.columns {
+			if _, explicit := r.versions[c.Name]; !explicit && !c.silent {
+				r.versions = put(r.versions, c.Name, r.implied(i))
+			}
+		}
+		r.observedUS, r.observedID, r.dirty = us, id, true
+	}
+	for _, val := range values {
+		by := v
+		if r.of.columns[r.column(val.Field.Name)].silent {
+			by = silent
+		}
+		r.set([]schemas.Value{val}, by)
+	}
+	r.see(us)
+}
+
+// see notes a sign of life.
+func (r *row) see(us int64) {
+	if old, was := r.seenUS.(int64); !was || us > old {
+		r.seenUS, r.dirty = us, true
+	}
+}
+
+// miss notes that the API had it not when it was asked.
+func (r *row) miss(us int64) {
+	if old, was := r.absentUS.(int64); !was || us > old {
+		r.absentUS, r.dirty = us, true
+	}
+}
+
 // snapshot merges the values of a whole object as a message showed it.
 func (r *row) snapshot(values []schemas.Value, us int64, id string) {
-	v, old := fieldVersion{rank: rankSnapshot, us: us, id: id}, r.snapshotVersion()
+	v, old := fieldVersion{rank: rankSnapshot, us: us, id: id}, fieldVersion{}
+	if r.snapshotID != "" {
+		old = fieldVersion{rank: rankSnapshot, us: r.snapshotUS.(int64), id: r.snapshotID}
+	}
 	if !v.after(old) {
 		r.set(values, v) // it may have what a newer one lacked
 		return
@@ -150,15 +210,19 @@ func (r *row) snapshot(values []schemas.Value, us int64, id string) {
 	for _, val := range values {
 		i := r.column(val.Field.Name)
 		carried[i] = true
-		if r.version(i).rank > rankSnapshot {
+		if r.version(i).after(v) {
 			continue
 		}
 		r.put(i, val.Value)
-		r.forget(i)
+		if r.observes(i) {
+			r.remember(i, v)
+		} else {
+			r.forget(i)
+		}
 	}
 	for i, c := range r.of.columns {
-		if _, explicit := r.versions[c.Name]; !carried[i] && !explicit {
-			r.remember(i, old)
+		if _, explicit := r.versions[c.Name]; !carried[i] && !explicit && !r.observes(i) {
+			r.versions, r.dirty = put(r.versions, c.Name, old), true
 		}
 	}
 	r.snapshotUS, r.snapshotID, r.noted = us, id, true
@@ -174,11 +238,49 @@ func (r *row) fallback() {
 	}
 }
 
-// delete makes the row a tombstone. Of several deletes the earliest counts.
-func (r *row) delete(us int64) {
+// deletion is the entry of versions that keeps a delete event. It has the
+// name of no field.
+const deletion = "deleted_us"
+
+// delete makes the row a tombstone for good. Of several deletes the earliest
+// counts.
+func (r *row) delete(e schemas.Recorded) {
+	v := versionOf(rankUpdate, e)
+	if old, was := r.versions[deletion]; !was || old.after(v) {
+		r.versions, r.dirty = put(r.versions, deletion, v), true
+	}
+}
+
+// tombstone is delete where nobody can be asked what is left: us is when, by the
+// provider's word.
+func (r *row) tombstone(us int64) {
 	if old, was := r.deletedUS.(int64); !was || us < old {
 		r.deletedUS, r.dirty = us, true
 	}
+}
+
+// settle makes deleted_us what follows from the rest: the earliest of what
+// took it.
+func (r *row) settle() {
+	gone := r.ownerUS
+	if d, deleted := r.versions[deletion]; deleted {
+		gone = earlier(gone, d.us)
+	}
+	seen, _ := r.seenUS.(int64)
+	if absent, was := r.absentUS.(int64); was && absent > seen {
+		gone = earlier(gone, absent)
+	}
+	if gone != r.deletedUS {
+		r.deletedUS, r.dirty = gone, true
+	}
+}
+
+// earlier is the earlier of two times; nil: never.
+func earlier(old any, us int64) any {
+	if was, is := old.(int64); is && was < us {
+		return old
+	}
+	return us
 }
 
 func (r *row) column(field string) int {
@@ -190,10 +292,19 @@ func (r *row) column(field string) int {
 }
 
 func (r *row) remember(i int, v fieldVersion) {
-	if r.versions == nil {
-		r.versions = make(map[string]fieldVersion)
+	if v == r.implied(i) {
+		r.forget(i)
+		return
 	}
-	r.versions[r.of.columns[i].Name], r.dirty = v, true
+	r.versions, r.dirty = put(r.versions, r.of.columns[i].Name, v), true
+}
+
+func put(versions map[string]fieldVersion, name string, v fieldVersion) map[string]fieldVersion {
+	if versions == nil {
+		versions = make(map[string]fieldVersion)
+	}
+	versions[name] = v
+	return versions
 }
 
 func (r *row) forget(i int) {
@@ -210,22 +321,13 @@ func (r *row) put(i int, value any) {
 			value = int64(1)
 		}
 	}
-	if r.same(i, r.values[i], value) {
+	if r.values[i] == value {
 		return
 	}
 	if !r.moved {
 		r.values, r.moved = slices.Clone(r.values), true
 	}
 	r.values[i] = value
-}
-
-func (r *row) same(i int, a, b any) bool {
-	if a == b {
-		return true
-	}
-	x, isText := a.(string)
-	y, both := b.(string)
-	return isText && both && r.of.columns[i].same != nil && r.of.columns[i].same(x, y)
 }
 
 // changed reports whether one of the fields is different from before; with no
@@ -237,11 +339,11 @@ func (r *row) changed(names ...string) bool {
 	if len(names) > 0 {
 		return slices.ContainsFunc(names, func(name string) bool {
 			i := r.column(name)
-			return !r.same(i, r.before[i], r.values[i])
+			return r.before[i] != r.values[i]
 		})
 	}
 	for i, c := range r.of.columns {
-		if !c.counter && !r.same(i, r.before[i], r.values[i]) {
+		if !c.counter && r.before[i] != r.values[i] {
 			return true
 		}
 	}

@@ -11,20 +11,30 @@ import (
 var messagesSQL string
 
 // Messages is every proxied message that was announced. That one was edited or
-// deleted PluralKit does not tell.
+// deleted PluralKit does not tell; its API may be asked whether it is there.
 //
 // The objects inside a message are the only complete ones that PluralKit ever
 // sends, so they also fill the gaps in systems and members.
 var Messages = Projection{
-	Name: "messages", Source: schemas.PluralKit, Version: 1,
+	Name: "messages", Source: schemas.PluralKit, Version: 2,
 	Schema: messagesSQL,
 	Fold:   foldMessage,
 }
 
 func foldMessage(tx *Tx, e schemas.Recorded) error {
-	if e.Route.Source != schemas.PluralKit || e.Type != schemas.PKMessageCreate {
+	if e.Route.Source != schemas.PluralKit {
 		return nil
 	}
+	switch e.Type {
+	case schemas.PKMessageCreate:
+		return foldMessageCreate(tx, e)
+	case schemas.MessageAbsent:
+		return foldMessageAbsent(tx, e)
+	}
+	return nil
+}
+
+func foldMessageCreate(tx *Tx, e schemas.Recorded) error {
 	m, err := schemas.Decode[schemas.PKMessage](e.Event)
 	if err != nil {
 		return err
@@ -47,7 +57,7 @@ func foldMessage(tx *Tx, e schemas.Recorded) error {
 	if err != nil {
 		return fmt.Errorf("member: %w", err)
 	}
-	fresh, err := insertMessage(tx, e.Route.Tenant, m, us, member)
+	fresh, err := insertMessage(tx, e, m, us, member)
 	if err != nil || !fresh {
 		return err
 	}
@@ -62,27 +72,61 @@ func foldMessage(tx *Tx, e schemas.Recorded) error {
 	return mergeMember(tx, e.Route.Tenant, member.uuid, func(r *row) { r.snapshot(member.values, us, m.ID) })
 }
 
-// insertMessage adds the row and reports whether there was none: the id of a
-// message is never used again.
-func insertMessage(tx *Tx, system string, m schemas.PKMessage, us int64, member *snapshot) (bool, error) {
+// insertMessage adds the row and reports whether there was none, or one that
+// only knew of an absence: the id of a message is never used again.
+func insertMessage(tx *Tx, e schemas.Recorded, m schemas.PKMessage, us int64, member *snapshot) (bool, error) {
 	var memberUUID *string
 	if member != nil {
 		memberUUID = &member.uuid
 	}
-	made, err := tx.Get(`INSERT INTO messages (id, system_uuid, member_uuid, timestamp_us, original, sender, channel, guild)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING RETURNING 1`,
-		m.ID, system, memberUUID, us, m.Original, m.Sender, m.Channel, m.Guild)
+	system := e.Route.Tenant
+	made, err := tx.Get(`INSERT INTO messages (id, system_uuid, member_uuid, timestamp_us, original, sender, channel, guild, seen_us)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET member_uuid = excluded.member_uuid, timestamp_us = excluded.timestamp_us,
+			original = excluded.original, sender = excluded.sender, channel = excluded.channel, guild = excluded.guild,
+			seen_us = excluded.seen_us, deleted_us = iif(absent_us > excluded.seen_us, absent_us, NULL)
+			WHERE seen_us IS NULL AND system_uuid = excluded.system_uuid
+		RETURNING 1`,
+		m.ID, system, memberUUID, us, m.Original, m.Sender, m.Channel, m.Guild, e.Time.UnixMicro())
 	if err != nil {
 		return false, err
 	}
-	if made != nil {
-		return true, tx.Touch("messages", m.ID)
+	if made == nil {
+		return false, ownMessage(tx, m.ID, system)
 	}
-	owner, err := tx.Get(`SELECT system_uuid FROM messages WHERE id = ?`, m.ID)
-	if err == nil && owner.Text(0) != system {
+	if m.Guild != nil {
+		if err := tx.Exec(`INSERT OR IGNORE INTO message_guilds (system_uuid, guild_id) VALUES (?, ?)`, system, *m.Guild); err != nil {
+			return false, err
+		}
+	}
+	return true, tx.Touch("messages", m.ID)
+}
+
+// ownMessage refuses the id of a message of another system.
+func ownMessage(tx *Tx, id, system string) error {
+	owner, err := tx.Get(`SELECT system_uuid FROM messages WHERE id = ?`, id)
+	if err == nil && owner != nil && owner.Text(0) != system {
 		err = fmt.Errorf("%w: messages: the id is another system's", schemas.ErrInvalid)
 	}
-	return false, err
+	return err
+}
+
+// foldMessageAbsent notes that the API had the message not.
+func foldMessageAbsent(tx *Tx, e schemas.Recorded) error {
+	_, us, err := absent(e)
+	if err == nil {
+		err = needID("the message", e.Subject)
+	}
+	if err == nil {
+		err = ownMessage(tx, e.Subject, e.Route.Tenant)
+	}
+	if err != nil {
+		return err
+	}
+	return tx.touchEach("messages", `INSERT INTO messages (id, system_uuid, absent_us, deleted_us) VALUES (?1, ?2, ?3, ?3)
+		ON CONFLICT (id) DO UPDATE SET absent_us = ?3, deleted_us = iif(?3 > coalesce(seen_us, 0), ?3, NULL)
+			WHERE ?3 > coalesce(absent_us, 0)
+		RETURNING id`, e.Subject, e.Route.Tenant, us)
 }
 
 // A snapshot is a whole object as a message showed it.

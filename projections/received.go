@@ -87,11 +87,3 @@ func foldReceived(tx *Tx, e schemas.Recorded) error {
 	}
 	return tx.Touch("received", e.MsgID())
 }
-
-// textOrNull is text, or NULL if there is none.
-func textOrNull(s string) any {
-	if s == "" {
-		return nil
-	}
-	return s
-}

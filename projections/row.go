@@ -12,6 +12,9 @@ import (
 // write writes the row if it is new or different, and notes the event as one
 // that made it so.
 func (tx *Tx) write(r *row) error {
+	if r.of.absents {
+		r.settle()
+	}
 	changed := r.changed()
 	visible := !r.exists || changed || r.deleted != (r.deletedUS != nil)
 	var err error
@@ -34,7 +37,7 @@ func (tx *Tx) write(r *row) error {
 }
 
 func (r *row) keyArgs() []any {
-	args := make([]any, 0, len(r.key)+len(r.values)+5)
+	args := make([]any, 0, len(r.key)+len(r.values)+9)
 	for _, k := range r.key {
 		args = append(args, k)
 	}
@@ -43,20 +46,20 @@ func (r *row) keyArgs() []any {
 
 // state is what insert and save write, in the order of makeSQL.
 func (r *row) state() []any {
-	args := make([]any, 0, len(r.values)+len(r.key)+4)
-	for i, c := range r.of.columns {
-		v := r.values[i]
-		if c.keep != nil {
-			v = c.keep(v)
-		}
-		args = append(args, v)
-	}
+	args := make([]any, 0, len(r.values)+len(r.key)+8)
+	args = append(args, r.values...)
 	args = append(args, r.versionsText())
+	if !r.of.told {
+		args = append(args, r.seenUS, r.observedUS, textOrNull(r.observedID))
+	}
+	if r.of.absents {
+		args = append(args, r.absentUS)
+	}
 	if r.of.deletes {
 		args = append(args, r.deletedUS)
 	}
 	if r.of.snapshots {
-		args = append(args, r.snapshotArgs()...)
+		args = append(args, r.snapshotUS, textOrNull(r.snapshotID))
 	}
 	return args
 }
@@ -69,14 +72,14 @@ func (r *row) moving() []any {
 			args = append(args, r.values[i])
 		}
 	}
-	return append(args, r.snapshotArgs()...)
+	return append(args, r.snapshotUS, textOrNull(r.snapshotID))
 }
 
-func (r *row) snapshotArgs() []any {
-	if r.snapshotID == "" {
-		return []any{nil, nil}
+func textOrNull(s string) any {
+	if s == "" {
+		return nil
 	}
-	return []any{r.snapshotUS, r.snapshotID}
+	return s
 }
 
 // versionsText is the column versions: equal versions give equal text.

@@ -12,7 +12,7 @@ var settingsSQL string
 // Settings is how each system has configured PluralKit. Only changes are ever
 // sent, so a setting that was never changed is NULL until the API was asked.
 var Settings = Projection{
-	Name: "settings", Source: schemas.PluralKit, Version: 1,
+	Name: "settings", Source: schemas.PluralKit, Version: 2,
 	Schema: settingsSQL,
 	Fold:   foldSettings,
 	Queries: []Query{{
@@ -41,10 +41,17 @@ var settingsEntity = entity{
 }.prepare()
 
 func foldSettings(tx *Tx, e schemas.Recorded) error {
-	if e.Route.Source != schemas.PluralKit || e.Type != schemas.PKSettingsUpdate {
+	if e.Route.Source != schemas.PluralKit || e.Type != schemas.PKSettingsUpdate && e.Type != schemas.SettingsObserved {
 		return nil
 	}
-	values, err := schemas.DecodeFields(e.Type, e.Data, schemas.PKSettingsFields)
+	var values []schemas.Value
+	var us int64
+	var err error
+	if e.Type == schemas.SettingsObserved {
+		_, values, us, err = observed(e, schemas.PKSettingsFields)
+	} else {
+		values, err = schemas.DecodeFields(e.Type, e.Data, schemas.PKSettingsFields)
+	}
 	if err != nil {
 		return err
 	}
@@ -52,7 +59,12 @@ func foldSettings(tx *Tx, e schemas.Recorded) error {
 	if err != nil {
 		return err
 	}
-	r.set(values, versionOf(rankUpdate, e))
+	if e.Type == schemas.SettingsObserved {
+		r.observe(values, us, e.ID)
+	} else {
+		r.set(values, versionOf(rankUpdate, e))
+		r.see(e.Time.UnixMicro())
+	}
 	if err := tx.write(r); err != nil {
 		return err
 	}

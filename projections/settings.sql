@@ -19,5 +19,8 @@ CREATE TABLE system_settings (
 	card_show_color_hex         INTEGER,
 	proxy_switch                TEXT,
 	name_format                 TEXT,
-	versions                    TEXT NOT NULL
+	versions                    TEXT NOT NULL,
+	observed_us                 INTEGER,
+	observed_id                 TEXT,
+	seen_us                     INTEGER
 ) STRICT, WITHOUT ROWID;

@@ -37,7 +37,7 @@ var StellarStack = Projection{
 }
 
 var stellarServerEntity = entity{
-	table: "stellarstack_servers", keys: []string{"source", "server_id"}, owner: "source", deletes: true,
+	table: "stellarstack_servers", keys: []string{"source", "server_id"}, owner: "source", told: true, deletes: true,
 	fields: stellarServerFields,
 }.prepare()
 
@@ -135,7 +135,7 @@ func mergeStellarServer(tx *Tx, e schemas.Recorded, s schemas.StellarStackServer
 	}
 	r.set(pick(stellarServerFields, values), fieldVersion{rank: rankUpdate, us: us, id: e.ID})
 	if e.Type == schemas.StellarStackServerDeleted {
-		r.delete(us)
+		r.tombstone(us)
 	}
 	return tx.write(r)
 }

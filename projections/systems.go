@@ -14,7 +14,7 @@ var systemsSQL string
 // A row exists as soon as an event told of the system, its settings or one of
 // its messages; until more is known its fields are NULL.
 var Systems = Projection{
-	Name: "systems", Source: schemas.PluralKit, Version: 1,
+	Name: "systems", Source: schemas.PluralKit, Version: 2,
 	Schema: systemsSQL,
 	Fold:   foldSystem,
 	Queries: []Query{{
@@ -28,12 +28,12 @@ var Systems = Projection{
 					'pronoun_privacy', pronoun_privacy, 'member_list_privacy', member_list_privacy,
 					'group_list_privacy', group_list_privacy, 'front_privacy', front_privacy,
 					'front_history_privacy', front_history_privacy) AS privacy_json
-			FROM systems WHERE uuid = :tenant ORDER BY uuid LIMIT 1`,
+			FROM systems WHERE uuid = :tenant AND deleted_us IS NULL ORDER BY uuid LIMIT 1`,
 	}},
 }
 
 var systemEntity = entity{
-	table: "systems", keys: []string{"uuid"}, owned: true, snapshots: true,
+	table: "systems", keys: []string{"uuid"}, owned: true, snapshots: true, deletes: true, absents: true,
 	fields: schemas.PKSystemObjectFields,
 	shape: []string{"id", "uuid", "name", "description", "tag", "pronouns", "avatar_url", "banner", "color",
 		"created", "privacy"},
@@ -51,9 +51,27 @@ func foldSystem(tx *Tx, e schemas.Recorded) error {
 		if err != nil {
 			return err
 		}
-		return mergeSystem(tx, e.Route.Tenant, func(r *row) { r.set(values, versionOf(rankUpdate, e)) })
+		return mergeSystem(tx, e.Route.Tenant, func(r *row) {
+			r.set(values, versionOf(rankUpdate, e))
+			r.see(e.Time.UnixMicro())
+		})
 	case schemas.PKSettingsUpdate:
-		return mergeSystem(tx, e.Route.Tenant, func(*row) {})
+		return mergeSystem(tx, e.Route.Tenant, func(r *row) { r.see(e.Time.UnixMicro()) })
+	case schemas.SystemObserved:
+		object, values, us, err := observed(e, schemas.PKSystemObjectFields)
+		if err == nil {
+			err = isItself(object, "uuid", e.Route.Tenant)
+		}
+		if err != nil {
+			return err
+		}
+		return mergeSystem(tx, e.Route.Tenant, func(r *row) { r.observe(values, us, e.ID) })
+	case schemas.SystemAbsent:
+		_, us, err := absent(e)
+		if err != nil {
+			return err
+		}
+		return mergeSystem(tx, e.Route.Tenant, func(r *row) { r.miss(us) })
 	}
 	return nil // of a message, its own fold merges the snapshot
 }

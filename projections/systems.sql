@@ -1,4 +1,5 @@
--- A PluralKit system. Fields that no event has told of are NULL.
+-- A PluralKit system. Fields that no event has told of are NULL; one that is
+-- gone keeps its row, with deleted_us set.
 CREATE TABLE systems (
 	uuid                  TEXT PRIMARY KEY,
 	system_uuid           TEXT NOT NULL, -- the same, as every PluralKit table has it
@@ -22,5 +23,13 @@ CREATE TABLE systems (
 	created_us            INTEGER,
 	versions              TEXT NOT NULL,
 	snapshot_us           INTEGER,
-	snapshot_id           TEXT
+	snapshot_id           TEXT,
+	observed_us           INTEGER,
+	observed_id           TEXT,
+	seen_us               INTEGER,
+	absent_us             INTEGER,
+	deleted_us            INTEGER
 ) STRICT, WITHOUT ROWID;
+
+-- For short ids, of which nobody knows whose they are.
+CREATE INDEX systems_by_id ON systems (id);

@@ -22,6 +22,7 @@ type Tx struct {
 	conn  *sqlite3.SQLiteConn
 	stmts map[string]*sqlite3.SQLiteStmt // by SQL text; the texts are constants
 
+	view  context.Context  // of a View: what is read ends with it; else nil
 	event schemas.Recorded // the event being folded
 	out   int              // entries it has put in the outbox
 	mute  bool             // its entries are left out, see Scratch
@@ -107,6 +108,9 @@ func (tx *Tx) each(ctx context.Context, query string, args []driver.NamedValue, 
 	}
 	row := make(Row, len(columns))
 	for {
+		if tx.view != nil && tx.view.Err() != nil {
+			return tx.view.Err()
+		}
 		switch err := rows.Next(row); {
 		case errors.Is(err, io.EOF):
 			return nil

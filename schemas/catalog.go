@@ -160,7 +160,7 @@ func RouteOf(e Event) (Route, error) {
 	if name, named := e.Extensions[SourceExtension]; named {
 		return genericRouteOf(name)
 	}
-	noun, verb, ours := cutType(e.Type, "switchlog.")
+	noun, verb, ours := cutType(e.Type, selfTypePrefix)
 	if e.Source == SelfURI && ours {
 		return RegistryRoute(noun, verb), nil
 	}

@@ -49,6 +49,14 @@ var patches = []struct {
 	{DiscordDirectMessageCreate, "", DiscordMessageFields, []string{"id", "author"}},
 	{DiscordDirectMessageUpdate, "", DiscordMessageFields, []string{"id", "author"}},
 	{DiscordDirectMessageDelete, "", DiscordMessageFields, []string{"id", "author"}},
+	{SystemObserved, "object", PKSystemObjectFields, []string{"uuid"}},
+	{SettingsObserved, "object", PKSettingsFields, nil},
+	{MemberObserved, "object", PKMemberObjectFields, []string{"uuid"}},
+	{GroupObserved, "object", PKGroupObjectFields, []string{"uuid", "members"}},
+	{SystemGuildObserved, "object", PKSystemGuildFields, []string{"guild_id"}},
+	{MemberGuildObserved, "object", PKMemberGuildFields, []string{"guild_id"}},
+	{AutoproxyObserved, "object", PKAutoproxyFields, []string{"guild_id", "channel_id"}},
+	{AccountObserved, "object", PKAccountFields, nil},
 }
 
 // payloads are the types whose data is read into a struct, and the members
@@ -87,6 +95,23 @@ var payloads = []struct {
 	{StellarStackFileModified, decodeAs[StellarStackEvent], reflect.TypeFor[StellarStackEvent](), nil},
 	{StellarStackResourceWarning, decodeAs[StellarStackEvent], reflect.TypeFor[StellarStackEvent](), nil},
 	{StellarStackResourceCritical, decodeAs[StellarStackEvent], reflect.TypeFor[StellarStackEvent](), nil},
+	{SystemObserved, decodeAs[Observed], reflect.TypeFor[Observed](), nil},
+	{SettingsObserved, decodeAs[Observed], reflect.TypeFor[Observed](), nil},
+	{MemberObserved, decodeAs[Observed], reflect.TypeFor[Observed](), nil},
+	{GroupObserved, decodeAs[Observed], reflect.TypeFor[Observed](), nil},
+	{SwitchObserved, decodeAs[Observed], reflect.TypeFor[Observed](), nil},
+	{SystemGuildObserved, decodeAs[Observed], reflect.TypeFor[Observed](), nil},
+	{MemberGuildObserved, decodeAs[Observed], reflect.TypeFor[Observed](), nil},
+	{AutoproxyObserved, decodeAs[Observed], reflect.TypeFor[Observed](), nil},
+	{AccountObserved, decodeAs[Observed], reflect.TypeFor[Observed](), nil},
+	{SystemAbsent, decodeAs[Absent], reflect.TypeFor[Absent](), nil},
+	{MemberAbsent, decodeAs[Absent], reflect.TypeFor[Absent](), nil},
+	{GroupAbsent, decodeAs[Absent], reflect.TypeFor[Absent](), nil},
+	{SwitchAbsent, decodeAs[Absent], reflect.TypeFor[Absent](), nil},
+	{SystemGuildAbsent, decodeAs[Absent], reflect.TypeFor[Absent](), nil},
+	{MemberGuildAbsent, decodeAs[Absent], reflect.TypeFor[Absent](), nil},
+	{AccountAbsent, decodeAs[Absent], reflect.TypeFor[Absent](), nil},
+	{MessageAbsent, decodeAs[Absent], reflect.TypeFor[Absent](), nil},
 	{FrontChanged, decodeAs[Change], reflect.TypeFor[Change](), []string{"before", "after"}},
 	{MemberChanged, decodeAs[Change], reflect.TypeFor[Change](), []string{"before", "after"}},
 	{GroupChanged, decodeAs[Change], reflect.TypeFor[Change](), []string{"before", "after"}},
@@ -462,10 +487,22 @@ func (c contractTest) strict(t *testing.T) {
 			t.Errorf("%s: an unknown member: got %v, want refused %t", typ.Name, err, ours)
 		}
 	}
-	data := c.sample(t, PKMessageCreate)
-	data["system"].(object)["webhook_url"] = "https://hooks.example.org/pk/7f3c"
-	if c.compiled[PKMessageCreate].Validate(data) == nil {
-		t.Error("a message with its system's webhook_url is accepted")
+	for typ, at := range map[string]string{PKMessageCreate: "system", SystemObserved: "object"} {
+		data := c.sample(t, typ)
+		data[at].(object)["webhook_url"] = "https://hooks.example.org/pk/7f3c"
+		if c.compiled[typ].Validate(data) == nil {
+			t.Errorf("%s: with the system's webhook_url it is accepted", typ)
+		}
+	}
+	for _, typ := range Types() {
+		if typ.Verb != "observed" {
+			continue
+		}
+		data := c.sample(t, typ.Name)
+		data["object"].(object)["brand_new"] = true // of PluralKit's
+		if err := c.compiled[typ.Name].Validate(data); err != nil {
+			t.Errorf("%s: an object with an unknown member: %v", typ.Name, err)
+		}
 	}
 	for name, change := range map[string]func(object){
 		"base64":        func(e object) { e["data_base64"] = "e30=" },

@@ -104,6 +104,7 @@ func allExamples(t *testing.T) []example {
 	all = append(all, unknown)
 	all = append(all, changeExamples(t, all)...)
 	all = append(all, registryExamples(len(all))...)
+	all = append(all, apiExamples(t, len(all))...)
 	all = append(all, discordExamples(t, len(all))...)
 	all = append(all, botGhostExamples(len(all))...)
 	all = append(all, stellarStackExamples(t, len(all))...)

@@ -85,9 +85,14 @@ func PluralKitType(name string) (string, bool) {
 	return t, true
 }
 
-// PluralKitRoute is the route of an event type of a system.
+// PluralKitRoute is the route of an event type of a system: one of
+// PluralKit's, or one of ours about it.
 func PluralKitRoute(typ, system string) Route {
-	noun, verb, _ := strings.Cut(strings.TrimPrefix(typ, PluralKitTypePrefix), ".")
+	rest, theirs := strings.CutPrefix(typ, PluralKitTypePrefix)
+	if !theirs {
+		rest = strings.TrimPrefix(typ, selfTypePrefix)
+	}
+	noun, verb, _ := strings.Cut(rest, ".")
 	return Route{Source: PluralKit, Tenant: system, Noun: noun, Verb: verb}
 }
 

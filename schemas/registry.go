@@ -7,6 +7,8 @@ const (
 	SelfTenant = "registry"
 	SelfURI    = "urn:switchlog:registry"
 
+	selfTypePrefix = "switchlog." // of every event type of ours
+
 	SourceAdded   = "switchlog.source.added"
 	SourceLearned = "switchlog.source.learned" // its tenant, from the first verified request
 	SourceRotated = "switchlog.source.rotated"

@@ -64,6 +64,23 @@ var types = []Type{
 	stellarStack(StellarStackResourceWarning, "resource.warning", "A server uses much of what it may."),
 	stellarStack(StellarStackResourceCritical, "resource.critical", "A server uses nearly all it may."),
 	stellarStack(StellarStackUnknown, "", "A type we do not know; its name is in the extension attribute stellarstacktype."),
+	api(SystemObserved, "What the API says of the system."),
+	api(SettingsObserved, "What the API says of the system's settings."),
+	api(MemberObserved, "What the API says of a member."),
+	api(GroupObserved, "What the API says of a group and who is in it."),
+	api(SwitchObserved, "What the API says of a switch and who is in it, in order."),
+	api(SystemGuildObserved, "What the API says of the system's settings for one Discord server."),
+	api(MemberGuildObserved, "What the API says of a member's settings for one Discord server."),
+	api(AutoproxyObserved, "What the API says of autoproxy in one Discord server."),
+	api(AccountObserved, "The API says that a Discord account is the system's."),
+	api(SystemAbsent, "The API says that there is no such system any more."),
+	api(MemberAbsent, "The API says that there is no such member."),
+	api(GroupAbsent, "The API says that there is no such group."),
+	api(SwitchAbsent, "The API says that there is no such switch."),
+	api(SystemGuildAbsent, "The API says that the system has no settings for a Discord server."),
+	api(MemberGuildAbsent, "The API says that a member has no settings for a Discord server."),
+	api(AccountAbsent, "The API says that a Discord account is not the system's."),
+	api(MessageAbsent, "The API says that there is no such message any more."),
 
 	change(FrontChanged, "Who fronts became different."),
 	change(MemberChanged, "A member became different."),
@@ -98,9 +115,11 @@ func ofProvider(typ, prefix, source, provider, summary string) Type {
 	return t
 }
 
-func change(typ, summary string) Type { return ofType(typ, "switchlog.", PluralKit, summary) }
+func api(typ, summary string) Type { return ofType(typ, selfTypePrefix, PluralKit, summary) }
 
-func registry(typ, summary string) Type { return ofType(typ, "switchlog.", SelfSource, summary) }
+func change(typ, summary string) Type { return ofType(typ, selfTypePrefix, PluralKit, summary) }
+
+func registry(typ, summary string) Type { return ofType(typ, selfTypePrefix, SelfSource, summary) }
 
 func ofType(typ, prefix, source, summary string) Type {
 	noun, verb, ok := cutType(typ, prefix)

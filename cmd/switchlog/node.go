@@ -21,6 +21,7 @@ import (
 	"switchlog/ingest/spool"
 	"switchlog/processor"
 	"switchlog/projections"
+	"switchlog/projections/mirror"
 	"switchlog/projections/query"
 	"switchlog/schemas"
 )
@@ -33,6 +34,7 @@ var (
 	_ processor.Outbox = (*projections.DB)(nil)
 	_ query.Store      = (*projections.DB)(nil)
 	_ query.Log        = logReader{}
+	_ mirror.Store     = (*projections.DB)(nil)
 )
 
 // adminUser is the operator: the user of NATS who may do everything, and the

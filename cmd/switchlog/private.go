@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"switchlog/ingest"
+	"switchlog/projections/mirror"
 	"switchlog/projections/query"
 )
 
@@ -27,6 +28,7 @@ func (n *node) privateHandler() http.Handler {
 		metrics.ServeHTTP(w, r)
 	})
 	mux.Handle("/api/v1/", query.NewHandler(n.queryConfig()))
+	mux.Handle(mirror.Root, mirror.NewHandler(n.mirrorConfig()))
 	sources := n.adminOnly(ingest.NewSourcesHandler(n.registry))
 	mux.Handle("/api/admin/sources", sources)
 	mux.Handle("/api/admin/sources/", sources)
@@ -72,6 +74,17 @@ func (n *node) isAdmin(r *http.Request) bool {
 // keys are the readers there are: for now the operator alone.
 func (n *node) keys() []query.Key {
 	return []query.Key{{Reader: query.Reader{Name: adminUser}, Hash: sha256.Sum256([]byte(n.token))}}
+}
+
+// mirrorConfig is what the mirror of PluralKit's API needs.
+func (n *node) mirrorConfig() mirror.Config {
+	return mirror.Config{
+		Store: n.db, Logger: n.log, Metrics: n.metrics,
+		Authorize: func(token string) (mirror.Reader, bool) {
+			reader, ok := query.Find(n.keys(), token)
+			return mirror.Reader{Tenant: reader.Tenant}, ok
+		},
+	}
 }
 
 // fromLoopback reports whether the caller is on this machine and not behind a

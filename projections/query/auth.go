@@ -34,17 +34,21 @@ func Authorizer(keys func() []Key) func(*http.Request) (Reader, error) {
 		if !ok {
 			return Reader{}, ErrUnauthorized
 		}
-		hash := sha256.Sum256([]byte(token))
-		var reader Reader
-		found := false
-		for _, k := range keys() {
-			if subtle.ConstantTimeCompare(hash[:], k.Hash[:]) == 1 {
-				reader, found = k.Reader, true
-			}
-		}
-		if !found {
+		reader, ok := Find(keys(), token)
+		if !ok {
 			return Reader{}, ErrUnauthorized
 		}
 		return reader, nil
 	}
+}
+
+// Find gives the reader whose token it is. It compares with all keys.
+func Find(keys []Key, token string) (reader Reader, found bool) {
+	hash := sha256.Sum256([]byte(token))
+	for _, k := range keys {
+		if subtle.ConstantTimeCompare(hash[:], k.Hash[:]) == 1 {
+			reader, found = k.Reader, true
+		}
+	}
+	return reader, found
 }

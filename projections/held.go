@@ -1,0 +1,220 @@
+package projections
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"switchlog/schemas"
+)
+
+// maxHeld is how many things of one kind Held tells: many times PluralKit's
+// limits, also with those that are gone.
+const maxHeld = 100_000
+
+// maxHeldSwitches is how many switches are told at once.
+const maxHeldSwitches = 1000
+
+// Held is what is held about one PluralKit system, read from one state of the
+// file; of a system never heard of, nothing. What reconciliation compares.
+//
+// It may wrap ErrStale (the rows are being rebuilt), ErrTooLarge (over 100,000
+// things of one kind), ErrDamaged, or be ctx's error.
+func (d *DB) Held(ctx context.Context, system string) (schemas.Held, error) {
+	var h schemas.Held
+	err := d.held(ctx, func(tx *Tx, p schemas.Position) error {
+		h.Position = p
+		return readHeld(ctx, tx, system, &h)
+	})
+	if err != nil {
+		return schemas.Held{}, fmt.Errorf("held: %w", err)
+	}
+	return h, nil
+}
+
+// HeldSwitches is the page of the system's timeline before that switch
+// (timestamp in µs since 1970, and uuid), newest first; equal timestamps are
+// in the order of their uuids. The first page is before (math.MaxInt64, "").
+// Limit is at most 1,000. Errors are those of Held.
+func (d *DB) HeldSwitches(ctx context.Context, system string, beforeUS int64, beforeID string, limit int) ([]schemas.HeldSwitch, error) {
+	return d.heldSwitches(ctx, `w.system_uuid = ? AND w.listed = 1 AND (w.timestamp_us, w.uuid) < (?, ?)
+		ORDER BY w.timestamp_us DESC, w.uuid DESC LIMIT ?`,
+		system, beforeUS, beforeID, max(0, min(limit, maxHeldSwitches)))
+}
+
+// HeldSwitchesByID is the switches of the system with these uuids (at most
+// 1,000), those included that are gone or not fully known; any that was never
+// heard of is left out. They are in the order of their uuids. Errors are those
+// of Held.
+func (d *DB) HeldSwitchesByID(ctx context.Context, system string, ids []string) ([]schemas.HeldSwitch, error) {
+	if len(ids) > maxHeldSwitches {
+		return nil, fmt.Errorf("held: %w: %d switches at once (hint: ask for at most %d)", ErrTooLarge, len(ids), maxHeldSwitches)
+	}
+	return d.heldSwitches(ctx, `w.system_uuid = ? AND w.uuid IN (SELECT value FROM json_each(?)) ORDER BY w.uuid`, system, jsonList(ids))
+}
+
+func (d *DB) heldSwitches(ctx context.Context, where string, args ...any) ([]schemas.HeldSwitch, error) {
+	var page []schemas.HeldSwitch
+	err := d.held(ctx, func(tx *Tx, _ schemas.Position) error {
+		return tx.each(ctx, `SELECT w.uuid, w.timestamp_us,
+			(SELECT json_group_array(value ORDER BY place) FROM (SELECT l.value AS value, min(l.key) AS place
+				FROM json_each(w.members) l LEFT JOIN members m ON m.uuid = l.value AND m.system_uuid = w.system_uuid
+				WHERE m.deleted_us IS NULL GROUP BY l.value)),
+			w.members IS NULL, w.ordered, w.listed, w.deleted_us IS NOT NULL, w.removed_us IS NOT NULL,
+			max(coalesce(w.seen_us, 0), coalesce(w.removed_us, 0)) FROM switches w WHERE `+where, values(args), nil, func(r Row) error {
+			s := schemas.HeldSwitch{ID: r.Text(0), Listed: r.Int(5) == 1, Gone: r.Int(6) == 1, Final: r.Int(7) == 1, TouchedUS: r.Int(8)}
+			if !r.Null(1) {
+				us := r.Int(1)
+				s.TimestampUS = &us
+			}
+			if r.Int(3) == 0 {
+				list, err := parseList(r.Text(2))
+				if err != nil {
+					return err
+				}
+				s.Members, s.Ordered = list, r.Int(4) == 1 || len(list) < 2
+			}
+			page = append(page, s)
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("held: %w", err)
+	}
+	return page, nil
+}
+
+// held reads one state of the file, if it is of this version: nobody may
+// compare the rows of another with anything.
+func (d *DB) held(ctx context.Context, fn func(*Tx, schemas.Position) error) error {
+	if d.stale() {
+		return ErrStale
+	}
+	err := d.read(ctx, fn)
+	if err != nil && d.stale() && !errors.Is(err, ErrDamaged) && ctx.Err() == nil {
+		err = fmt.Errorf("%w: %w", ErrStale, err)
+	}
+	return err
+}
+
+func readHeld(ctx context.Context, tx *Tx, system string, h *schemas.Held) error {
+	for _, kind := range []struct {
+		of *entity
+		to *[]schemas.HeldEntity
+	}{
+		{memberEntity, &h.Members}, {groupEntity, &h.Groups}, {accountEntity, &h.Accounts},
+		{systemGuildEntity, &h.SystemGuilds}, {memberGuildEntity, &h.MemberGuilds}, {autoproxyEntity, &h.Autoproxy},
+	} {
+		list, err := heldEntities(ctx, tx, kind.of, system)
+		if err != nil {
+			return err
+		}
+		*kind.to = list
+	}
+	for _, one := range []struct {
+		of *entity
+		to **schemas.HeldEntity
+	}{{systemEntity, &h.System}, {settingsEntity, &h.Settings}} {
+		list, err := heldEntities(ctx, tx, one.of, system)
+		if err != nil {
+			return err
+		}
+		if len(list) > 0 {
+			*one.to = &list[0]
+		}
+	}
+	if err := leaveOutGone(h); err != nil {
+		return err
+	}
+	return tx.each(ctx, `SELECT guild_id FROM (SELECT guild_id FROM system_guilds WHERE system_uuid = ?1
+			UNION SELECT guild_id FROM member_guilds WHERE system_uuid = ?1
+			UNION SELECT guild_id FROM autoproxy WHERE system_uuid = ?1
+			UNION SELECT guild_id FROM message_guilds WHERE system_uuid = ?1)
+		WHERE guild_id <> '' ORDER BY guild_id`, values([]any{system}), nil, func(r Row) error {
+		h.Guilds = append(h.Guilds, r.Text(0))
+		return nil
+	})
+}
+
+// heldEntities reads the rows of one kind.
+func heldEntities(ctx context.Context, tx *Tx, en *entity, system string) ([]schemas.HeldEntity, error) {
+	var list []schemas.HeldEntity
+	n := len(en.keys)
+	err := tx.each(ctx, en.held, values([]any{system, maxHeld + 1}), nil, func(got Row) error {
+		if len(list) == maxHeld {
+			return fmt.Errorf("%w: over %d rows of %s", ErrTooLarge, maxHeld, en.table)
+		}
+		key := make([]string, n)
+		for i := range key {
+			key[i] = got.Text(i)
+		}
+		r, err := en.scan(got[n:], key)
+		if err != nil {
+			return err
+		}
+		held, err := r.held()
+		list = append(list, held)
+		return err
+	})
+	return list, err
+}
+
+// held is the row as others compare it.
+func (r *row) held() (schemas.HeldEntity, error) {
+	h := schemas.HeldEntity{Gone: r.deleted}
+	for i, name := range r.of.keys {
+		switch name {
+		case "guild_id":
+			h.Guild = r.key[i]
+		case "channel_id":
+			h.Channel = r.key[i]
+		case "system_uuid":
+			if h.ID == "" {
+				h.ID = r.key[i]
+			}
+		default:
+			h.ID = r.key[i]
+		}
+	}
+	if err := json.Unmarshal(r.of.object(h.ID, r.values), &h.Object); err != nil {
+		return h, fmt.Errorf("an object we wrote ourselves: %w", err)
+	}
+	if h.Guild != "" {
+		h.Object["guild_id"] = appendJSON(nil, h.Guild)
+	}
+	h.TouchedUS, _ = r.seenUS.(int64)
+	if d, final := r.versions[deletion]; final {
+		h.Final, h.TouchedUS = true, max(h.TouchedUS, d.us)
+	}
+	return h, nil
+}
+
+// leaveOutGone takes members that are gone out of groups and autoproxy, as
+// PluralKit does.
+func leaveOutGone(h *schemas.Held) error {
+	gone := map[string]bool{}
+	for _, m := range h.Members {
+		gone[m.ID] = m.Gone
+	}
+	for _, g := range h.Groups {
+		var list []string
+		if err := json.Unmarshal(g.Object["members"], &list); err != nil {
+			return fmt.Errorf("a list we wrote ourselves: %w", err)
+		}
+		if list != nil {
+			g.Object["members"] = json.RawMessage(jsonList(slices.DeleteFunc(list, func(m string) bool { return gone[m] })))
+		}
+	}
+	for _, a := range h.Autoproxy {
+		named, err := a.Object.Text("autoproxy_member")
+		if err != nil {
+			return err
+		}
+		if gone[named] {
+			a.Object["autoproxy_member"] = json.RawMessage("null")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,99 @@
+package mirror
+
+import "switchlog/projections"
+
+// selectGroup is the group of an expression for its uuid, and its system.
+func selectGroup(uuid string) string {
+	return `SELECT ` + groupShape.columns + `, e.system_uuid FROM groups e
+		WHERE e.uuid = ` + uuid + ` AND e.deleted_us IS NULL`
+}
+
+var (
+	groupByUUID = selectGroup(`?`)
+	groupByID   = selectGroup(`(SELECT uuid FROM groups WHERE id = ?1 AND deleted_us IS NULL
+		ORDER BY system_uuid = ?2 DESC, coalesce(versions ->> '$.id[1]', observed_us) DESC, uuid LIMIT 1)`)
+	groupsOfSystem = `SELECT ` + groupShape.columns + ` FROM groups e
+		WHERE e.system_uuid = ? AND e.deleted_us IS NULL` + listOrder
+	groupsOfMember = `SELECT ` + groupShape.columns + ` FROM group_members g JOIN groups e ON e.uuid = g.group_uuid
+		WHERE g.member_uuid = ? AND e.system_uuid = ? AND e.deleted_us IS NULL` + listOrder
+)
+
+const (
+	visibility = `SELECT uuid, versions, snapshot_id IS NOT NULL OR observed_id IS NOT NULL FROM members
+		WHERE system_uuid = ? AND deleted_us IS NULL AND visibility = 'public' LIMIT 10001`
+	uuidsOfGroup = `SELECT member_uuid FROM group_members WHERE group_uuid = ? AND system_uuid = ?
+		ORDER BY member_uuid LIMIT 10001`
+)
+
+func (q *request) group(ref string) (projections.Row, *system, error) {
+	return q.find(ref, groupByUUID, groupByID, groupShape, errNoGroup)
+}
+
+func getGroup(q *request) ([]byte, error) {
+	row, s, err := q.group(q.args[0])
+	if err != nil {
+		return nil, err
+	}
+	return groupShape.append(nil, row, eyes{owner: s.owner, system: s.id}), nil
+}
+
+func getGroups(q *request) ([]byte, error) {
+	s, err := q.onSystem("group_list_privacy", errGroupsHidden)
+	if err != nil {
+		return nil, err
+	}
+	withMembers, err := q.flag("with_members")
+	if err != nil {
+		return nil, err
+	}
+	if !withMembers {
+		return q.list(groupShape, s, nil, groupsOfSystem, s.uuid)
+	}
+	visible := map[string]bool{} // of the members; the owner sees all of them
+	if !s.owner {
+		if visible, err = q.visibleMembers(s); err != nil {
+			return nil, err
+		}
+	}
+	with := func(g projections.Row) ([]string, error) { return q.groupMembers(s, g, visible) }
+	return q.list(groupShape, s, with, groupsOfSystem, s.uuid)
+}
+
+func getMemberGroups(q *request) ([]byte, error) {
+	row, s, err := q.member(q.args[0])
+	if err != nil {
+		return nil, err
+	}
+	if !s.sees("group_list_privacy") {
+		return nil, errGroupsHidden
+	}
+	return q.list(groupShape, s, nil, groupsOfMember, row.Text(memberShape.uuid), s.uuid)
+}
+
+// visibleMembers are the uuids of those whom all may see in lists.
+func (q *request) visibleMembers(s *system) (map[string]bool, error) {
+	visible := map[string]bool{}
+	err := q.tx.Each(visibility, []any{s.uuid}, func(r projections.Row) error {
+		if projections.Told(r.Text(1), r.Int(2) != 0, "visibility") {
+			visible[r.Text(0)] = true
+		}
+		return nil
+	})
+	return visible, err
+}
+
+// groupMembers are the uuids of those in a group whom the viewer may see, in
+// the order of the uuids; never nil.
+func (q *request) groupMembers(s *system, g projections.Row, visible map[string]bool) ([]string, error) {
+	uuids := []string{}
+	if !s.owner && !groupShape.open(g, "list_privacy") {
+		return uuids, nil
+	}
+	err := q.tx.Each(uuidsOfGroup, []any{g.Text(groupShape.uuid), s.uuid}, func(r projections.Row) error {
+		if s.owner || visible[r.Text(0)] {
+			uuids = append(uuids, r.Text(0))
+		}
+		return nil
+	})
+	return uuids, err
+}

@@ -1,0 +1,126 @@
+package mirror
+
+import "switchlog/projections"
+
+// A page of history: whoever it shows is named by short id, hidden members
+// too. Of switches with one timestamp the order is ours; PluralKit has none.
+const switchPage = `SELECT w.uuid, w.timestamp_us,
+		(SELECT json_group_array(coalesce(m.id, t.member_uuid) ORDER BY t.position) FROM switch_members t
+			LEFT JOIN members m ON m.uuid = t.member_uuid AND m.system_uuid = w.system_uuid
+			WHERE t.switch_uuid = w.uuid)
+	FROM switches w WHERE w.system_uuid = ? AND w.listed = 1 AND w.timestamp_us < ?
+	ORDER BY w.timestamp_us DESC, w.uuid DESC LIMIT ?`
+
+func getSwitches(q *request) ([]byte, error) {
+	s, err := q.onSystem("front_history_privacy", errHistoryHidden)
+	if err != nil {
+		return nil, err
+	}
+	before, err := q.before()
+	if err != nil {
+		return nil, err
+	}
+	limit, err := q.limit()
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, 1, 4096)
+	b[0] = '['
+	err = q.tx.Each(switchPage, []any{s.uuid, before, limit}, func(r projections.Row) error {
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = appendSwitch(b, r.Text(0), r.Int(1))
+		b = append(append(b, r.Text(2)...), '}')
+		if len(b) > maxBytes {
+			return errTooLarge
+		}
+		return nil
+	})
+	return append(b, ']'), err
+}
+
+// appendSwitch writes a switch up to its members.
+func appendSwitch(b []byte, uuid string, us int64) []byte {
+	b = appendString(append(b, `{"id":`...), uuid)
+	b = appendInstant(append(b, `,"timestamp":`...), us)
+	return append(b, `,"members":`...)
+}
+
+// selectFront is one switch, given by a FROM, with a row for each member in
+// order, or one without a member. A member we know nothing of has its uuid.
+func selectFront(from string) string {
+	return `SELECT ` + memberShape.columns + `, w.uuid, w.timestamp_us, t.member_uuid FROM ` + from + `
+		LEFT JOIN switch_members t ON t.switch_uuid = w.uuid
+		LEFT JOIN members e ON e.uuid = t.member_uuid AND e.system_uuid = ?1
+		ORDER BY t.position LIMIT 10001`
+}
+
+var (
+	currentFront = selectFront(`(SELECT switch_uuid AS uuid, since_us AS timestamp_us FROM fronts WHERE system_uuid = ?1) w`)
+	oneSwitch    = selectFront(`(SELECT uuid, timestamp_us FROM switches WHERE uuid = ?2 AND system_uuid = ?1 AND listed = 1) w`)
+)
+
+const ownerOfSwitch = `SELECT system_uuid FROM switches WHERE uuid = ? AND listed = 1`
+
+// getFronters answers with the latest switch, also if it is in the future.
+func getFronters(q *request) ([]byte, error) {
+	s, err := q.onSystem("front_privacy", errFrontersHidden)
+	if err != nil {
+		return nil, err
+	}
+	body, err := q.front(s, currentFront, s.uuid)
+	if body == nil && err == nil {
+		err = errNoContent
+	}
+	return body, err
+}
+
+// getSwitch: an id that is no uuid makes PluralKit's SQL fail.
+func getSwitch(q *request) ([]byte, error) {
+	s, err := q.system(q.args[0])
+	if err != nil {
+		return nil, err
+	}
+	uuid, isUUID := asUUID(q.args[1])
+	if !isUUID {
+		return nil, errInternal
+	}
+	row, err := q.tx.Get(ownerOfSwitch, uuid)
+	switch {
+	case err != nil:
+		return nil, err
+	case row == nil:
+		return nil, errNoSwitch
+	case row.Text(0) != s.uuid || !s.sees("front_history_privacy"):
+		return nil, errSwitchHidden
+	}
+	return q.front(s, oneSwitch, s.uuid, uuid)
+}
+
+// front writes a switch with its members; nil if there is none.
+func (q *request) front(s *system, query string, args ...any) (b []byte, err error) {
+	n := memberShape.width()
+	members := 0
+	err = q.tx.Each(query, args, func(r projections.Row) error {
+		if b == nil {
+			b = append(appendSwitch(make([]byte, 0, 2048), r.Text(n), r.Int(n+1)), '[')
+		}
+		if r.Null(n + 2) {
+			return nil
+		}
+		if members++; members > 1 {
+			b = append(b, ',')
+		}
+		r[memberShape.uuid] = r[n+2]
+		b = memberShape.append(b, r, eyes{owner: s.owner, system: s.id})
+		if members > maxList || len(b) > maxBytes {
+			return errTooLarge
+		}
+		return nil
+	})
+	if b == nil || err != nil {
+		return nil, err
+	}
+	return append(b, ']', '}'), nil
+}

@@ -1,0 +1,54 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/mattn/go-sqlite3"
+
+	"switchlog/schemas"
+)
+
+// View lends fn a connection that can only read. Everything fn reads is of one
+// state of the file, true at the position it is given. It is for answers that
+// are more than one statement; a question that is one is a [Query].
+//
+// Up to four run at once, together with Ask; others wait. When ctx ends, what
+// fn reads fails at the next row, so every statement should come to its rows by
+// index. (Ask can interrupt any; that costs a goroutine for each row.) Errors
+// wrap fn's own, ErrStale, ErrDamaged, or ctx's error.
+func (d *DB) View(ctx context.Context, fn func(tx *Tx, at schemas.Position) error) error {
+	err := d.read(ctx, func(tx *Tx, at schemas.Position) error {
+		tx.view = ctx
+		defer func() { tx.view = nil }()
+		return fn(tx, at)
+	})
+	var fault sqlite3.Error
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("%w: %w", ctx.Err(), err)
+	case d.stale() && errors.As(err, &fault) && !errors.Is(err, ErrDamaged):
+		return fmt.Errorf("%w: %w", ErrStale, err)
+	}
+	return err
+}
+
+// Told reports whether an event told of a field, by its row's column versions
+// and whether the whole object was ever seen (the row has a snapshot_id or an
+// observed_id). Else the value is what a new entity has
+// unless somebody has changed it: good enough for its owner, and no ground to
+// show it to others.
+func Told(versions string, whole bool, field string) bool {
+	// versions is written by versionsText, so this is where the rank is; a
+	// quote inside of an event's id would have a backslash before it.
+	key := `"` + field + `":[`
+	i := strings.Index(versions, key)
+	if i < 0 {
+		return whole
+	}
+	return !strings.HasPrefix(versions[i+len(key):], "0,")
+}
