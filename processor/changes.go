@@ -130,6 +130,16 @@ func (c *Changes) session(ctx context.Context, progress func()) error {
 	}
 }
 
+// Sent is the sequence of the event that caused the last change published; 0
+// if there was none yet. Whatever comes of events up to it is out.
+func (c *Changes) Sent(ctx context.Context) (uint64, error) {
+	last, err := c.last(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("changes: %w", err)
+	}
+	return last.seq, nil
+}
+
 // last is the cause of the last change in the stream: what is not after it was
 // published already, whatever the outbox says. The stream is asked behind
 // a barrier, so nothing of ours is on its way any more.

@@ -143,7 +143,7 @@ func helpReplace(args []string) error {
 	if err != nil {
 		return err
 	}
-	s, err := d.Scratch()
+	s, err := d.Scratch(0)
 	if err != nil {
 		return err
 	}

@@ -35,10 +35,10 @@ const copyPages = 10_000
 //
 // It is made for speed: a crash leaves nothing usable of it. Its outbox holds
 // only what the live database cannot have had: changes of events after the
-// position that the live one had when the scratch was made (D13). Beside a live
-// one at position 0, which is new or whose file was lost, it holds none at all:
-// nobody knows what has been sent, and a rebuild never sends twice (Law 8).
-func (d *DB) Scratch() (*DB, error) {
+// position that the live one had when the scratch was made, and after sent (D13).
+// sent is the sequence up to which changes are known to be out, whatever this
+// file says: it tells a database that was lost from one that is new.
+func (d *DB) Scratch(sent uint64) (*DB, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
@@ -61,11 +61,8 @@ func (d *DB) Scratch() (*DB, error) {
 		readers: newReaders(path),
 		moved:   make(chan struct{}),
 		scratch: true,
-		floor:   d.position().Seq,
+		floor:   max(d.position().Seq, sent),
 		live:    d,
-	}
-	if s.floor == 0 {
-		s.floor = math.MaxUint64
 	}
 	if err := s.open(scratchOptions); err != nil {
 		return nil, fmt.Errorf("projections: %s: %w", path, errors.Join(err, removeFiles(path)))
@@ -156,7 +153,7 @@ func (d *DB) replaceable(scratch *DB) error {
 	switch {
 	case want.Seq == 0 || want.Epoch != have.Epoch:
 		return nil // nothing to fall behind of
-	case have.Seq < want.Seq, have.Seq > want.Seq && scratch.floor == math.MaxUint64:
+	case have.Seq < want.Seq:
 		return fmt.Errorf("%w: rebuilt at %d, live at %d", ErrApart, have.Seq, want.Seq)
 	}
 	return nil
@@ -169,7 +166,7 @@ func (d *DB) replaceable(scratch *DB) error {
 func (d *DB) handOutbox(scratch *DB) error {
 	pos := d.position()
 	upTo := int64(pos.Seq)
-	if pos.Epoch != scratch.position().Epoch {
+	if pos.Seq > 0 && pos.Epoch != scratch.position().Epoch {
 		upTo = math.MaxInt64
 	}
 	if err := scratch.tx.Exec(`DELETE FROM outbox WHERE seq <= ?`, upTo); err != nil {

@@ -30,9 +30,11 @@ func thingsV2() Projection {
 	return p
 }
 
-func scratch(t testing.TB, d *DB) *DB {
+func scratch(t testing.TB, d *DB) *DB { return scratchAfter(t, d, 0) }
+
+func scratchAfter(t testing.TB, d *DB, sent uint64) *DB {
 	t.Helper()
-	s, err := d.Scratch()
+	s, err := d.Scratch(sent)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,11 +170,11 @@ func TestScratchStartsEmptyAndLeavesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s, err := live.Scratch()
+	s, err := live.Scratch(0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := live.Scratch(); !errors.Is(err, ErrBusy) {
+	if _, err := live.Scratch(0); !errors.Is(err, ErrBusy) {
 		t.Errorf("a second one: got %v, want %v", err, ErrBusy)
 	}
 	apply(t, s, 10, history(100))
@@ -262,17 +264,18 @@ func TestReplace(t *testing.T) {
 func TestReplaceOutbox(t *testing.T) {
 	events := history(60)
 	for _, c := range []struct {
-		live, sent, scratchAt, liveLater, rebuilt int
-		want                                      string // sequences that are due
-		err                                       error
+		live, sent, known, liveLater, rebuilt int    // known: what the log says was sent
+		want                                  string // sequences that are due
+		err                                   error
 	}{
-		{live: 10, sent: 4, rebuilt: 10, scratchAt: 10, liveLater: 10, want: "5-10"},
-		{live: 10, sent: 4, rebuilt: 20, scratchAt: 10, liveLater: 10, want: "5-20"},   // a stale one that waited
-		{live: 10, sent: 10, rebuilt: 20, scratchAt: 10, liveLater: 15, want: "11-20"}, // it went on meanwhile
-		{live: 10, sent: 10, rebuilt: 12, scratchAt: 10, liveLater: 15, err: ErrApart},
-		{live: 0, rebuilt: 20, scratchAt: 0, liveLater: 0, want: ""}, // the file was lost
-		{live: 0, rebuilt: 20, scratchAt: 0, liveLater: 20, want: "1-20"},
-		{live: 0, rebuilt: 20, scratchAt: 0, liveLater: 10, err: ErrApart},
+		{live: 10, sent: 4, known: 4, rebuilt: 10, liveLater: 10, want: "5-10"},
+		{live: 10, sent: 4, known: 4, rebuilt: 20, liveLater: 10, want: "5-20"},    // a stale one that waited
+		{live: 10, sent: 10, known: 10, rebuilt: 20, liveLater: 15, want: "11-20"}, // it went on meanwhile
+		{live: 10, sent: 10, known: 10, rebuilt: 12, liveLater: 15, err: ErrApart},
+		{live: 0, known: 20, rebuilt: 20, liveLater: 0, want: ""},      // the file was lost
+		{live: 0, known: 12, rebuilt: 20, liveLater: 0, want: "13-20"}, // before all was sent
+		{live: 0, rebuilt: 20, liveLater: 0, want: "1-20"},             // it is new
+		{live: 0, rebuilt: 20, liveLater: 10, want: "1-20"},
 	} {
 		name := fmt.Sprintf("%+v", c)
 		d := openTemp(t)
@@ -280,7 +283,7 @@ func TestReplaceOutbox(t *testing.T) {
 		if err := d.Sent(t.Context(), uint64(c.sent), 9); err != nil {
 			t.Fatal(err)
 		}
-		s := scratch(t, d)
+		s := scratchAfter(t, d, uint64(c.known))
 		apply(t, d, 3, events[c.live:c.liveLater])
 		apply(t, s, 7, events[:c.rebuilt])
 		err := d.Replace(t.Context(), s)

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
-	"log"
 
 	"switchlog/schemas"
 )
@@ -23,13 +22,13 @@ func Example() {
 	for in.Scan() {
 		var e schemas.Event
 		if err := e.UnmarshalJSON(in.Bytes()); err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		switch e.Type {
 		case schemas.PKSwitchCreate:
 			s, err := schemas.Decode[schemas.PKSwitch](e)
 			if err != nil {
-				log.Fatal(err)
+				panic(err)
 			}
 			fmt.Printf("switch %s at %s: %d front\n", s.ID, *s.Timestamp, len(*s.Members))
 		case schemas.PKSwitchDelete:
@@ -37,7 +36,7 @@ func Example() {
 		}
 	}
 	if err := in.Err(); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	// Output:
 	// switch c4f1e2d3-1a2b-4c3d-9e4f-5a6b7c8d9e01 at 2025-11-28T17:01:44.271093Z: 2 front
@@ -50,7 +49,7 @@ func ExampleDecodeFields() {
 	data := []byte(`{"display_name":null,"color":"3a7d44","privacy":{"visibility":"private"},"brand_new":1}`)
 	changed, err := schemas.DecodeFields(schemas.PKMemberUpdate, data, schemas.PKMemberFields)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	for _, v := range changed {
 		fmt.Println(v.Field.Name, "=", v.Value)
@@ -66,11 +65,11 @@ func ExampleDecodeFields() {
 func ExampleRouteOf() {
 	var e schemas.Event
 	if err := e.UnmarshalJSON(schemas.Examples(schemas.PKSwitchCreate)[0].Body); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	route, err := schemas.RouteOf(e)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	fmt.Println(route.EventSubject())
 	// Output:

@@ -21,12 +21,16 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
+// built is the folder of the binaries that were built; empty: none was.
+var built string
+
 // program is the binary under test, built once with the race detector.
 var program = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "switchlog-test-")
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	path := filepath.Join(dir, "switchlog")
 	build := exec.Command("go", "build", "-race", "-o", path, "switchlog/cmd/switchlog")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -35,10 +39,14 @@ var program = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
+// gorace lets the race detector report and go on, and a process end without
+// the second it would wait for more reports.
+const gorace = "GORACE=halt_on_error=0 atexit_sleep_ms=0"
+
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := program(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
+	if built != "" {
+		os.RemoveAll(built)
 	}
 	os.Exit(code)
 }
@@ -60,6 +68,8 @@ type server struct {
 	cmd  *exec.Cmd
 	done chan error
 	out  *logBuffer
+
+	secrets []string // of this test: Check wants them nowhere
 
 	Public  string `json:"public"`
 	Private string `json:"private"`
@@ -122,7 +132,7 @@ func (s *server) start() {
 	args := append([]string{"serve", "--data", s.dir, "--listen", "127.0.0.1:0", "--private-listen", "127.0.0.1:0", "--nats-listen", "127.0.0.1:0"}, s.args...)
 	s.cmd = exec.Command(path, args...)
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
-	s.cmd.Env = append(os.Environ(), "GORACE=halt_on_error=0")
+	s.cmd.Env = append(os.Environ(), gorace)
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
@@ -209,6 +219,7 @@ func (s *server) try(stdin string, args ...string) (stdout, stderr string, code 
 	ctx, cancel := context.WithTimeout(s.t.Context(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, append(args, "--data", s.dir)...)
+	cmd.Env = append(os.Environ(), gorace)
 	var out, errOut bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errOut
 	if err := cmd.Run(); err != nil {
@@ -221,6 +232,12 @@ func (s *server) try(stdin string, args ...string) (stdout, stderr string, code 
 	s.out.Write(out.Bytes()) // all output is searched for secrets at the end
 	s.out.Write(errOut.Bytes())
 	return out.String(), errOut.String(), code
+}
+
+// secret registers a secret: Check searches for it.
+func (s *server) secret(value string) string {
+	s.secrets = append(s.secrets, value)
+	return value
 }
 
 // addPluralKit lets the sample system in.
@@ -267,6 +284,9 @@ func (s *server) token() string {
 	return strings.TrimSpace(string(b))
 }
 
+// patient is an operator's client: it waits longer than the server does.
+var patient = &http.Client{Timeout: startWithin}
+
 // get asks the private listener as the operator.
 func (s *server) get(path string) (status int, header http.Header, body []byte) {
 	s.t.Helper()
@@ -275,7 +295,7 @@ func (s *server) get(path string) (status int, header http.Header, body []byte) 
 		s.t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+s.token())
-	res, err := wire.Do(req)
+	res, err := patient.Do(req)
 	if err != nil {
 		s.t.Fatal(err)
 	}

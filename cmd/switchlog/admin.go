@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -229,25 +230,23 @@ func (a admin) explain(w http.ResponseWriter, r *http.Request) error {
 // replay streams events as NDJSON. An empty line ends a replay that is whole.
 func (a admin) replay(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
-	from, err := a.n.bound(r.Context(), q.Get("from"), 1)
-	if err != nil {
-		return err
-	}
-	to, err := a.n.bound(r.Context(), q.Get("to"), 0)
+	from, to, err := a.n.span(r.Context(), q.Get("from"), q.Get("to"))
 	if err != nil {
 		return err
 	}
 	glob := q.Get("type")
 	subject := schemas.LogEvents + ".*." + wildcardToken(q.Get("tenant")) + ".>"
 	w.Header().Set("Content-Type", "application/x-ndjson")
-	err = a.n.events.Read(r.Context(), processor.ReadOptions{From: from, To: to, Subject: subject},
-		func(e schemas.Recorded, m schemas.Message) error {
-			if glob != "" && !schemas.MatchType(glob, e.Type) {
-				return nil
-			}
-			_, err := w.Write(append(m.Body, '\n'))
-			return err
-		})
+	if from <= to {
+		err = a.n.events.Read(r.Context(), processor.ReadOptions{From: from, To: to, Subject: subject},
+			func(e schemas.Recorded, m schemas.Message) error {
+				if glob != "" && !schemas.MatchType(glob, e.Type) {
+					return nil
+				}
+				_, err := w.Write(append(m.Body, '\n'))
+				return err
+			})
+	}
 	if err != nil {
 		if r.Context().Err() == nil {
 			a.n.log.Error("replay", "err", err)
@@ -258,19 +257,39 @@ func (a admin) replay(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// bound reads one end of a range: empty is the default.
-func (n *node) bound(ctx context.Context, s string, empty uint64) (uint64, error) {
-	if s == "" {
-		return empty, nil
+// span reads the ends of a part of the log: the first sequence and the last,
+// both in it. A time as the end is the moment before which it ends. There is
+// nothing in it if from is above to.
+func (n *node) span(ctx context.Context, fromText, toText string) (from, to uint64, err error) {
+	from, to = 1, math.MaxUint64
+	if fromText != "" {
+		if from, _, err = n.bound(ctx, fromText); err != nil {
+			return 0, 0, err
+		}
 	}
+	if toText != "" {
+		var timed bool
+		if to, timed, err = n.bound(ctx, toText); err != nil {
+			return 0, 0, err
+		}
+		if timed {
+			to-- // what is stored at that time is not before it
+		}
+	}
+	return max(from, 1), to, nil
+}
+
+// bound is the sequence a person means, or the first one at or after the time.
+func (n *node) bound(ctx context.Context, s string) (seq uint64, timed bool, err error) {
 	b, err := schemas.ParseBound(s, time.Now())
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	if b.Time.IsZero() {
-		return b.Seq, nil
+		return b.Seq, false, nil
 	}
-	return n.events.SeqAt(ctx, b.Time)
+	seq, err = n.events.SeqAt(ctx, b.Time)
+	return seq, true, err
 }
 
 // logAttrs are the fixed keys of a long command's log line.

@@ -45,7 +45,11 @@ func (a admin) long(w http.ResponseWriter, r *http.Request, swap bool) error {
 // live one goes on folding until the last moment.
 func (n *node) compareWithReplay(ctx context.Context, swap bool, report func(progress) error) (_ *outcome, err error) {
 	begun := time.Now()
-	scratch, err := n.db.Scratch()
+	sent, err := n.changes.Sent(ctx)
+	if err != nil {
+		return nil, err
+	}
+	scratch, err := n.db.Scratch(sent)
 	if err != nil {
 		return nil, err
 	}
@@ -125,15 +129,35 @@ func (n *node) fill(ctx context.Context, db *projections.DB, to uint64, report f
 	return errors.Join(err, flush())
 }
 
-// rebuildStale replaces a database that other tables or folds have made. The
-// old rows answer until then.
-func (n *node) rebuildStale(ctx context.Context) (err error) {
+// refresh replaces a database that other tables or folds have made (the old
+// rows answer until then), and one that was lost while the log was not: folding
+// would bring it back, too, but would tell of old fronts on the way.
+func (n *node) refresh(ctx context.Context) error {
+	sent, err := n.changes.Sent(ctx)
+	if err != nil {
+		return err
+	}
+	stale, err := n.db.Stale()
+	if err != nil {
+		return err
+	}
+	pos, err := n.db.Position(ctx)
+	if err != nil {
+		return err
+	}
+	if !stale && (pos.Seq > 0 || sent == 0) {
+		return nil
+	}
+	return n.rebuildWhole(ctx, sent)
+}
+
+func (n *node) rebuildWhole(ctx context.Context, sent uint64) (err error) {
 	last, err := n.events.Last(ctx)
 	if err != nil {
 		return err
 	}
-	n.log.Info("the tables or folds are new: building the database anew", "events", last.Seq)
-	scratch, err := n.db.Scratch()
+	n.log.Info("building the database from the log", "events", last.Seq)
+	scratch, err := n.db.Scratch(sent)
 	if err != nil {
 		return err
 	}

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -19,6 +21,7 @@ import (
 type client struct {
 	base  string
 	token string
+	http  *http.Client
 }
 
 // ownTokenFlag marks commands whose --token-file is a source's token; there
@@ -63,7 +66,10 @@ func newClient(cmd *cobra.Command) (*client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("admin token: %w (hint: --token-file F, or --data DIR of the server)", err)
 	}
-	return &client{base: strings.TrimSuffix(base, "/"), token: token}, nil
+	// A replay or a rebuild takes as long as it takes; only connecting is
+	// bounded.
+	transport := &http.Transport{DialContext: (&net.Dialer{Timeout: 5 * time.Second}).DialContext}
+	return &client{base: strings.TrimSuffix(base, "/"), token: token, http: &http.Client{Transport: transport}}, nil
 }
 
 func readEndpoints(data string) (Endpoints, error) {
@@ -89,7 +95,7 @@ func (c *client) do(ctx context.Context, method, path string, body io.Reader) (i
 		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+c.token)
-	res, err := http.DefaultClient.Do(req)
+	res, err := c.http.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("the server does not answer: %w (hint: is it running? switchlog serve)", err)
 	}

@@ -38,7 +38,7 @@ func newReplay() *cobra.Command {
 	tenant := f.String("tenant", "", "only this tenant's events")
 	typ := f.String("type", "", "only event types that match, * standing for anything")
 	from := f.String("from", "", "first event: a sequence number, a time (RFC 3339), or a duration ago (24h)")
-	to := f.String("to", "", "last event: a sequence number or a time (default: the end as it is now)")
+	to := f.String("to", "", "end: the last sequence number, or the time before which it ends (default: the end as it is now)")
 	speed := f.String("speed", "max", "max, or 1x to keep the pauses there were (2x: halved)")
 	out := f.String("out", "-", "- or a file (NDJSON), nats:SUBJECT, http(s)://URL")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

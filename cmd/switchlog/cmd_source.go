@@ -3,8 +3,10 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -47,53 +49,6 @@ func newSource() *cobra.Command {
 	return cmd
 }
 
-const pluralKitSteps = `For PluralKit:
-  1. In a direct message to the PluralKit bot on Discord, type
-       pk;system webhook https://YOUR-ADDRESS/in/pluralkit
-     The bot answers with a token. Do not press Continue yet.
-  2. Put the token into a file and run
-       switchlog source add pluralkit --token-file FILE
-     (or --token-file - and paste it).
-  3. Press Continue. PluralKit now tries the address twice, and from then on
-     every change arrives here.`
-
-func newSourceAdd() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:         "add KIND [NAME]",
-		Short:       "Let a sender in",
-		Long:        "Let a sender in. Secrets come from a file or from standard input (-), never from an argument.\n\n" + pluralKitSteps,
-		Example:     "  switchlog source add pluralkit --token-file token.txt\n  switchlog source add pluralkit harbour --token-file - --system 7f3c1a52-0d4e-4c1b-9a6e-2b8d5f90c311",
-		Args:        cobra.RangeArgs(1, 2),
-		Annotations: map[string]string{ownTokenFlag: "yes"},
-	}
-	secrets := secretFlags(cmd)
-	system := cmd.Flags().String("system", "", "the system's uuid (default: learned from the first request)")
-	asJSON := cmd.Flags().Bool("json", false, "answer as JSON")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		given, err := secrets.read(cmd.InOrStdin(), cmd.ErrOrStderr(), true)
-		if err != nil {
-			return err
-		}
-		c, err := newClient(cmd)
-		if err != nil {
-			return err
-		}
-		in := map[string]any{"kind": args[0], "secrets": given}
-		if len(args) == 2 {
-			in["name"] = args[1]
-		}
-		if *system != "" {
-			in["settings"] = map[string]string{"system": *system}
-		}
-		var out sourceAnswer
-		if err := c.call(cmd.Context(), "POST", "/api/admin/sources", in, &out); err != nil {
-			return err
-		}
-		return printSource(cmd, out, *asJSON)
-	}
-	return cmd
-}
-
 func printSource(cmd *cobra.Command, s sourceAnswer, asJSON bool) error {
 	if s.Warning != "" {
 		fmt.Fprintln(cmd.ErrOrStderr(), "warning:", s.Warning)
@@ -102,11 +57,12 @@ func printSource(cmd *cobra.Command, s sourceAnswer, asJSON bool) error {
 		s.Warning = ""
 		return printJSON(cmd.OutOrStdout(), s)
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s %s is let in at %s\n", s.Kind, s.Name, s.URL)
 	if s.OldUntil != "" {
-		fmt.Fprintf(cmd.OutOrStdout(), "the old secret is good until %s\n", s.OldUntil)
+		_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s %s has a new secret; the old one is good until %s\n", s.Kind, s.Name, s.OldUntil)
+		return err
 	}
-	return nil
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s %s is let in at %s\n", s.Kind, s.Name, s.URL)
+	return err
 }
 
 func newSourceList() *cobra.Command {
@@ -142,6 +98,12 @@ func printSources(w io.Writer, list []sourceInfo) error {
 	return t.Flush()
 }
 
+// sourcePath is where the server answers for a source. What a person typed
+// may hold anything.
+func sourcePath(kind, name string) string {
+	return "/api/admin/sources/" + url.PathEscape(kind) + "/" + url.PathEscape(name)
+}
+
 func newSourceShow() *cobra.Command {
 	cmd := &cobra.Command{Use: "show KIND NAME", Short: "One source", Args: cobra.ExactArgs(2)}
 	asJSON := cmd.Flags().Bool("json", false, "answer as JSON")
@@ -151,7 +113,7 @@ func newSourceShow() *cobra.Command {
 			return err
 		}
 		var s sourceInfo
-		if err := c.call(cmd.Context(), "GET", "/api/admin/sources/"+args[0]+"/"+args[1], nil, &s); err != nil {
+		if err := c.call(cmd.Context(), "GET", sourcePath(args[0], args[1]), nil, &s); err != nil {
 			return err
 		}
 		if *asJSON {
@@ -168,28 +130,64 @@ func newSourceShow() *cobra.Command {
 	return cmd
 }
 
+// nameOrOnly is the source's name that was given, or the only one there is of
+// its kind.
+func nameOrOnly(ctx context.Context, c *client, args []string) (string, error) {
+	if len(args) == 2 {
+		return args[1], nil
+	}
+	var list []sourceInfo
+	if err := c.call(ctx, "GET", "/api/admin/sources", nil, &list); err != nil {
+		return "", err
+	}
+	var names []string
+	for _, s := range list {
+		if s.Kind == args[0] {
+			names = append(names, s.Name)
+		}
+	}
+	if len(names) != 1 {
+		return "", fmt.Errorf("there are %d sources of kind %s (hint: say which one: switchlog source list)", len(names), args[0])
+	}
+	return names[0], nil
+}
+
 func newSourceRotate() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:         "rotate KIND NAME",
+		Use:         "rotate KIND [NAME]",
 		Short:       "Give a source a new secret; the old one stays good for a while",
-		Args:        cobra.ExactArgs(2),
+		Long:        "Give a source a new secret; the old one stays good for a while. NAME may be left out while there is only one of its kind.",
+		Args:        cobra.RangeArgs(1, 2),
 		Annotations: map[string]string{ownTokenFlag: "yes"},
 	}
-	secrets := secretFlags(cmd)
+	for _, k := range sourceKinds {
+		k.addFlags(cmd.Flags(), true)
+	}
 	grace := cmd.Flags().Duration("grace", 10*time.Minute, "how long the old secret stays good (0: it stops at once)")
 	asJSON := cmd.Flags().Bool("json", false, "answer as JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		given, err := secrets.read(cmd.InOrStdin(), cmd.ErrOrStderr(), false)
+		kind, known := sourceKindNamed(args[0])
+		if !known {
+			return fmt.Errorf("%w: kind %q is none of: %s", errUsage, args[0], sourceKindNames())
+		}
+		_, given, err := kind.read(cmd.Flags(), cmd.InOrStdin())
 		if err != nil {
+			return err
+		}
+		if err := kind.ask(nil, given, cmd.InOrStdin(), cmd.ErrOrStderr()); err != nil {
 			return err
 		}
 		c, err := newClient(cmd)
 		if err != nil {
 			return err
 		}
+		name, err := nameOrOnly(cmd.Context(), c, args)
+		if err != nil {
+			return err
+		}
 		var out sourceAnswer
 		in := map[string]any{"secrets": given, "grace": grace.String()}
-		if err := c.call(cmd.Context(), "POST", "/api/admin/sources/"+args[0]+"/"+args[1]+"/rotate", in, &out); err != nil {
+		if err := c.call(cmd.Context(), "POST", sourcePath(args[0], name)+"/rotate", in, &out); err != nil {
 			return err
 		}
 		return printSource(cmd, out, *asJSON)
@@ -208,53 +206,13 @@ func newSourceRemove() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := c.call(cmd.Context(), "DELETE", "/api/admin/sources/"+args[0]+"/"+args[1], nil, nil); err != nil {
+		if err := c.call(cmd.Context(), "DELETE", sourcePath(args[0], args[1]), nil, nil); err != nil {
 			return err
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "%s %s is removed\n", args[0], args[1])
 		return nil
 	}
 	return cmd
-}
-
-// secretFiles are the files secrets come from, by purpose.
-type secretFiles struct{ token, apiToken *string }
-
-func secretFlags(cmd *cobra.Command) secretFiles {
-	return secretFiles{
-		token:    cmd.Flags().String("token-file", "", "file with the token the sender proves itself by (-: standard input)"),
-		apiToken: cmd.Flags().String("api-token-file", "", "file with the owner's PluralKit API token, for looking up what webhooks missed (-: standard input)"),
-	}
-}
-
-// read gives the secrets. Without any file, a person at a terminal is asked
-// for the token, unseen.
-func (s secretFiles) read(stdin io.Reader, stderr io.Writer, ask bool) (map[string]string, error) {
-	secrets := map[string]string{}
-	for purpose, file := range map[string]string{"token": *s.token, "api_token": *s.apiToken} {
-		if file == "" {
-			continue
-		}
-		secret, err := readSecret(file, stdin)
-		if err != nil {
-			return nil, err
-		}
-		secrets[purpose] = secret
-	}
-	if len(secrets) > 0 || !ask {
-		return secrets, nil
-	}
-	if f, ok := stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		fmt.Fprint(stderr, "Token (not shown): ")
-		b, err := term.ReadPassword(int(f.Fd()))
-		fmt.Fprintln(stderr)
-		if err != nil {
-			return nil, err
-		}
-		secrets["token"] = strings.TrimSpace(string(b))
-		return secrets, nil
-	}
-	return nil, fmt.Errorf("%w: no secret given (hint: --token-file FILE, or - for standard input)", errUsage)
 }
 
 // maxSecretBytes is far above any secret there is.
@@ -264,7 +222,7 @@ func readSecret(file string, stdin io.Reader) (string, error) {
 	var b []byte
 	var err error
 	if file == "-" {
-		b, err = io.ReadAll(io.LimitReader(stdin, maxSecretBytes))
+		b, err = io.ReadAll(io.LimitReader(stdin, maxSecretBytes+1))
 	} else {
 		b, err = os.ReadFile(file)
 	}

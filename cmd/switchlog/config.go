@@ -123,6 +123,20 @@ func (c *Config) load(cmd *cobra.Command, environ []string) error {
 	return c.check()
 }
 
+// dataDirectory is where every command looks unless --data says otherwise. A
+// file that cannot be read is for serve to complain about.
+func dataDirectory(environ []string) string {
+	for _, entry := range environ {
+		if dir, ok := strings.CutPrefix(entry, "SWITCHLOG_DATA="); ok {
+			return dir
+		}
+	}
+	if file, err := readConfigFile(configFile); err == nil && file["data"] != "" {
+		return file["data"]
+	}
+	return defaultData
+}
+
 // readConfigFile gives the settings of a YAML file as text, or none if there
 // is no such file.
 func readConfigFile(path string) (map[string]string, error) {

@@ -67,7 +67,7 @@ func newRoot(environ []string) *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.PersistentFlags().String("data", defaultData, "directory that holds everything switchlog keeps")
+	root.PersistentFlags().String("data", dataDirectory(environ), "directory that holds everything switchlog keeps")
 	root.PersistentFlags().String("server", "", "private address of a server elsewhere, e.g. http://127.0.0.1:8081 (default: the one of --data)")
 	root.AddCommand(
 		newServe(environ),

@@ -20,7 +20,7 @@ import (
 
 // Limits of the listeners, of a start and of a stop.
 const (
-	maxConnections = 4096            // of the public listener; about 20 KiB each
+	maxConnections = 16384           // of the public listener; about 20 KiB each
 	stopWithin     = 5 * time.Second // for requests that have begun, and again for NATS
 	logWithin      = 15 * time.Second
 	retryEvery     = 200 * time.Millisecond
@@ -118,12 +118,8 @@ func (n *node) fold(ctx context.Context) error {
 			return nil
 		}
 	}
-	stale, err := n.db.Stale()
-	if err != nil {
-		return err
-	}
-	for stale {
-		err := n.rebuildStale(ctx)
+	for {
+		err := n.refresh(ctx)
 		if err == nil {
 			break
 		}

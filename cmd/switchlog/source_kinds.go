@@ -1,0 +1,206 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+)
+
+// sourceKind is how a kind of source is added from the shell. What its
+// settings and secrets mean is for package ingest.
+type sourceKind struct {
+	name  string // of the kind
+	args  string // how the source's name is given, as usage shows it
+	short string
+	steps string // exactly what to do at the provider
+	flags []sourceFlag
+}
+
+// sourceFlag is a flag that becomes a setting or a secret.
+type sourceFlag struct {
+	name    string
+	purpose string // the secret it gives; empty: it is a setting
+	setting string // the setting it gives; empty: it is a secret
+	form    flagForm
+	doc     string
+}
+
+// flagForm is how the value of a flag is given.
+type flagForm int
+
+const (
+	asText  flagForm = iota // as it is: nothing secret
+	asFile                  // the name of a file that holds it; -: standard input
+	asYesNo                 // by naming the flag
+	asList                  // by naming the flag several times
+)
+
+// sourceKinds are the kinds there are, as `source add KIND` takes them.
+var sourceKinds = []sourceKind{
+	{
+		name: "pluralkit", args: "[NAME]", short: "PluralKit's dispatch webhook",
+		steps: `  1. In a direct message to the PluralKit bot on Discord, type
+       pk;system webhook https://YOUR-ADDRESS/in/pluralkit
+     The bot answers with a token. Do not press Continue yet.
+  2. Paste the token into
+       switchlog source add pluralkit --token-file -
+     and press Enter, then Ctrl-D.
+  3. Press Continue. PluralKit now tries the address twice, and from then on
+     every change arrives here.`,
+		flags: []sourceFlag{
+			{name: "token-file", purpose: "token", form: asFile, doc: "file with the token that PluralKit's bot told (-: standard input)"},
+			{name: "api-token-file", purpose: "api_token", form: asFile, doc: "file with the system's own API token (pk;token), to ask PluralKit what webhooks missed"},
+			{name: "system", setting: "system", doc: "the system's uuid (default: learned from the first request)"},
+		},
+	},
+}
+
+func sourceKindNamed(name string) (sourceKind, bool) {
+	for _, k := range sourceKinds {
+		if k.name == name {
+			return k, true
+		}
+	}
+	return sourceKind{}, false
+}
+
+func sourceKindNames() string {
+	names := make([]string, len(sourceKinds))
+	for i, k := range sourceKinds {
+		names[i] = k.name
+	}
+	return strings.Join(names, ", ")
+}
+
+// addFlags declares the flags of a kind that are not there yet; secretsOnly
+// leaves out its settings.
+func (k sourceKind) addFlags(f *pflag.FlagSet, secretsOnly bool) {
+	for _, flag := range k.flags {
+		if f.Lookup(flag.name) != nil || secretsOnly && flag.purpose == "" {
+			continue
+		}
+		switch flag.form {
+		case asYesNo:
+			f.Bool(flag.name, false, flag.doc)
+		case asList:
+			f.StringArray(flag.name, nil, flag.doc)
+		default:
+			f.String(flag.name, "", flag.doc)
+		}
+	}
+}
+
+// read collects what the flags of a kind say.
+func (k sourceKind) read(f *pflag.FlagSet, stdin io.Reader) (settings, secrets map[string]string, err error) {
+	settings, secrets = map[string]string{}, map[string]string{}
+	for _, flag := range k.flags {
+		given := f.Lookup(flag.name)
+		if given == nil || !given.Changed {
+			continue
+		}
+		value := given.Value.String()
+		switch flag.form {
+		case asFile:
+			if value, err = readSecret(value, stdin); err != nil {
+				return nil, nil, err
+			}
+		case asList:
+			list, err := f.GetStringArray(flag.name)
+			if err != nil {
+				return nil, nil, err
+			}
+			value = strings.Join(list, ",")
+		}
+		if flag.purpose != "" {
+			secrets[flag.purpose] = value
+		} else {
+			settings[flag.setting] = value
+		}
+	}
+	return settings, secrets, nil
+}
+
+// ask asks a person at a terminal for the first secret of a kind, unseen, if
+// no flag gave one and none is done without.
+func (k sourceKind) ask(settings, secrets map[string]string, stdin io.Reader, stderr io.Writer) error {
+	if len(secrets) > 0 || settings["unsigned"] == "true" {
+		return nil
+	}
+	f, ok := stdin.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) || k.flags[0].form != asFile {
+		return fmt.Errorf("%w: no secret given (hint: --%s)", errUsage, k.flags[0].name)
+	}
+	fmt.Fprintf(stderr, "%s (not shown): ", strings.TrimSuffix(k.flags[0].name, "-file"))
+	b, err := term.ReadPassword(int(f.Fd()))
+	fmt.Fprintln(stderr)
+	if err != nil {
+		return err
+	}
+	secrets[k.flags[0].purpose] = strings.TrimSpace(string(b))
+	return nil
+}
+
+func newSourceAdd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "add KIND [NAME]",
+		Short: "Let a sender in",
+		Long: "Let a sender in. Secrets come from a file or from standard input (-), never from an argument.\n\n" +
+			"`switchlog source add KIND --help` says what to do at the provider.",
+		Args: cobra.ArbitraryArgs,
+		// A kind there is not is what is wrong, not the flags behind it.
+		FParseErrWhitelist: cobra.FParseErrWhitelist{UnknownFlags: true},
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return fmt.Errorf("%w: which kind? There are: %s", errUsage, sourceKindNames())
+			}
+			return fmt.Errorf("%w: kind %q is none of: %s", errUsage, args[0], sourceKindNames())
+		},
+	}
+	for _, k := range sourceKinds {
+		cmd.AddCommand(k.addCommand())
+	}
+	return cmd
+}
+
+func (k sourceKind) addCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:         k.name + " " + k.args,
+		Short:       k.short,
+		Long:        k.short + ".\n\n" + k.steps,
+		Args:        cobra.ExactArgs(1),
+		Annotations: map[string]string{ownTokenFlag: "yes"},
+	}
+	if strings.HasPrefix(k.args, "[") {
+		cmd.Args = cobra.MaximumNArgs(1)
+	}
+	k.addFlags(cmd.Flags(), false)
+	asJSON := cmd.Flags().Bool("json", false, "answer as JSON")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		settings, secrets, err := k.read(cmd.Flags(), cmd.InOrStdin())
+		if err != nil {
+			return err
+		}
+		if err := k.ask(settings, secrets, cmd.InOrStdin(), cmd.ErrOrStderr()); err != nil {
+			return err
+		}
+		c, err := newClient(cmd)
+		if err != nil {
+			return err
+		}
+		in := map[string]any{"kind": k.name, "settings": settings, "secrets": secrets}
+		if len(args) == 1 {
+			in["name"] = args[0]
+		}
+		var out sourceAnswer
+		if err := c.call(cmd.Context(), "POST", "/api/admin/sources", in, &out); err != nil {
+			return err
+		}
+		return printSource(cmd, out, *asJSON)
+	}
+	return cmd
+}
