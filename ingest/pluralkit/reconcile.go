@@ -15,10 +15,13 @@ import (
 type Known interface {
 	// Held is everything but switches, from one state of the tables.
 	Held(ctx context.Context, system string) (schemas.Held, error)
-	// HeldSwitches gives the switches from a time on (in microseconds) and
-	// before another, and those of the ids whatever their time; in any order,
-	// those that are gone included.
-	HeldSwitches(ctx context.Context, system string, fromUS, beforeUS int64, ids []string) ([]schemas.HeldSwitch, error)
+	// HeldSwitches is a page of the timeline: at most limit (up to 1,000) of
+	// the switches before that time (µs since 1970) and, at it, that uuid;
+	// newest first, equal times by uuid.
+	HeldSwitches(ctx context.Context, system string, beforeUS int64, beforeID string, limit int) ([]schemas.HeldSwitch, error)
+	// HeldSwitchesByID is the switches of these uuids (at most 1,000), those
+	// included that are gone or not fully known.
+	HeldSwitchesByID(ctx context.Context, system string, ids []string) ([]schemas.HeldSwitch, error)
 }
 
 // Appender takes events in. When Append returns nil they are durable; on any

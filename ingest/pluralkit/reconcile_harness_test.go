@@ -1,6 +1,7 @@
 package pluralkit
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -124,11 +125,25 @@ func (n *notebook) Held(context.Context, string) (schemas.Held, error) {
 	return h, nil
 }
 
-func (n *notebook) HeldSwitches(_ context.Context, _ string, fromUS, beforeUS int64, ids []string) (list []schemas.HeldSwitch, _ error) {
+func (n *notebook) HeldSwitches(_ context.Context, _ string, beforeUS int64, beforeID string, limit int) (list []schemas.HeldSwitch, _ error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for id, h := range n.switches {
-		if slices.Contains(ids, id) || h.TimestampUS != nil && fromUS <= *h.TimestampUS && *h.TimestampUS < beforeUS {
+		if h.Listed && (*h.TimestampUS < beforeUS || *h.TimestampUS == beforeUS && id < beforeID) {
+			list = append(list, h)
+		}
+	}
+	slices.SortFunc(list, func(a, b schemas.HeldSwitch) int {
+		return cmp.Or(cmp.Compare(*b.TimestampUS, *a.TimestampUS), cmp.Compare(b.ID, a.ID))
+	})
+	return list[:min(limit, len(list))], nil
+}
+
+func (n *notebook) HeldSwitchesByID(_ context.Context, _ string, ids []string) (list []schemas.HeldSwitch, _ error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, id := range ids {
+		if h, known := n.switches[id]; known {
 			list = append(list, h)
 		}
 	}

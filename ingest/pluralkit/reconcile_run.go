@@ -21,16 +21,21 @@ const (
 	ReasonOperator Reason = "operator" // somebody wants it
 )
 
-// A plan is what is to be looked at, and when.
+// A plan is what is to be looked at, and when. A zero time is never.
 type plan struct {
 	pending wanted
-	due     time.Time // of pending; zero: there is none
+	due     time.Time // of pending
+	latest  time.Time // due is put off no further
+	retry   wanted    // what failed, or did not hold still
+	retryAt time.Time
 	lists   time.Time // the next look at the lists
 	full    time.Time // the next full one
 }
 
-// backOff grows from this after a look that failed.
-const backOff = time.Minute
+const (
+	backOff = time.Minute      // after a look that failed; doubled each time
+	putOff  = 30 * time.Second // for how long events may put off a look, all together
+)
 
 // Trigger has Run look soon: at the lists if only the token is in doubt, else
 // at everything. It does not wait.
@@ -49,11 +54,32 @@ func (r *Reconciler) add(w wanted, d time.Duration) {
 	now := time.Now()
 	r.mu.Lock()
 	p := &r.plan
-	if at := now.Add(d); p.due.IsZero() || d == 0 || at.After(p.due) && w.history == notAtAll && p.pending.history == notAtAll {
-		p.due = at
+	if r.state == StateUnreachable && d > 0 && !p.retryAt.IsZero() {
+		p.retry = p.retry.and(w)
+		r.mu.Unlock()
+		return
+	}
+	if p.due.IsZero() {
+		p.latest = now.Add(max(d, putOff))
+	}
+	p.due = now.Add(d)
+	if p.due.After(p.latest) {
+		p.due = p.latest
 	}
 	p.pending = p.pending.and(w)
 	r.mu.Unlock()
+	r.rouse()
+}
+
+// again plans another look at what failed.
+func (r *Reconciler) again(w wanted, d time.Duration) {
+	r.mu.Lock()
+	r.plan.retry, r.plan.retryAt = r.plan.retry.and(w), time.Now().Add(d)
+	r.mu.Unlock()
+	r.rouse()
+}
+
+func (r *Reconciler) rouse() {
 	select {
 	case r.wake <- struct{}{}:
 	default:
@@ -96,7 +122,7 @@ func (r *Reconciler) attend(ctx context.Context, w wanted, failed int) int {
 			r.c.Log.Info("reconciled", "report", report.String())
 		}
 		if !again.nothing() {
-			r.add(again, backOff)
+			r.again(again, backOff)
 		}
 		return 0
 	}
@@ -104,7 +130,7 @@ func (r *Reconciler) attend(ctx context.Context, w wanted, failed int) int {
 	if errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrAnonymous) {
 		return failed + 1 // a person has to act; until then the schedule is enough
 	}
-	r.add(w, min(backOff<<min(failed, 10), r.c.Every))
+	r.again(w, min(backOff<<min(failed, 10), r.c.Every))
 	return failed + 1
 }
 
@@ -122,6 +148,10 @@ func (r *Reconciler) take(now time.Time) (w wanted) {
 		w = w.and(p.pending)
 		p.pending, p.due = wanted{}, time.Time{}
 	}
+	if !p.retryAt.IsZero() && !now.Before(p.retryAt) {
+		w = w.and(p.retry)
+		p.retry, p.retryAt = wanted{}, time.Time{}
+	}
 	if w.history != notAtAll {
 		p.lists = now.Add(jitter(r.c.Every))
 	}
@@ -135,7 +165,7 @@ func (r *Reconciler) next() time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	at := r.plan.lists
-	for _, t := range []time.Time{r.plan.full, r.plan.due} {
+	for _, t := range []time.Time{r.plan.full, r.plan.due, r.plan.retryAt} {
 		if !t.IsZero() && t.Before(at) {
 			at = t
 		}
@@ -163,8 +193,11 @@ func (r *Reconciler) Seen(e schemas.Recorded) {
 		return
 	}
 	w := r.openedBy(e)
-	if w.nothing() {
+	switch s, _ := r.State(); {
+	case w.nothing():
 		return
+	case s == StateUnauthorized || s == StateAnonymous || s == StateDeleted:
+		return // nobody would answer; a look at the lists makes up for it
 	}
 	// Not before the event lies beyond the margin: PluralKit may not have
 	// written yet what it has said.

@@ -82,47 +82,44 @@ func (l *look) walkHistory(ctx context.Context, w wanted, a answers) error {
 	if a.front.At.After(before) {
 		before = a.front.At
 	}
-	size, asked := l.r.c.Client.page, l.r.asked()
-	var page []Switch
-	for s, err := range l.r.c.Client.Switches(ctx, before.Add(time.Microsecond)) {
-		if errors.Is(err, ErrTies) {
-			l.report.Unlistable++
-			l.r.c.Log.Warn("some switches cannot be listed", "err", err)
-			continue
-		}
+	c := l.r.c.Client
+	steps := walk{client: c, size: c.page, seen: map[[16]byte]struct{}{}, before: ceil(before.Add(time.Microsecond))}
+	for !steps.over {
+		asked, odd := l.r.asked(), l.odd
+		page, err := steps.next(ctx)
 		if err != nil {
 			return err
 		}
-		page = append(page, s)
-		if len(page) < size {
-			continue
+		if steps.ties != nil {
+			l.report.Unlistable++
+			l.r.c.Log.Warn("some switches cannot be listed", "err", steps.ties)
 		}
-		odd := l.odd
-		if err := h.page(ctx, page, false, asked); err != nil {
+		// A first page that is not full is all there is.
+		steps.over = steps.over || len(h.seen) == 0 && len(page) < c.page
+		if err := h.page(ctx, page, steps.over, asked); err != nil {
 			return err
 		}
 		if w.history == recent && l.odd == odd {
-			return h.judgeDoubtful(ctx, false)
+			break
 		}
-		page, asked = nil, l.r.asked()
 	}
-	if err := h.page(ctx, page, true, asked); err != nil {
-		return err
-	}
-	return h.judgeDoubtful(ctx, true)
+	return h.judgeDoubtful(ctx, steps.over)
 }
 
 // page holds switches that are next to each other in time, newest first,
 // against those held between the same moments; last: nothing is older.
 func (h *walkback) page(ctx context.Context, list []Switch, last bool, asked time.Time) error {
 	fromUS := int64(math.MinInt64)
+	if !last { // more of the last moment may be on the next page
+		if len(list) == 0 {
+			return nil
+		}
+		fromUS = list[len(list)-1].At.UnixMicro() + 1
+	}
 	ids := make([]string, 0, len(list))
 	for _, s := range list {
 		ids = append(ids, string(s.UUID))
 		h.seen[string(s.UUID)] = true
-	}
-	if !last { // more of the last moment may be on the next page
-		fromUS = list[len(list)-1].At.UnixMicro() + 1
 	}
 	held, err := h.heldSwitches(ctx, fromUS, h.beforeUS, ids)
 	if err != nil {
@@ -151,20 +148,40 @@ func (h *walkback) page(ctx context.Context, list []Switch, last bool, asked tim
 	return h.flush(ctx)
 }
 
-// heldSwitches reads what is held, after all that was accepted before.
+// heldPage switches are read at once.
+const heldPage = 500
+
+// heldSwitches reads those that are held from a time on and before another, and
+// those of the ids.
 func (l *look) heldSwitches(ctx context.Context, fromUS, beforeUS int64, ids []string) (map[string]*schemas.HeldSwitch, error) {
+	held, err := l.heldByID(ctx, ids...)
+	for beforeID := ""; err == nil && beforeUS >= fromUS; {
+		var list []schemas.HeldSwitch
+		list, err = l.r.c.Known.HeldSwitches(ctx, l.r.c.System, beforeUS, beforeID, heldPage)
+		if len(list) == 0 {
+			break
+		}
+		for i := range list {
+			held[list[i].ID] = &list[i] // more than there should be, where the last page ends
+		}
+		last := list[len(list)-1]
+		beforeUS, beforeID = *last.TimestampUS, last.ID
+	}
+	return held, err
+}
+
+// heldByID reads those of at most 1,000 ids that are held, after all that was
+// accepted before.
+func (l *look) heldByID(ctx context.Context, ids ...string) (map[string]*schemas.HeldSwitch, error) {
 	if err := l.r.c.Settled(ctx); err != nil {
 		return nil, err
 	}
-	list, err := l.r.c.Known.HeldSwitches(ctx, l.r.c.System, fromUS, beforeUS, ids)
-	if err != nil {
-		return nil, err
-	}
+	list, err := l.r.c.Known.HeldSwitchesByID(ctx, l.r.c.System, ids)
 	held := make(map[string]*schemas.HeldSwitch, len(list))
 	for i := range list {
 		held[list[i].ID] = &list[i]
 	}
-	return held, nil
+	return held, err
 }
 
 // listed holds a switch of a list against what is held of it. A list says who
@@ -249,7 +266,7 @@ func sameMembers(a, b []string) bool {
 
 // settle holds one switch, just read, against what is held.
 func (l *look) settle(ctx context.Context, s seenSwitch) error {
-	held, err := l.heldSwitches(ctx, 0, 0, []string{s.id})
+	held, err := l.heldByID(ctx, s.id)
 	if err != nil {
 		return err
 	}
@@ -271,7 +288,7 @@ func (l *look) single(ctx context.Context, id string) error {
 	if !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	held, err := l.heldSwitches(ctx, 0, 0, []string{id})
+	held, err := l.heldByID(ctx, id)
 	if err != nil {
 		return err
 	}
