@@ -171,7 +171,7 @@ func (s *setting) reconciler(change func(*ReconcilerConfig)) *reconciling {
 func reconcileIn(t *testing.T, c fakepk.APIConfig, f func(*testing.T, *reconciling)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		later(26 * 365 * 24 * time.Hour) // ids of Discord's tell the time, from 2015
+		later(NewYear)
 		w := fakepk.New(t, fakepk.Config{Now: time.Now})
 		sys, err := w.CreateSystem(account, fakepk.Fields{"name": "Harbour House"})
 		w.Must(err)
