@@ -262,19 +262,20 @@ func (s *subject) converged() {
 	}
 }
 
-// replays: the log alone, folded in another order of batches, gives the same
-// rows.
-func (s *subject) replays() {
-	s.t.Helper()
-	db := s.open()
-	for batch := range slices.Chunk(s.log, 7) {
-		if err := db.Apply(s.t.Context(), epoch, batch); err != nil {
-			s.t.Fatal(err)
+// replays: the log alone, folded in other batches, gives the same rows.
+func (l *live) replays(subjects ...*subject) {
+	l.t.Helper()
+	db := l.open()
+	for batch := range slices.Chunk(l.log, 97) {
+		if err := db.Apply(l.t.Context(), epoch, batch); err != nil {
+			l.t.Fatal(err)
 		}
 	}
-	got, gotSwitches := s.held(db)
-	want, wantSwitches := s.held(s.db)
-	if !reflect.DeepEqual(got, want) || !reflect.DeepEqual(gotSwitches, wantSwitches) {
-		s.t.Errorf("replayed: got %v %v, want %v %v", got, gotSwitches, want, wantSwitches)
+	for _, s := range subjects {
+		got, gotSwitches := s.held(db)
+		want, wantSwitches := s.held(s.db)
+		if !reflect.DeepEqual(got, want) || !reflect.DeepEqual(gotSwitches, wantSwitches) {
+			l.t.Errorf("replayed: got %v %v, want %v %v", got, gotSwitches, want, wantSwitches)
+		}
 	}
 }

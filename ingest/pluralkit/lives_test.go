@@ -72,9 +72,7 @@ func liveThrough(t *testing.T, seed uint64) {
 				s.converged()
 			}
 		}
-		for _, s := range subjects {
-			s.replays()
-		}
+		l.replays(subjects...)
 	})
 }
 
@@ -120,7 +118,7 @@ func TestLiveRun(t *testing.T) {
 			}
 			s.reconcile()
 			s.converged()
-			s.replays()
+			l.replays(s)
 		})
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)
