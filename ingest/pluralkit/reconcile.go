@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -96,6 +97,8 @@ type Reconciler struct {
 	recent map[string]time.Time // when a thing was last updated, by event type and id
 	counts map[string]tally     // of messages, by member
 	plan   plan
+	sum    Report        // of all looks since the start
+	last   Report        // the last one at the lists that had all its answers
 	wake   chan struct{} // holds one: plan has changed
 }
 
@@ -143,7 +146,8 @@ func NewReconciler(c ReconcilerConfig) (*Reconciler, error) {
 		c.Metrics = NewReconcilerMetrics(nil)
 	}
 	c.Log = c.Log.With("source", schemas.PluralKit, "system", c.System)
-	return &Reconciler{c: c, turn: make(chan struct{}, 1), wake: make(chan struct{}, 1), recent: map[string]time.Time{}}, nil
+	return &Reconciler{c: c, turn: make(chan struct{}, 1), wake: make(chan struct{}, 1), recent: map[string]time.Time{},
+		sum: newReport(c.System, false)}, nil
 }
 
 // Reconcile looks now, and appends what it finds to be different. What was
@@ -169,16 +173,52 @@ func (r *Reconciler) reconcile(ctx context.Context, w wanted, dryRun bool) (Repo
 		return report, w, fmt.Errorf("pluralkit: reconcile: %w", ctx.Err())
 	}
 	defer func() { <-r.turn }()
+	whole := w
 	report.Heard = r.tookIn(w, dryRun)
 	err := r.tries(ctx, &w, &report)
 	report.Took = time.Since(report.Began)
 	report.State, _ = r.State()
 	report.Deferred = w.names()
 	r.c.Metrics.looked(report, err)
+	r.keep(whole, report, err)
 	if err != nil {
 		err = fmt.Errorf("pluralkit: reconcile %s: %w", r.c.System, err)
 	}
 	return report, w, err
+}
+
+// keep adds a look to the sum of them.
+func (r *Reconciler) keep(w wanted, report Report, err error) {
+	if report.DryRun {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sum.add(report)
+	if w.history != notAtAll && err == nil {
+		r.last = report
+	}
+}
+
+// Sum is all that was found since the Reconciler was made: its Coverage is how
+// far webhooks alone would have been right.
+func (r *Reconciler) Sum() Report {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	sum := r.sum
+	sum.Repairs = maps.Clone(sum.Repairs)
+	sum.State, sum.Heard = r.state, sum.Heard+r.heard
+	return sum
+}
+
+// Last is the last look at the lists, or deeper, that had all its answers. Its
+// Began is zero if there was none.
+func (r *Reconciler) Last() Report {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last := r.last
+	last.Repairs = maps.Clone(last.Repairs)
+	return last
 }
 
 // tries looks at w until all of it held still, or often enough; w is then what

@@ -183,6 +183,9 @@ func TestStops(t *testing.T) {
 				if refused := errors.Is(err, errNoRoom); refused != (n < 2) {
 					t.Errorf("after %d appends: got %v", n, err)
 				}
+				if s, _ := r.State(); s != StateOK {
+					t.Errorf("got state %s, want ok: it is not PluralKit that fails", s)
+				}
 				r.book.refuse = -1
 				r.look(Full)
 				r.book.put("account", held(account))

@@ -136,10 +136,10 @@ func (l *look) compare(ctx context.Context, w wanted, a answers) error {
 // hold reads what is held, after all that was accepted before.
 func (l *look) hold(ctx context.Context) (err error) {
 	if err = l.r.c.Settled(ctx); err != nil {
-		return err
+		return own(err)
 	}
 	l.held, err = l.r.c.Known.Held(ctx, l.r.c.System)
-	return err
+	return own(err)
 }
 
 // flush appends what is waiting.
@@ -151,7 +151,7 @@ func (l *look) flush(ctx context.Context) error {
 	}
 	for batch := range slices.Chunk(out, maxAppended) {
 		if _, err := l.r.c.Append.Append(ctx, batch...); err != nil {
-			return err
+			return own(err)
 		}
 	}
 	return nil

@@ -86,6 +86,18 @@ func (r *Report) found(f finding, noun, id, what string) {
 	}
 }
 
+// add counts another report in. What is of one look alone stays as it is.
+func (r *Report) add(o Report) {
+	for noun, p := range o.Repairs {
+		q := r.Repairs[noun]
+		r.Repairs[noun] = Repair{q.Missing + p.Missing, q.Wrong + p.Wrong, q.Extra + p.Extra, q.Unsaid + p.Unsaid}
+	}
+	r.Emitted += o.Emitted
+	r.Heard += o.Heard
+	r.Unheard += o.Unheard
+	r.Took += o.Took
+}
+
 // Total is all kinds of things together.
 func (r Report) Total() Repair {
 	var t Repair

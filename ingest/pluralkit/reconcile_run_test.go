@@ -184,6 +184,16 @@ func TestTriggers(t *testing.T) {
 				t.Errorf("%s: got %v", reason, got)
 			}
 		}
+		r.world.Must(r.sys.ClearWebhook())
+		r.Trigger(ReasonRefused)
+		later(time.Minute)
+		must[string](t)(r.sys.SetWebhook("https://hooks.example.org/in/pluralkit"))
+		r.Trigger(ReasonRefused)
+		requests()
+		later(time.Minute)
+		if got := requests(); got["/systems/{ref}"] != 3 { // the lists; then all, as we were deaf: with the account
+			t.Errorf("after deafness: got %v, want a full look", got)
+		}
 		r.world.Must(r.sys.EditMember(m[0], fakepk.Fields{"name": "while away"}))
 		r.api.Inject(fakepk.Fault{Kind: fakepk.FaultStatus, Status: 503})
 		r.webhook(schemas.PKImportSuccess, "", nil)
@@ -217,6 +227,9 @@ func TestCoverage(t *testing.T) {
 		if report.Heard != 3 || report.Unheard != 1 || report.Coverage() != 0.75 ||
 			report.Repairs["member"] != (Repair{Wrong: 1, Unsaid: 1}) {
 			t.Errorf("got %s%+v", report, report)
+		}
+		if sum, last := r.Sum(), r.Last(); sum.Heard != 3 || sum.Total().Missing != 9 || sum.Total().Wrong != 1 || last.Heard != 3 || last.State != StateOK {
+			t.Errorf("got the sum %sand the last %s", sum, last)
 		}
 		const want = "webhooks brought 3 events, 75 % of what changed"
 		if got := report.String(); !strings.Contains(got, want) || !strings.Contains(got, "about 1 were not announced") {

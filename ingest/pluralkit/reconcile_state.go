@@ -52,13 +52,32 @@ func (r *Reconciler) enter(s State) {
 		r.c.Log.Warn("PluralKit cannot be compared with", "state", s)
 	}
 	r.c.Changed(s)
+	if gap := old == StateDeaf || old == StateUnauthorized || old == StateAnonymous || old == StateDeleted; gap && s == StateOK {
+		r.Trigger(ReasonGap)
+	}
+}
+
+// An ownError is none of PluralKit's: what we hold could not be read, or what
+// was found not be stored.
+type ownError struct{ err error }
+
+func (e *ownError) Error() string { return e.err.Error() }
+func (e *ownError) Unwrap() error { return e.err }
+
+// own marks an error as ours.
+func own(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &ownError{err}
 }
 
 // judge finds out what an error says of the source. The system being gone is
 // data: it is appended.
 func (r *Reconciler) judge(ctx context.Context, err error, report *Report) error {
+	var ours *ownError
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil || errors.As(err, &ours):
 		return err
 	case errors.Is(err, ErrAnonymous):
 		r.enter(StateAnonymous)

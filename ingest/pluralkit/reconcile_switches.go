@@ -157,7 +157,9 @@ func (l *look) heldSwitches(ctx context.Context, fromUS, beforeUS int64, ids []s
 	held, err := l.heldByID(ctx, ids...)
 	for beforeID := ""; err == nil && beforeUS >= fromUS; {
 		var list []schemas.HeldSwitch
-		list, err = l.r.c.Known.HeldSwitches(ctx, l.r.c.System, beforeUS, beforeID, heldPage)
+		if list, err = l.r.c.Known.HeldSwitches(ctx, l.r.c.System, beforeUS, beforeID, heldPage); err != nil {
+			return nil, own(err)
+		}
 		if len(list) == 0 {
 			break
 		}
@@ -174,14 +176,14 @@ func (l *look) heldSwitches(ctx context.Context, fromUS, beforeUS int64, ids []s
 // accepted before.
 func (l *look) heldByID(ctx context.Context, ids ...string) (map[string]*schemas.HeldSwitch, error) {
 	if err := l.r.c.Settled(ctx); err != nil {
-		return nil, err
+		return nil, own(err)
 	}
 	list, err := l.r.c.Known.HeldSwitchesByID(ctx, l.r.c.System, ids)
 	held := make(map[string]*schemas.HeldSwitch, len(list))
 	for i := range list {
 		held[list[i].ID] = &list[i]
 	}
-	return held, err
+	return held, own(err)
 }
 
 // listed holds a switch of a list against what is held of it. A list says who
