@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"strconv"
 	"sync"
 	"time"
 
@@ -251,9 +252,13 @@ func wait(ctx context.Context, d time.Duration) error {
 }
 
 // Message asks whether a proxied message is still there: PluralKit lists none
-// and does not say when one is deleted. If not, that is appended.
+// and does not say when one is deleted. If not, that is appended. Of one
+// written a moment ago PluralKit may not know yet; it is not asked for.
 func (r *Reconciler) Message(ctx context.Context, id string) (gone bool, err error) {
 	asked := r.asked()
+	if written, ok := snowflakeTime(id); ok && written.After(asked) {
+		return false, nil
+	}
 	_, err = r.c.Client.Message(ctx, id)
 	if !errors.Is(err, ErrNotFound) {
 		return false, err
@@ -266,6 +271,15 @@ func (r *Reconciler) Message(ctx context.Context, id string) (gone bool, err err
 		return true, fmt.Errorf("pluralkit: message: %w", err)
 	}
 	return true, nil
+}
+
+// discordEpoch is from when Discord's ids count the milliseconds.
+const discordEpoch = 1420070400000
+
+// snowflakeTime is when an id of Discord's was made.
+func snowflakeTime(id string) (time.Time, bool) {
+	n, err := strconv.ParseUint(id, 10, 63)
+	return time.UnixMilli(int64(n>>22) + discordEpoch), err == nil
 }
 
 // asked is the moment for which an answer stands that is asked for now.

@@ -179,7 +179,10 @@ func TestStops(t *testing.T) {
 				r.lived()
 				r.book.refuse = n
 				later(10 * time.Second)
-				_, err := r.Reconcile(t.Context(), Full, false)
+				report, err := r.Reconcile(t.Context(), Full, false)
+				if report.Emitted != len(r.book.events) {
+					t.Errorf("after %d appends: got %d reported, %d appended", n, report.Emitted, len(r.book.events))
+				}
 				if refused := errors.Is(err, errNoRoom); refused != (n < 2) {
 					t.Errorf("after %d appends: got %v", n, err)
 				}

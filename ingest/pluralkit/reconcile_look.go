@@ -21,8 +21,15 @@ type look struct {
 	again wanted // what did not hold still
 	hids  map[HID]UUID
 	full  map[string]seenSwitch // switches whose order is known, by uuid
-	out   []schemas.Event       // not yet appended
+	out   []difference          // not yet appended
 	odd   int                   // switches that were not as held, whatever became of it
+}
+
+// A difference is what is to be said, and what it is.
+type difference struct {
+	event          schemas.Event
+	of             finding
+	noun, id, what string
 }
 
 // answers are what PluralKit said, each list with the moment it stands for.
@@ -96,7 +103,7 @@ func (l *look) ask(ctx context.Context, w wanted) (a answers, err error) {
 
 // compare holds the answers against what is held, and asks on.
 func (l *look) compare(ctx context.Context, w wanted, a answers) error {
-	if l.r.c.Ours(a.system.WebhookURL) && a.system.WebhookURL != "" {
+	if a.system.WebhookURL != "" && l.r.c.Ours(a.system.WebhookURL) {
 		l.r.enter(StateOK)
 	} else {
 		l.r.enter(StateDeaf)
@@ -142,16 +149,22 @@ func (l *look) hold(ctx context.Context) (err error) {
 	return own(err)
 }
 
-// flush appends what is waiting.
+// flush appends what is waiting, and then counts it.
 func (l *look) flush(ctx context.Context) error {
 	out := l.out
 	l.out = nil
-	if l.report.DryRun {
-		return nil
-	}
 	for batch := range slices.Chunk(out, maxAppended) {
-		if _, err := l.r.c.Append.Append(ctx, batch...); err != nil {
-			return own(err)
+		events := make([]schemas.Event, 0, len(batch))
+		for _, d := range batch {
+			events = append(events, d.event)
+		}
+		if !l.report.DryRun {
+			if _, err := l.r.c.Append.Append(ctx, events...); err != nil {
+				return own(err)
+			}
+		}
+		for _, d := range batch {
+			l.report.found(d.of, d.noun, d.id, d.what)
 		}
 	}
 	return nil
@@ -186,8 +199,7 @@ func (l *look) observed(f finding, noun, typ, id, what string, object any, asked
 	if err != nil {
 		panic("pluralkit: what was read as JSON is none: " + err.Error())
 	}
-	l.report.found(f, noun, id, what)
-	l.out = append(l.out, e)
+	l.out = append(l.out, difference{e, f, noun, id, what})
 }
 
 func (l *look) absent(noun, typ, id string, asked time.Time, guild string) {
@@ -199,8 +211,7 @@ func (l *look) absent(noun, typ, id string, asked time.Time, guild string) {
 	if guild != "" {
 		what = "server " + guild
 	}
-	l.report.found(extra, noun, id, what)
-	l.out = append(l.out, e)
+	l.out = append(l.out, difference{e, extra, noun, id, what})
 }
 
 // later has the list that a thing is on looked at again.

@@ -94,6 +94,10 @@ func TestMessage(t *testing.T) {
 			t.Errorf("got gone %v, %v, %d events, want it there", gone, err, len(r.book.events))
 		}
 		r.world.Must(r.sys.DeleteMessages(id))
+		if gone, err := r.Reconciler.Message(t.Context(), id); gone || err != nil {
+			t.Errorf("a moment later: got gone %v, %v, want to wait", gone, err)
+		}
+		later(time.Minute)
 		if gone, err := r.Reconciler.Message(t.Context(), id); !gone || err != nil || len(r.book.events) != 1 || r.book.events[0].Subject != id {
 			t.Errorf("got gone %v, %v, %v, want it absent", gone, err, r.book.events)
 		}
