@@ -54,15 +54,23 @@ func bubble(t *testing.T, c fakepk.APIConfig, f func(*testing.T, *setting)) {
 		if c.Strict == (fakepk.Strict{}) {
 			c.Strict = strictly
 		}
-		s := &setting{t: t, world: w, sys: sys, api: fakepk.NewAPI(t, w, c), log: &bytes.Buffer{}}
-		s.slog = slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-		s.pipes = servePipes(t, s.api)
-		s.Client = s.client(func(*Config) {})
-		f(t, s)
+		f(t, newSetting(t, w, sys, c))
+	})
+}
+
+// newSetting serves a world to a client with the token of sys, and checks in
+// the end that the token was never logged.
+func newSetting(t *testing.T, w *fakepk.World, sys *fakepk.System, c fakepk.APIConfig) *setting {
+	s := &setting{t: t, world: w, sys: sys, api: fakepk.NewAPI(t, w, c), log: &bytes.Buffer{}}
+	s.slog = slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	s.pipes = servePipes(t, s.api)
+	s.Client = s.client(func(*Config) {})
+	t.Cleanup(func() {
 		if strings.Contains(s.log.String(), sys.Token()) {
 			t.Errorf("got the token in the log: %s", s.log)
 		}
 	})
+	return s
 }
 
 // client is another one of the same token.

@@ -5,6 +5,33 @@
 // comparing: it gives each entity as it was sent and as far as it must be
 // understood, and an error rather than a half truth.
 //
+// A [Reconciler] does the comparing, for one system: it asks, holds the answers
+// against what we hold ([Known]) and appends what is different, as events
+// ([Appender]). A replay repeats them without asking anybody (Law 8).
+//
+// # What is compared, and when
+//
+// Lists first, history page by page back to the first that agrees, all of it
+// when the program starts, once a day and after an import. What PluralKit lists
+// nowhere (settings in a server, autoproxy, accounts) is then asked for by the
+// ids that events have named. What a webhook leaves open (the short id of what
+// was created, the order in a switch, who an unknown id is) is looked at a few
+// seconds later; see [Reconciler.Seen].
+//
+// Each answer stands for the moment it was asked for, less a margin. What an
+// event touched after that moment is left alone and looked at again later; and
+// the fold believes such an event and not the observation. So a newer event is
+// never undone, whatever the order of requests, events and crashes.
+//
+// # When it stops half-way
+//
+//   - before an append: nothing happened;
+//   - between two: what was appended is true, and the next look finds the rest,
+//     in the rows and not in any state of its own. It walks all of history
+//     when the program starts, so a walk that was cut short is completed then;
+//   - after an append, before it is folded: the next look waits until it is
+//     ([ReconcilerConfig.Settled]).
+//
 // # What an answer promises
 //
 // A token that PluralKit does not know is no error there: its bearer becomes
@@ -28,7 +55,9 @@
 // began is for the caller to leave alone and look at again. An answer right
 // after an event may still be of before it. Lists have no order, but for
 // switches, and members of a [FullSwitch]. History is listed up to PluralKit's
-// now; the front may lie in the future (see [Client.Switches]).
+// now; the front may lie in the future (see [Client.Switches]). A short id that
+// another member is given while a walk is under way names the wrong one until
+// the next look.
 //
 // # Laws
 //
@@ -42,7 +71,8 @@
 //
 // # What it leaves to others
 //
-// It only reads, keeps nothing, and starts nothing but what a request needs.
-// Whose token it is, how often to ask and what to make of a difference is the
-// caller's.
+// The client only reads, keeps nothing, and starts nothing but what a request
+// needs; whose token it is is the caller's. What an observation overrides is the
+// fold's to decide. That we were away, or that a token is refused, others
+// notice and say by [Reconciler.Trigger].
 package pluralkit

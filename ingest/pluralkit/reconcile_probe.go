@@ -1,0 +1,208 @@
+package pluralkit
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"switchlog/schemas"
+)
+
+// maxPairs is how many members are asked about in servers in one full look,
+// besides those of whose settings we know. There may be thousands of pairs; a
+// day's share begins where that of the day before ended.
+const maxPairs = 500
+
+// What is in a server where nothing was ever set: PluralKit makes such rows
+// whenever it looks, and having none means the same.
+var (
+	systemGuildDefaults = schemas.Object{"proxying_enabled": []byte("true"), "tag_enabled": []byte("true")}
+	memberGuildDefaults = schemas.Object{}
+	autoproxyDefaults   = schemas.Object{"autoproxy_mode": []byte(`"off"`)}
+)
+
+// probe asks for what PluralKit lists nowhere, by the ids that we know.
+func (l *look) probe(ctx context.Context, a answers) error {
+	systems, proxies := map[string]*schemas.HeldEntity{}, map[string]*schemas.HeldEntity{}
+	guilds := map[string]bool{}
+	for _, id := range l.held.Guilds {
+		guilds[id] = true
+	}
+	for i, h := range l.held.SystemGuilds {
+		systems[h.Guild], guilds[h.Guild] = &l.held.SystemGuilds[i], true
+	}
+	for i, h := range l.held.Autoproxy {
+		if h.Guild != "" && h.Channel == "" { // there is no asking for another
+			proxies[h.Guild], guilds[h.Guild] = &l.held.Autoproxy[i], true
+		}
+	}
+	for _, h := range l.held.MemberGuilds {
+		guilds[h.Guild] = true
+	}
+	for _, guild := range sortedKeys(guilds) {
+		if err := l.systemGuild(ctx, guild, systems[guild]); err != nil {
+			return err
+		}
+		if err := l.autoproxy(ctx, guild, proxies[guild]); err != nil {
+			return err
+		}
+	}
+	if err := l.memberGuilds(ctx, a.members, sortedKeys(guilds)); err != nil {
+		return err
+	}
+	for i := range l.held.Accounts {
+		if err := l.account(ctx, &l.held.Accounts[i]); err != nil {
+			return err
+		}
+	}
+	return l.flush(ctx)
+}
+
+// inGuild holds what was said of a server against what is held; said is nil
+// when there is no row.
+func (l *look) inGuild(noun, observed, absent, id, guild string, held *schemas.HeldEntity,
+	said, defaults schemas.Object, fields []schemas.Field, asked time.Time) {
+	nothing := held == nil || held.Gone
+	switch {
+	case nothing && (said == nil || len(differing(said, defaults, fields)) == 0):
+	case said != nil:
+		said = maps.Clone(said)
+		said["guild_id"] = text(guild)
+		l.entity(noun, observed, id, held, said, fields, asked)
+	case len(differing(filled(defaults, fields), held.Object, fields)) == 0:
+	case fresh(held.TouchedUS, asked):
+		l.later(noun)
+	default:
+		l.absent(noun, absent, id, asked, guild)
+	}
+}
+
+// filled has every field: what is not among the defaults is null.
+func filled(defaults schemas.Object, fields []schemas.Field) schemas.Object {
+	o := schemas.Object{}
+	for _, f := range fields {
+		o[f.Name] = []byte("null")
+	}
+	maps.Copy(o, defaults)
+	return o
+}
+
+func (l *look) systemGuild(ctx context.Context, guild string, held *schemas.HeldEntity) error {
+	asked := l.r.asked()
+	g, err := l.r.c.Client.SystemGuild(ctx, guild)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	l.inGuild("system_guild", schemas.SystemGuildObserved, schemas.SystemGuildAbsent, l.r.c.System, guild, held,
+		g.JSON, systemGuildDefaults, schemas.PKSystemGuildFields, asked)
+	return nil
+}
+
+// autoproxy: the API names the member by short id, webhooks by uuid. In front
+// mode the API hides the member, so there it is unknown.
+func (l *look) autoproxy(ctx context.Context, guild string, held *schemas.HeldEntity) error {
+	asked := l.r.asked()
+	p, err := l.r.c.Client.Autoproxy(ctx, guild)
+	if err != nil {
+		return err
+	}
+	said := tidy(p.JSON, schemas.PKAutoproxyFields)
+	switch {
+	case p.Mode == "front":
+		delete(said, "autoproxy_member")
+	case p.Member != "":
+		id, known := l.hids[p.Member]
+		if !known { // since the list of members was made
+			l.again.members, l.again.probes = true, true
+			return nil
+		}
+		said["autoproxy_member"] = text(string(id))
+	}
+	said["channel_id"] = []byte("null")
+	l.inGuild("autoproxy", schemas.AutoproxyObserved, "", l.r.c.System, guild, held, said,
+		autoproxyDefaults, schemas.PKAutoproxyFields, asked)
+	return nil
+}
+
+type pair struct{ member, guild string }
+
+// memberGuilds asks for the pairs that are held, and for a day's share of all
+// others.
+func (l *look) memberGuilds(ctx context.Context, members []Member, guilds []string) error {
+	there := make(map[string]bool, len(members))
+	for _, m := range members {
+		there[string(m.UUID)] = true
+	}
+	held := map[pair]*schemas.HeldEntity{}
+	var pairs, others []pair
+	for i, h := range l.held.MemberGuilds {
+		if there[h.ID] { // with a member that is gone its settings are
+			held[pair{h.ID, h.Guild}] = &l.held.MemberGuilds[i]
+			pairs = append(pairs, pair{h.ID, h.Guild})
+		}
+	}
+	for _, id := range sortedKeys(there) {
+		for _, guild := range guilds {
+			if p := (pair{id, guild}); held[p] == nil {
+				others = append(others, p)
+			}
+		}
+	}
+	for _, p := range append(pairs, share(others, time.Now())...) {
+		if err := l.memberGuild(ctx, p, held[p]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// share is the part of the pairs that is a day's turn.
+func share(pairs []pair, now time.Time) []pair {
+	if len(pairs) <= maxPairs {
+		return pairs
+	}
+	day := int(now.Unix() / (24 * 60 * 60))
+	from := day * maxPairs % len(pairs)
+	return slices.Concat(pairs, pairs)[from : from+maxPairs]
+}
+
+func (l *look) memberGuild(ctx context.Context, p pair, held *schemas.HeldEntity) error {
+	asked := l.r.asked()
+	g, err := l.r.c.Client.MemberGuild(ctx, UUID(p.member), p.guild)
+	var refused *APIError
+	switch {
+	case err == nil:
+	case errors.As(err, &refused) && refused.Status == 404 && refused.Code == codeNoMemberRow:
+	case errors.Is(err, ErrNotFound): // the member is gone, since the list was made
+		l.again.members = true
+		return nil
+	default:
+		return err
+	}
+	l.inGuild("member_guild", schemas.MemberGuildObserved, schemas.MemberGuildAbsent, p.member, p.guild, held,
+		g.JSON, memberGuildDefaults, schemas.PKMemberGuildFields, asked)
+	return nil
+}
+
+// account asks whose an account is that was ours once, or is. Whether autoproxy
+// works for it cannot be asked for.
+func (l *look) account(ctx context.Context, held *schemas.HeldEntity) error {
+	asked := l.r.asked()
+	owner, found, err := l.r.c.Client.SystemOf(ctx, held.ID)
+	if err != nil {
+		return err
+	}
+	linked := found && string(owner) == l.r.c.System
+	switch {
+	case linked == !held.Gone:
+	case fresh(held.TouchedUS, asked):
+		l.later("account")
+	case linked:
+		l.observed(missing, "account", schemas.AccountObserved, held.ID, "", schemas.Object{}, asked)
+	default:
+		l.absent("account", schemas.AccountAbsent, held.ID, asked, "")
+	}
+	return nil
+}

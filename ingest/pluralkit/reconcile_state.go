@@ -1,0 +1,116 @@
+package pluralkit
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"switchlog/schemas"
+)
+
+// State is how a source stands with PluralKit. It is never data: none but
+// StateDeleted changes a row.
+type State string
+
+// The states there are. Before the first look there is none: the empty State.
+const (
+	StateOK           State = "ok"
+	StateDeaf         State = "deaf_url"     // PluralKit sends to another address, or to none
+	StateUnauthorized State = "unauthorized" // PluralKit does not know the API token any more
+	StateAnonymous    State = "anonymous"    // it knows the token, and not as this system's owner
+	StateDeleted      State = "deleted"      // the system is gone
+	StateUnreachable  State = "unreachable"  // no answer, or none that can be understood
+)
+
+// States is all of them.
+var States = []State{StateOK, StateDeaf, StateUnauthorized, StateAnonymous, StateDeleted, StateUnreachable}
+
+// State is how the last look found the source, and since when it is so.
+func (r *Reconciler) State() (State, time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state, r.since
+}
+
+func (r *Reconciler) enter(s State) {
+	r.mu.Lock()
+	old := r.state
+	if old != s {
+		r.state, r.since = s, time.Now()
+	}
+	r.mu.Unlock()
+	if old == s {
+		return
+	}
+	r.c.Metrics.moved(old, s)
+	switch s {
+	case StateOK:
+		r.c.Log.Info("PluralKit answers, and sends to us", "state", s)
+	case StateDeaf:
+		r.c.Log.Warn("PluralKit does not send its webhooks to us (hint: switchlog link pluralkit)", "state", s)
+	default:
+		r.c.Log.Warn("PluralKit cannot be compared with", "state", s)
+	}
+	r.c.Changed(s)
+	if gap := old == StateDeaf || old == StateUnauthorized || old == StateAnonymous || old == StateDeleted; gap && s == StateOK {
+		r.Trigger(ReasonGap)
+	}
+}
+
+// An ownError is none of PluralKit's: what we hold could not be read, or what
+// was found not be stored.
+type ownError struct{ err error }
+
+func (e *ownError) Error() string { return e.err.Error() }
+func (e *ownError) Unwrap() error { return e.err }
+
+// own marks an error as ours.
+func own(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &ownError{err}
+}
+
+// judge finds out what an error says of the source. The system being gone is
+// data: it is appended.
+func (r *Reconciler) judge(ctx context.Context, err error, report *Report) error {
+	var ours *ownError
+	switch {
+	case ctx.Err() != nil || errors.As(err, &ours):
+		return err
+	case errors.Is(err, ErrAnonymous):
+		r.enter(StateAnonymous)
+		return err
+	case !errors.Is(err, ErrUnauthorized):
+		r.enter(StateUnreachable)
+		return err
+	}
+	asked := r.asked()
+	exists, existsErr := r.c.Client.SystemExists(ctx, UUID(r.c.System))
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case existsErr != nil:
+		r.enter(StateUnreachable)
+		return errors.Join(err, existsErr)
+	case exists:
+		r.enter(StateUnauthorized)
+		return err
+	}
+	r.enter(StateDeleted)
+	return r.deleted(ctx, asked, report)
+}
+
+// deleted says that the system is gone, unless that is known.
+func (r *Reconciler) deleted(ctx context.Context, asked time.Time, report *Report) error {
+	l := &look{r: r, report: report}
+	if err := l.hold(ctx); err != nil {
+		return err
+	}
+	if s := l.held.System; s != nil && (s.Gone || s.TouchedUS >= asked.UnixMicro()) {
+		return nil
+	}
+	l.absent("system", schemas.SystemAbsent, r.c.System, asked, "")
+	return l.flush(ctx)
+}
