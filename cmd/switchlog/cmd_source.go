@@ -45,7 +45,7 @@ type sourceInfo struct {
 func newSource() *cobra.Command {
 	cmd := &cobra.Command{Use: "source", Short: "Who may send webhooks here", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	cmd.AddCommand(newSourceAdd(), newSourceList(), newSourceShow(), newSourceRotate(), newSourceTest(), newSourceRemove())
+	cmd.AddCommand(newSourceAdd(), newSourceList(), newSourceShow(), newSourceRotate(), newSourceRemove(), newSourceTest())
 	return cmd
 }
 

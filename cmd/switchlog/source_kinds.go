@@ -53,9 +53,83 @@ var sourceKinds = []sourceKind{
   3. Press Continue. PluralKit now tries the address twice, and from then on
      every change arrives here.`,
 		flags: []sourceFlag{
-			{name: "token-file", purpose: "token", form: asFile, doc: "file with the token that PluralKit's bot told (-: standard input)"},
+			{name: "token-file", purpose: "token", form: asFile, doc: "file with the token the sender shows (-: standard input)"},
 			{name: "api-token-file", purpose: "api_token", form: asFile, doc: "file with the system's own API token (pk;token), to ask PluralKit what webhooks missed"},
 			{name: "system", setting: "system", doc: "the system's uuid (default: learned from the first request)"},
+		},
+	},
+	{
+		name: "discord", args: "NAME", short: "Discord's Webhook Events of an application",
+		steps: `  1. In the Discord developer portal, open your application, General
+     Information, and copy the public key.
+  2. switchlog source add discord NAME --public-key HEX
+  3. In the portal, Webhooks: set the endpoint to
+       https://YOUR-ADDRESS/in/discord/NAME
+     switch events on and choose the types. Discord tries the address when you
+     save.`,
+		flags: []sourceFlag{
+			{name: "public-key", purpose: "public_key", doc: "the application's public key, 64 hexadecimal digits"},
+			{name: "application-id", setting: "application_id", doc: "the application's id: events of any other are refused"},
+			{name: "keep-message-content", setting: "keep_message_content", form: asYesNo, doc: "keep the text of messages, too"},
+		},
+	},
+	{
+		name: "botghost", args: "BOT_ID", short: "What is meant for BotGhost's webhooks",
+		steps: `  1. Choose a key, or take the API key of BotGhost's webhook module, and put it
+     into a file.
+  2. switchlog source add botghost BOT_ID --key-file FILE
+  3. In the tool that posts to BotGhost, change
+       https://api.botghost.com/webhook/…  to  https://YOUR-ADDRESS/webhook/…
+     and nothing else.`,
+		flags: []sourceFlag{
+			{name: "key-file", purpose: "key", form: asFile, doc: "file with the key that is sent as Authorization (-: standard input)"},
+			{name: "event", setting: "events", form: asList, doc: "an event id that is taken; may be given several times (default: any)"},
+			{name: "idempotency-header", setting: "idempotency_header", doc: "header whose value makes two requests one event (default: every request is its own)"},
+		},
+	},
+	{
+		name: "stellarstack", args: "NAME", short: "A StellarStack panel's webhooks",
+		steps: `  Panels that sign (they show a secret when the webhook is made):
+    switchlog source add stellarstack NAME --secret-file FILE
+  Panels that do not:
+    switchlog source add stellarstack NAME --unsigned
+    This prints an address that nobody can guess. Whoever knows it can send, so
+    treat it as a secret; such events are marked as not verified.
+  Then, in the panel, Webhooks: use the address that was printed.`,
+		flags: []sourceFlag{
+			{name: "secret-file", purpose: "secret", form: asFile, doc: "file with the webhook's secret (-: standard input)"},
+			{name: "unsigned", setting: "unsigned", form: asYesNo, doc: "the panel does not sign: let in by an unguessable address"},
+		},
+	},
+	{
+		name: "standard", args: "NAME", short: "Any sender that signs as Standard Webhooks says",
+		steps: `  1. At the sender, make an endpoint with the address
+       https://YOUR-ADDRESS/in/standard/NAME
+     and copy its signing secret (whsec_…) or public key (whpk_…) into a file, one
+     on a line if there are several.
+  2. switchlog source add standard NAME --secret-file FILE`,
+		flags: []sourceFlag{
+			{name: "secret-file", purpose: "secret", form: asFile, doc: "file with signing secrets, whsec_…, one a line (-: standard input)"},
+			{name: "public-key-file", purpose: "public_key", form: asFile, doc: "file with public keys, whpk_…, one a line (-: standard input)"},
+		},
+	},
+	{
+		name: "token", args: "NAME", short: "Any sender that shows a fixed Authorization header",
+		steps: `  1. At the sender, set the address to https://YOUR-ADDRESS/in/token/NAME and a
+     long random token; put the whole value of Authorization into a file.
+  2. switchlog source add token NAME --token-file FILE`,
+		flags: []sourceFlag{
+			{name: "token-file", purpose: "token", form: asFile, doc: "file with the whole value of Authorization (-: standard input)"},
+		},
+	},
+	{
+		name: "cloudevents", args: "NAME", short: "Any sender of CloudEvents over HTTP",
+		steps: `  1. switchlog source add cloudevents NAME --token-file FILE
+  2. At the sender, use https://YOUR-ADDRESS/in/cloudevents/NAME with the token as
+     Authorization: Bearer TOKEN (or, if it cannot, ?access_token=TOKEN).`,
+		flags: []sourceFlag{
+			{name: "token-file", purpose: "token", form: asFile, doc: "file with the bearer token (-: standard input)"},
+			{name: "allowed-origin", setting: "allowed_origin", doc: "DNS name of the sender that OPTIONS lets in, or *"},
 		},
 	},
 }
@@ -130,6 +204,9 @@ func (k sourceKind) read(f *pflag.FlagSet, stdin io.Reader) (settings, secrets m
 func (k sourceKind) ask(settings, secrets map[string]string, stdin io.Reader, stderr io.Writer) error {
 	if len(secrets) > 0 || settings["unsigned"] == "true" {
 		return nil
+	}
+	if settings == nil && k.name == "stellarstack" {
+		return nil // a rotation: an unsigned source gets a new address
 	}
 	f, ok := stdin.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) || k.flags[0].form != asFile {
