@@ -53,7 +53,15 @@
 // whose provider wants another success than an empty 200 is an [Acker]. One
 // whose provider signs nothing is let in by a path with a key (KeyRoute) that
 // is made here, told once and kept as a hash; its events say that nobody
-// vouches for them.
+// vouches for them. A provider that asks by OPTIONS before it sends is answered
+// by Kind.Options. A [Prober] makes requests as its provider does, for
+// [Registry.Test]. CONTRIBUTING.md walks through all there is to do.
+//
+// # Senders that are nobody in particular
+//
+// The kinds standard, token and cloudevents take any type, and cloudevents any
+// source. What such an event claims moves nothing: its route, its origin and
+// the extension switchlogsource are set here, and folds look at the route.
 //
 // # What it leaves to others
 //

@@ -62,7 +62,11 @@ func checkLog(t *testing.T, log []stored) {
 			t.Errorf("seq %d: %v", m.Seq, err)
 			continue
 		}
-		if want := route.Source + "/" + route.Tenant + "/" + ce.ID(); m.MsgID != want {
+		want := route.Source + "/" + route.Tenant + "/" + ce.ID()
+		if route.Source == schemas.CloudEvents { // only source and id together are unique
+			want = route.Source + "/" + route.Tenant + "/" + ce.Source() + "/" + ce.ID()
+		}
+		if m.MsgID != want {
 			t.Errorf("seq %d: Nats-Msg-Id: got %s, want %s", m.Seq, m.MsgID, want)
 		}
 	}

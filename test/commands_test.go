@@ -56,7 +56,7 @@ func TestCommands(t *testing.T) {
 	for _, args := range [][]string{
 		{"version", "--json"}, {"status", "--json"}, {"source", "list", "--json"}, {"schema", "list", "--json"}, {"query", "switches"},
 		{"explain", "systems", sampleSystem, "--json"}, {"sql", "--json", "SELECT 1"}, {"access", "show", "admin", "--json"},
-		{"source", "show", "pluralkit", sampleSystem, "--json"},
+		{"source", "show", "pluralkit", sampleSystem, "--json"}, {"source", "test", sampleSystem, "--json"},
 	} {
 		if out := s.cli("", args...); !json.Valid([]byte(out)) {
 			t.Errorf("%v: got %s, want JSON", args, out)
