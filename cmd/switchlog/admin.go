@@ -41,6 +41,7 @@ func (a admin) routes(mux *http.ServeMux) {
 	handle("POST /api/admin/import", a.importEvents)
 	handle("POST /api/admin/rebuild", a.rebuild)
 	handle("POST /api/admin/verify", a.verify)
+	handle("POST /api/admin/reconcile", a.reconcile)
 }
 
 // fault is an error with the status it is answered by.

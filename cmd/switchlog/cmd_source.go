@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"switchlog/ingest"
+	"switchlog/ingest/pluralkit"
 )
 
 // sourceAnswer is what the server says of a source it has just made or
@@ -40,6 +41,12 @@ type sourceInfo struct {
 	LastEvent string            `json:"last_event,omitempty"`
 	LastPing  string            `json:"last_ping,omitempty"`
 	Accepted  uint64            `json:"accepted"`
+
+	// Of a PluralKit source with an API token: how it stands with PluralKit,
+	// since when, and the share of changes that webhooks brought first.
+	API      string   `json:"api,omitempty"`
+	APISince string   `json:"api_since,omitempty"`
+	Coverage *float64 `json:"coverage,omitempty"`
 }
 
 func newSource() *cobra.Command {
@@ -95,7 +102,29 @@ func printSources(w io.Writer, list []sourceInfo) error {
 	for _, s := range list {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\n", s.Kind, s.Name, orDash(s.Tenant), s.Accepted, ago(s.LastEvent), ago(s.LastPing))
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, s := range list {
+		if s.API == "" || s.Coverage == nil {
+			continue
+		}
+		if _, err := fmt.Fprintf(w, "\n%s %s, asked of PluralKit: %s, since %s; webhooks brought %.0f %% of all changes first\n",
+			s.Kind, s.Name, apiStates[s.API], ago(s.APISince), 100**s.Coverage); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// apiStates says in words how a source stands with PluralKit.
+var apiStates = map[string]string{
+	string(pluralkit.StateOK):           "all is well",
+	string(pluralkit.StateDeaf):         "it sends its webhooks to another address, or to none (hint: pk;system webhook in a direct message to the bot)",
+	string(pluralkit.StateUnauthorized): "it does not know the API token any more (hint: pk;token, then switchlog source rotate pluralkit --api-token-file F)",
+	string(pluralkit.StateAnonymous):    "the API token is not this system's (hint: pk;token, then switchlog source rotate pluralkit --api-token-file F)",
+	string(pluralkit.StateDeleted):      "the system is deleted",
+	string(pluralkit.StateUnreachable):  "it does not answer",
 }
 
 // sourcePath is where the server answers for a source. What a person typed

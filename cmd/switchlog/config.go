@@ -8,10 +8,13 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"gopkg.in/yaml.v3"
+
+	"switchlog/ingest/pluralkit"
 )
 
 const defaultData = "./switchlog-data"
@@ -47,6 +50,14 @@ type Config struct {
 	// addresses we show: https://hooks.example.org. Default: its address.
 	PublicURL string
 
+	// PluralKitAPI is where PluralKit is asked what webhooks missed; /v2 is
+	// appended. Only sources with an API token are asked about. Default
+	// https://api.pluralkit.me.
+	PluralKitAPI string
+
+	// ReconcileEvery is how often that is, give or take a fifth. Default 15m.
+	ReconcileEvery time.Duration
+
 	// SecretKeyFile holds the 32-byte key that seals secrets we must send
 	// again. Default: secret.key in Data, created on first start.
 	SecretKeyFile string
@@ -65,6 +76,8 @@ func (c *Config) settings(f *pflag.FlagSet) {
 	f.StringVar(&c.NATSListen, "nats-listen", "127.0.0.1:4222", "address of the NATS server inside")
 	f.StringVar(&c.NATS, "nats", "", "use this NATS server instead of the one inside: nats://user:password@host:4222")
 	f.StringVar(&c.PublicURL, "public-url", "", "what the public address is called from outside, e.g. https://hooks.example.org")
+	f.StringVar(&c.PluralKitAPI, "pluralkit-api", pluralkit.DefaultBaseURL, "where PluralKit is asked what webhooks missed (/v2 is appended)")
+	f.DurationVar(&c.ReconcileEvery, "reconcile-every", 15*time.Minute, "how often PluralKit is asked, for sources with an API token")
 	f.StringVar(&c.SecretKeyFile, "secret-key-file", "", "file with the key that seals stored secrets (default: secret.key in --data)")
 	f.StringVar(&c.LogFormat, "log-format", "", "text or json (default: text on a terminal, else json)")
 	f.BoolVar(&c.Debug, "debug", false, "log more")
@@ -180,6 +193,9 @@ func (c *Config) check() error {
 			return fmt.Errorf("%w: --public-url wants https://host", errUsage)
 		}
 		c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
+	}
+	if c.ReconcileEvery < time.Minute {
+		return fmt.Errorf("%w: --reconcile-every is a minute at least: PluralKit limits how often it answers", errUsage)
 	}
 	switch c.LogFormat {
 	case "", "text", "json":

@@ -78,6 +78,7 @@ func newRoot(environ []string) *cobra.Command {
 		newImport(),
 		newRebuild(),
 		newVerify(),
+		newReconcile(),
 		newExplain(),
 		newQuery(),
 		newSQL(),

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"switchlog/ingest"
+	"switchlog/ingest/pluralkit"
 	"switchlog/ingest/spool"
 	"switchlog/processor"
 	"switchlog/projections"
@@ -31,10 +32,14 @@ var (
 	_ ingest.Appender  = (*spool.Spool)(nil)
 	_ spool.Log        = (*processor.Log)(nil)
 	_ processor.Sink   = (*projections.DB)(nil)
+	_ processor.Sink   = watchedSink{}
 	_ processor.Outbox = (*projections.DB)(nil)
 	_ query.Store      = (*projections.DB)(nil)
 	_ query.Log        = logReader{}
-	_ mirror.Store     = (*projections.DB)(nil)
+
+	_ pluralkit.Known    = (*projections.DB)(nil)
+	_ pluralkit.Appender = (*spool.Spool)(nil)
+	_ mirror.Store       = (*projections.DB)(nil)
 )
 
 // adminUser is the operator: the user of NATS who may do everything, and the
@@ -65,6 +70,8 @@ type node struct {
 	db       *projections.DB
 	loop     *processor.Loop
 	changes  *processor.Changes
+
+	reconcilers *reconcilers
 
 	stoppedMu sync.Mutex // guards stopped
 	stopped   []string   // parts that ended for good, and why
@@ -150,8 +157,9 @@ func (n *node) openDatabase() (err error) {
 	if err != nil {
 		return err
 	}
+	n.reconcilers = newReconcilers(n)
 	n.loop = processor.NewLoop(processor.LoopConfig{
-		Log: n.events, Sink: n.db, Applied: func() { n.changes.Wake() }, Logger: n.log, Metrics: n.metrics,
+		Log: n.events, Sink: watchedSink{n.db, n.reconcilers}, Applied: func() { n.changes.Wake() }, Logger: n.log, Metrics: n.metrics,
 	})
 	n.changes = processor.NewChanges(processor.ChangesConfig{
 		Log: n.events, Outbox: n.db, Ready: n.loop.CaughtUp(), Logger: n.log, Metrics: n.metrics,

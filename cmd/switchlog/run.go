@@ -82,6 +82,7 @@ func (n *node) start(ctx, partsCtx context.Context, parts *errgroup.Group, serve
 	part(func(ctx context.Context) error { return n.spool.Forward(ctx, n.events) })
 	part(n.standing("the database", n.fold))
 	part(n.standing("the sending of changes", n.changes.Run))
+	part(n.reconcilers.run)
 	part(n.standing("answers over NATS", func(ctx context.Context) error { return query.ServeNATS(ctx, n.queryConfig()) }))
 
 	if err := n.awaitLog(ctx); err != nil {

@@ -1,0 +1,263 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"switchlog/ingest/pluralkit"
+	"switchlog/projections"
+	"switchlog/schemas"
+)
+
+// lookForSources is how often reconcilers are held against the registry: a
+// source that was added or got a new API token is noticed within it.
+const lookForSources = 2 * time.Second
+
+// purposeAPIToken is the secret by which a source of PluralKit is asked.
+const purposeAPIToken = "api_token"
+
+// reconcilers are one for each PluralKit source with an API token.
+type reconcilers struct {
+	n        *node
+	limiters *pluralkit.Limiters
+	asked    *pluralkit.ClientMetrics
+	metrics  *pluralkit.ReconcilerMetrics
+
+	mu    sync.Mutex
+	of    map[string]*reconciler // by system
+	group sync.WaitGroup
+}
+
+// reconciler is one that runs.
+type reconciler struct {
+	*pluralkit.Reconciler
+	client *pluralkit.Client
+	token  string
+	stop   context.CancelFunc
+}
+
+func newReconcilers(n *node) *reconcilers {
+	return &reconcilers{
+		n: n, limiters: pluralkit.NewLimiters(), of: map[string]*reconciler{},
+		asked:   pluralkit.NewClientMetrics(n.metrics),
+		metrics: pluralkit.NewReconcilerMetrics(n.metrics),
+	}
+}
+
+// run keeps a reconciler going for each source that can be asked, once the
+// database has caught up: before that it would look like much were missing.
+func (r *reconcilers) run(ctx context.Context) error {
+	select {
+	case <-r.n.loop.CaughtUp():
+	case <-ctx.Done():
+		return nil
+	}
+	for {
+		r.adjust(ctx)
+		if !pause(ctx, lookForSources) {
+			r.group.Wait()
+			return nil
+		}
+	}
+}
+
+// adjust starts and stops reconcilers as the registry says.
+func (r *reconcilers) adjust(ctx context.Context) {
+	want := map[string]string{} // system → token
+	for _, s := range r.n.registry.Sources() {
+		if s.Kind != schemas.PluralKit {
+			continue
+		}
+		token, err := r.n.registry.Secret(s.Kind, s.Name, purposeAPIToken)
+		if _, notUUID := pluralkit.ParseUUID(s.Tenant); err == nil && notUUID == nil {
+			want[s.Tenant] = token
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for system, running := range r.of {
+		if want[system] != running.token {
+			running.stop()
+			delete(r.of, system)
+		}
+	}
+	for system, token := range want {
+		if r.of[system] != nil {
+			continue
+		}
+		started, err := r.start(ctx, system, token)
+		if err != nil {
+			r.n.log.Error("reconciliation cannot begin", "err", err)
+			continue
+		}
+		r.of[system] = started
+	}
+}
+
+func (r *reconcilers) start(ctx context.Context, system, token string) (*reconciler, error) {
+	client, err := pluralkit.NewClient(pluralkit.Config{
+		BaseURL: r.n.cfg.PluralKitAPI, Token: token, Limiters: r.limiters, Log: r.n.log, Metrics: r.asked,
+	})
+	if err != nil {
+		return nil, err
+	}
+	c := pluralkit.ReconcilerConfig{
+		System: system, Client: client, Known: r.n.db, Append: r.n.spool, Settled: r.n.settled,
+		Every: r.n.cfg.ReconcileEvery, Log: r.n.log, Metrics: r.metrics,
+		Changed: func(s pluralkit.State) {
+			r.n.log.Warn("what PluralKit's API says of the source has changed", "state", s)
+		},
+	}
+	if ours := r.n.cfg.PublicURL; ours != "" {
+		c.Ours = func(hook string) bool { return strings.HasPrefix(hook, ours+"/") }
+	}
+	made, err := pluralkit.NewReconciler(c)
+	if err != nil {
+		client.Close()
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	r.group.Go(func() {
+		defer client.Close()
+		if err := made.Run(ctx); err != nil {
+			r.n.log.Error("reconciliation has ended", "err", err)
+		}
+	})
+	return &reconciler{Reconciler: made, client: client, token: token, stop: stop}, nil
+}
+
+// find is the reconciler of a system, or nil.
+func (r *reconcilers) find(system string) *reconciler {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.of[system]
+}
+
+// describe adds to a source how it stands with PluralKit.
+func (r *reconcilers) describe(s *sourceInfo) {
+	found := r.find(s.Tenant)
+	if s.Kind != schemas.PluralKit || found == nil {
+		return
+	}
+	state, since := found.State()
+	if state == "" {
+		return // not looked yet
+	}
+	coverage := found.Sum().Coverage()
+	s.API, s.APISince, s.Coverage = string(state), schemas.FormatTime(since), &coverage
+}
+
+// settled returns when what was accepted before the call is in the database.
+func (n *node) settled(ctx context.Context) error {
+	if err := n.spool.Drained(ctx); err != nil {
+		return err
+	}
+	return n.db.Wait(ctx, n.spool.Anchor().Seq)
+}
+
+// watchedSink is the database as the live loop sees it: reconcilers hear of
+// each event that was folded. A rebuild does not go through it (Law 8).
+type watchedSink struct {
+	*projections.DB
+	r *reconcilers
+}
+
+// Apply folds, and tells.
+func (w watchedSink) Apply(ctx context.Context, epoch string, batch []schemas.Recorded) error {
+	if err := w.DB.Apply(ctx, epoch, batch); err != nil {
+		return err
+	}
+	for _, e := range batch {
+		if e.Route.Source != schemas.PluralKit {
+			continue
+		}
+		if r := w.r.find(e.Route.Tenant); r != nil {
+			r.Seen(e)
+		}
+	}
+	return nil
+}
+
+// reconciled is the answer to a look that was asked for.
+type reconciled struct {
+	System  string            `json:"system"`
+	DryRun  bool              `json:"dry_run"`
+	State   pluralkit.State   `json:"state"`
+	Emitted int               `json:"emitted"`
+	Repairs map[string]repair `json:"repairs"`
+	Summary string            `json:"summary"`
+}
+
+// repair counts what was different of one kind of thing.
+type repair struct {
+	Missing int `json:"missing"`
+	Wrong   int `json:"wrong"`
+	Extra   int `json:"extra"`
+	Unsaid  int `json:"unsaid"`
+}
+
+func (a admin) reconcile(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	tenant, err := q.Get("tenant"), error(nil)
+	if tenant == "" {
+		if tenant, err = a.n.onlyTenant(schemas.PluralKit); err != nil {
+			return err
+		}
+	}
+	found := a.n.reconcilers.find(tenant)
+	if found == nil {
+		return badRequest("PluralKit cannot be asked about %s: there is no API token (hint: switchlog source rotate pluralkit --api-token-file F)", tenant)
+	}
+	report, err := found.Reconcile(r.Context(), pluralkit.Full, q.Get("dry_run") == "true")
+	if err != nil {
+		return fault{http.StatusBadGateway, err}
+	}
+	out := reconciled{System: tenant, DryRun: report.DryRun, State: report.State, Emitted: report.Emitted,
+		Repairs: map[string]repair{}, Summary: report.String()}
+	for noun, n := range report.Repairs {
+		out.Repairs[noun] = repair{n.Missing, n.Wrong, n.Extra, n.Unsaid}
+	}
+	answerJSON(w, http.StatusOK, out)
+	return nil
+}
+
+func newReconcile() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "reconcile",
+		Short: "Compare with what PluralKit says now, and put right what differs",
+		Long: "Ask PluralKit for everything it knows of a system, compare, and add events for what differs. It needs the\n" +
+			"system's API token (source add pluralkit --api-token-file). The same runs by itself at every start and every 15 minutes.",
+		Args: cobra.NoArgs,
+	}
+	tenant := cmd.Flags().String("tenant", "", "the system's uuid (may be left out while there is only one)")
+	dryRun := cmd.Flags().Bool("dry-run", false, "say what differs and change nothing")
+	asJSON := cmd.Flags().Bool("json", false, "answer as JSON")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := newClient(cmd)
+		if err != nil {
+			return err
+		}
+		q := url.Values{"tenant": {*tenant}, "dry_run": {fmt.Sprint(*dryRun)}}
+		var out reconciled
+		if err := c.call(cmd.Context(), "POST", "/api/admin/reconcile?"+q.Encode(), nil, &out); err != nil {
+			return err
+		}
+		if *asJSON {
+			return printJSON(cmd.OutOrStdout(), out)
+		}
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), strings.TrimSpace(out.Summary))
+		if out.State != pluralkit.StateOK {
+			return errors.Join(err, fmt.Errorf("PluralKit: %s", out.State))
+		}
+		return err
+	}
+	return cmd
+}

@@ -1,0 +1,65 @@
+package test
+
+import (
+	"encoding/json"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"switchlog/test/fakepk"
+)
+
+// TestReconcile: a system that existed before switchlog, and whose webhooks
+// all got lost, is known after one look at PluralKit's API. A second look finds
+// nothing, and what was found is in the log like any event: a rebuild needs no
+// PluralKit.
+func TestReconcile(t *testing.T) {
+	world := fakepk.New(t, fakepk.Config{Seed: 1})
+	system, err := world.CreateSystem("1150000000000000003", fakepk.Fields{"name": "Harbour House"})
+	world.Must(err)
+	ash, err := system.CreateMember("Ash", nil)
+	world.Must(err)
+	briar, err := system.CreateMember("Briar", nil)
+	world.Must(err)
+	group, err := system.CreateGroup("Night shift")
+	world.Must(err)
+	world.Must(system.AddToGroup(group, ash))
+	_, err = system.Switch(briar, ash) // the order is only in the API
+	world.Must(err)
+	api := httptest.NewServer(fakepk.NewAPI(t, world, fakepk.APIConfig{Now: time.Now}))
+	t.Cleanup(api.Close)
+
+	s := start(t, t.TempDir(), "--pluralkit-api", api.URL)
+	s.secret(system.Token())
+	file := filepath.Join(t.TempDir(), "api-token")
+	if err := os.WriteFile(file, []byte(system.Token()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.cli(sampleToken, "source", "add", "pluralkit", "--token-file", "-", "--api-token-file", file, "--system", system.UUID())
+	db := s.database()
+	await(t, "the front", func() bool {
+		return strings.Join(rows(t, db, `SELECT name FROM current_fronters ORDER BY position`), " ") == "Briar Ash"
+	})
+	await(t, "a look that finds nothing", func() bool {
+		var r struct{ Emitted int }
+		out, _, code := s.try("", "reconcile", "--json")
+		return code <= 1 && json.Unmarshal([]byte(out), &r) == nil && r.Emitted == 0
+	})
+	if got := strings.Join(rows(t, db, `SELECT m.name FROM group_members g JOIN members m ON m.uuid = g.member_uuid`), " "); got != "Ash" {
+		t.Errorf("group members: got %q, want Ash", got)
+	}
+	// The fake sends its webhooks nowhere, and status says so.
+	if out := s.cli("", "status"); !strings.Contains(out, "to another address, or to none") {
+		t.Errorf("status: got %s", out)
+	}
+	api.Close()
+	s.cli("", "rebuild")
+	for _, m := range Check(s) {
+		if strings.HasPrefix(m.Subject, "log.events.pluralkit.") && !strings.Contains(string(m.Body), `"origin":"api"`) {
+			t.Errorf("seq %d: got %s, want origin api", m.Seq, m.Body)
+		}
+	}
+}
