@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -101,7 +102,8 @@ func (l *Log) consume(ctx context.Context, f *feed, status <-chan nats.Status, f
 	defer l.forget(f.stream, c)
 
 	// The callback runs in a goroutine of nats.go, one call at a time. It is
-	// over before we return: we wait for Closed.
+	// over before we return. Closed says only that no further call will begin
+	// (it does not wait for one that has), so the callback holds a lock.
 	broken := make(chan error, 1)
 	give := func(err error) {
 		select {
@@ -110,8 +112,11 @@ func (l *Log) consume(ctx context.Context, f *feed, status <-chan nats.Status, f
 		}
 	}
 	var handled atomic.Uint64 // deliveries that fn is done with
+	var mu sync.Mutex         // held by each call; guards over and f.from
 	over := false
 	cc, err := c.Consume(func(m jetstream.Msg) {
+		mu.Lock()
+		defer mu.Unlock()
 		if over {
 			return
 		}
@@ -139,6 +144,9 @@ func (l *Log) consume(ctx context.Context, f *feed, status <-chan nats.Status, f
 	err = l.watch(ctx, f, c, &handled, status, broken)
 	cc.Stop()
 	<-cc.Closed()
+	mu.Lock()
+	defer mu.Unlock()
+	over = true
 	// What the callback found counts for more than the reason to stop: it
 	// may have come between.
 	select {

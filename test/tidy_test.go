@@ -83,9 +83,10 @@ const maxFileLines = 500
 
 // longFiles may be longer, with the reason.
 var longFiles = map[string]string{
-	"go.sum":                "written by go",
-	"projections/README.md": "every table and column there is; people search it",
-	"CONTRIBUTING.md":       "its walk through a new source holds whole files, which a test builds",
+	"go.sum":                   "written by go",
+	"schemas/contract_test.go": "two tables, a line for each event type; the tests are the smaller part",
+	"projections/README.md":    "every table and column there is; people search it",
+	"CONTRIBUTING.md":          "its walk through a new source holds whole files, which a test builds",
 }
 
 // written are the endings of files that people write and read from top to

@@ -129,8 +129,13 @@ func (f *feed) consume(ctx context.Context) error {
 		default: // something broke before
 		}
 	}
-	handled, over := uint64(0), false // of the callback alone, which runs one at a time
+	// Closed says only that no further call will begin (it does not wait for one
+	// that has): the lock is how we know that the callback is over.
+	var mu sync.Mutex // held by each call; guards what follows
+	handled, over := uint64(0), false
 	cc, err := c.Consume(func(m jetstream.Msg) {
+		mu.Lock()
+		defer mu.Unlock()
 		if over {
 			return
 		}
@@ -153,6 +158,9 @@ func (f *feed) consume(ctx context.Context) error {
 	cancel() // the callback may be waiting for room
 	cc.Stop()
 	<-cc.Closed()
+	mu.Lock()
+	defer mu.Unlock()
+	over = true
 	return err
 }
 
