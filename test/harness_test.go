@@ -58,7 +58,8 @@ const (
 )
 
 // startWithin bounds a start, and every wait for something that must happen.
-const startWithin = 60 * time.Second
+// In a soak there is a hundred times as much to wait for.
+var startWithin = map[bool]time.Duration{false: time.Minute, true: 15 * time.Minute}[soaking()]
 
 // server is a running switchlog, the real binary in its own process.
 type server struct {
