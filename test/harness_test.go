@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,7 +25,8 @@ import (
 // built is the folder of the binaries that were built; empty: none was.
 var built string
 
-// program is the binary under test, built once with the race detector.
+// program is the binary under test, built once: with the race detector, but
+// for a soak, which is about time and volume.
 var program = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "switchlog-test-")
 	if err != nil {
@@ -32,7 +34,11 @@ var program = sync.OnceValues(func() (string, error) {
 	}
 	built = dir
 	path := filepath.Join(dir, "switchlog")
-	build := exec.Command("go", "build", "-race", "-o", path, "switchlog/cmd/switchlog")
+	args := []string{"build", "-race", "-o", path, "switchlog/cmd/switchlog"}
+	if soaking() {
+		args = slices.DeleteFunc(args, func(a string) bool { return a == "-race" })
+	}
+	build := exec.Command("go", args...)
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
 	}
