@@ -14,7 +14,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr)
+	code := run(ctx, os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
@@ -33,10 +33,11 @@ var errUsage = errors.New("usage")
 // errReported is returned by a command that has already said what is wrong.
 var errReported = errors.New("reported")
 
-// run is the program: main does nothing else, and tests call it.
+// run is the program: main does nothing else, and tests call it. args[0] is the
+// program as it was called.
 func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	root := newRoot(environ)
-	root.SetArgs(args)
+	root := newRoot(args[0], environ)
+	root.SetArgs(args[1:])
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -55,7 +56,7 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 }
 
 // newRoot builds the command tree. What there is can be read here.
-func newRoot(environ []string) *cobra.Command {
+func newRoot(program string, environ []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "switchlog",
 		Short: "Webhooks in, a log you can rely on, a database of what is true",
@@ -70,7 +71,7 @@ func newRoot(environ []string) *cobra.Command {
 	root.PersistentFlags().String("data", dataDirectory(environ), "directory that holds everything switchlog keeps")
 	root.PersistentFlags().String("server", "", "private address of a server elsewhere, e.g. http://127.0.0.1:8081 (default: the one of --data)")
 	root.AddCommand(
-		newServe(environ),
+		newServe(program, environ),
 		newSource(),
 		newStatus(),
 		newTail(),

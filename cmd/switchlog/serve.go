@@ -11,7 +11,7 @@ import (
 	"golang.org/x/term"
 )
 
-func newServe(environ []string) *cobra.Command {
+func newServe(program string, environ []string) *cobra.Command {
 	var c Config
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -27,13 +27,14 @@ func newServe(environ []string) *cobra.Command {
 		if err := c.load(cmd, environ); err != nil {
 			return err
 		}
-		return serve(cmd.Context(), c, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		return serve(cmd.Context(), c, program, cmd.OutOrStdout(), cmd.ErrOrStderr())
 	}
 	return cmd
 }
 
-// serve runs a node until ctx ends.
-func serve(ctx context.Context, c Config, stdout, stderr io.Writer) error {
+// serve runs a node until ctx ends. What to do next is shown as commands of
+// program, the way it was called.
+func serve(ctx context.Context, c Config, program string, stdout, stderr io.Writer) error {
 	n, err := openNode(c, newLogger(c, stderr))
 	if err != nil {
 		return err
@@ -41,11 +42,11 @@ func serve(ctx context.Context, c Config, stdout, stderr io.Writer) error {
 	return n.run(ctx, func(e Endpoints) error {
 		fmt.Fprintf(stdout, "public   %s   webhooks come in here\n", e.Public)
 		fmt.Fprintf(stdout, "private  %s   questions and commands, with the token in %s\n", e.Private, n.path(fileAdmin))
-		fmt.Fprintf(stdout, "nats     %s   live events, with the password of: switchlog access show admin\n", e.NATS)
+		fmt.Fprintf(stdout, "nats     %s   live events, with the password of: %s access show admin%s\n", e.NATS, program, dataFlag(c))
 		if len(n.registry.Sources()) == 0 {
-			fmt.Fprintf(stdout, "\nready. Nobody may send anything yet. Next, in another terminal:\n  switchlog source add pluralkit --token-file -%s\n  switchlog source add --help    says where to get the token\n", dataFlag(c))
+			fmt.Fprintf(stdout, "\nready. Nobody may send anything yet. Next, in another terminal:\n  %[1]s source add pluralkit --token-file -%[2]s\n  %[1]s source add pluralkit --help    says where to get the token\n", program, dataFlag(c))
 		} else {
-			fmt.Fprintln(stdout, "\nready. See how it is doing with: switchlog status"+dataFlag(c))
+			fmt.Fprintln(stdout, "\nready. See how it is doing with: "+program+" status"+dataFlag(c))
 		}
 		return nil
 	})
