@@ -33,6 +33,9 @@ func (n *node) problems() []string {
 	n.stoppedMu.Lock()
 	problems = append(problems, n.stopped...)
 	n.stoppedMu.Unlock()
+	if n.loop == nil {
+		return problems
+	}
 	l := n.loop.Status()
 	switch {
 	case l.Err != nil:
@@ -49,7 +52,7 @@ func (n *node) status(ctx context.Context) (status, error) {
 	s := status{
 		Version: version, Problems: n.problems(),
 		Public: e.Public, Private: e.Private, NATS: e.NATS,
-		Started: schemas.FormatTime(n.started), Sources: []sourceInfo{},
+		Roles: n.cfg.Roles, Started: schemas.FormatTime(n.started), Sources: []sourceInfo{},
 	}
 	s.Ready = len(s.Problems) == 0
 	for _, src := range n.registry.Sources() {
@@ -60,7 +63,9 @@ func (n *node) status(ctx context.Context) (status, error) {
 				info.LastEvent = schemas.FormatTime(last.Time)
 			}
 		}
-		n.reconcilers.describe(&info)
+		if n.reconcilers != nil {
+			n.reconcilers.describe(&info)
+		}
 		s.Sources = append(s.Sources, info)
 	}
 	sp := n.spool.State()
@@ -75,17 +80,27 @@ func (n *node) status(ctx context.Context) (status, error) {
 			s.Log.LastTime = schemas.FormatTime(info.LastTime)
 		}
 	}
+	var err error
+	if n.db != nil {
+		s.Projection, err = n.projection(ctx)
+	}
+	return s, err
+}
+
+// projection is how the database is.
+func (n *node) projection(ctx context.Context) (*projectionStatus, error) {
+	var s projectionStatus
 	l := n.loop.Status()
-	s.Projection.LagEvents = l.Lag()
-	s.Projection.LagSeconds = l.LagTime(time.Now()).Seconds()
+	s.LagEvents = l.Lag()
+	s.LagSeconds = l.LagTime(time.Now()).Seconds()
 	pos, err := n.db.Position(ctx)
 	if err != nil {
-		return s, err
+		return nil, err
 	}
-	s.Projection.Position = pos.Seq
-	if s.Projection.Skipped, err = n.db.SkippedCount(ctx); err != nil {
-		return s, err
+	s.Position = pos.Seq
+	if s.Skipped, err = n.db.SkippedCount(ctx); err != nil {
+		return nil, err
 	}
-	s.Projection.Bytes = n.db.Bytes()
-	return s, nil
+	s.Bytes = n.db.Bytes()
+	return &s, nil
 }

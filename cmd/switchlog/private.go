@@ -27,8 +27,10 @@ func (n *node) privateHandler() http.Handler {
 		}
 		metrics.ServeHTTP(w, r)
 	})
-	mux.Handle("/api/v1/", query.NewHandler(n.queryConfig()))
-	mux.Handle(mirror.Root, mirror.NewHandler(n.mirrorConfig()))
+	if n.runs(roleQuery) {
+		mux.Handle("/api/v1/", query.NewHandler(n.queryConfig()))
+		mux.Handle(mirror.Root, mirror.NewHandler(n.mirrorConfig()))
+	}
 	sources := n.adminOnly(ingest.NewSourcesHandler(n.registry))
 	mux.Handle("/api/admin/sources", sources)
 	mux.Handle("/api/admin/sources/", sources)
