@@ -34,6 +34,7 @@ type bench struct {
 	long time.Duration // of a measurement
 
 	quick  bool
+	who    string
 	events int // in the large log
 	table  report
 }
@@ -51,11 +52,12 @@ func run() error {
 	out := flag.String("out", "", "write the table here (default: standard output)")
 	quick := flag.Bool("quick", false, "less of everything, in two minutes: for a look, not for a record")
 	only := flag.String("only", "", "parts to run, comma separated: "+strings.Join(partNames(), ", ")+" (default: all)")
+	who := flag.String("who", "", "contenders to run: those whose name has this in it (default: all)")
 	bin := flag.String("bin", "", "keep the peers' binaries in this directory, and do not build them again")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	b := &bench{bin: *bin, quick: *quick, warm: 2 * time.Second, long: 8 * time.Second, events: 1_000_000}
+	b := &bench{bin: *bin, who: *who, quick: *quick, warm: 2 * time.Second, long: 8 * time.Second, events: 1_000_000}
 	if b.quick {
 		b.warm, b.long, b.events = time.Second, 3*time.Second, 50_000
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -18,7 +19,7 @@ func measureTaking(ctx context.Context, b *bench) error {
 	}
 	var all []taking
 	for _, n := range connections {
-		for _, c := range contenders {
+		for _, c := range b.contenders() {
 			t, err := b.take(ctx, c, n, 0, b.long)
 			if err != nil {
 				return fmt.Errorf("%s, %d connections: %w", c.name, n, err)
@@ -33,11 +34,17 @@ func measureTaking(ctx context.Context, b *bench) error {
 			"that was; *sustained* counts that time. CPU is of the program and its NATS server together, the generator's own beside it, in seconds for 10,000 events. *written* is\n"+
 			"what went to the disk, *kept* what is there in the end, bytes an event.",
 		takingColumns, rows(all))
-	b.ratios(all)
+	if b.who == "" {
+		b.ratios(all)
+	}
 	return b.measureRates(ctx)
 }
 
-var takingColumns = []string{"", "connections", "answered/s", "p50 ms", "p99 ms", "p99.9 ms", "settled ms", "sustained/s", "CPU s", "generator s",
+func (b *bench) contenders() []contender {
+	return slices.DeleteFunc(slices.Clone(contenders), func(c contender) bool { return !strings.Contains(c.name, b.who) })
+}
+
+var takingColumns = []string{"", "connections", "answered/s", "p50 ms", "p99 ms", "p99.9 ms", "settled ms", "sustained/s", "CPU s", "of it NATS", "generator s",
 	"peak RSS MB", "fsyncs/event", "written B", "kept B"}
 
 func rows(all []taking) (out [][]string) {
@@ -53,7 +60,8 @@ func rows(all []taking) (out [][]string) {
 			t.contender, fmt.Sprint(t.connections), fmt.Sprintf("%.0f", t.perSecond()),
 			ms(t.latency.quantile(0.5)), ms(t.latency.quantile(0.99)), ms(t.latency.quantile(0.999)),
 			unless(!stores, ms(t.settled)), unless(!stores, fmt.Sprintf("%.0f", float64(t.ok)/(t.took+t.settled).Seconds())),
-			fmt.Sprintf("%.2f", t.perEvent(t.used.cpu.Seconds())*10_000), fmt.Sprintf("%.2f", t.perEvent(t.generator.Seconds())*10_000),
+			fmt.Sprintf("%.2f", t.perEvent(t.used.cpu.Seconds())*10_000),
+			unless(t.natsCPU == 0, fmt.Sprintf("%.2f", t.perEvent(t.natsCPU.Seconds())*10_000)), fmt.Sprintf("%.2f", t.perEvent(t.generator.Seconds())*10_000),
 			mb(t.rss), unless(!stores || t.fsyncs < 0, fmt.Sprintf("%.3f", t.perEvent(float64(t.fsyncs)))),
 			unless(!stores, fmt.Sprintf("%.0f", t.perEvent(float64(t.used.written)))), unless(!stores, fmt.Sprint(t.kept)),
 		})
@@ -62,9 +70,9 @@ func rows(all []taking) (out [][]string) {
 }
 
 func (b *bench) note(t taking) {
-	fmt.Printf("%-45s %4d conns %6.0f/s  p50 %s p99 %s ms  settled %v  cpu %.2f + %.2f s/10k\n", t.contender, t.connections, t.perSecond(),
+	fmt.Printf("%-45s %4d conns %6.0f/s  p50 %s p99 %s ms  settled %v  cpu %.2f (nats %.2f) + %.2f s/10k\n", t.contender, t.connections, t.perSecond(),
 		ms(t.latency.quantile(0.5)), ms(t.latency.quantile(0.99)), t.settled.Round(time.Millisecond),
-		t.perEvent(t.used.cpu.Seconds())*10_000, t.perEvent(t.generator.Seconds())*10_000)
+		t.perEvent(t.used.cpu.Seconds())*10_000, t.perEvent(t.natsCPU.Seconds())*10_000, t.perEvent(t.generator.Seconds())*10_000)
 }
 
 // ratios holds N1: the promises are about 64 and 256 connections.
@@ -101,7 +109,7 @@ func (b *bench) measureRates(ctx context.Context) error {
 	}
 	var all []taking
 	for _, rate := range rates {
-		for _, c := range contenders {
+		for _, c := range b.contenders() {
 			if c.name == nameBare || c.name == nameWatermill || c.name == nameBento && rate > 1000 {
 				continue // nothing to learn: with an fsync each they do not reach the rate
 			}

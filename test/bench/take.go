@@ -18,6 +18,7 @@ type taking struct {
 	loaded
 	settled time.Duration // after the last answer, until the log had all; 0: it had
 	used    usage         // of contender and NATS, until then
+	natsCPU time.Duration // of that, of a NATS server of its own; 0: there is none
 	rss     int64         // at most
 	fsyncs  int64         // -1: not known
 	kept    int64         // bytes on disk in the end
@@ -59,7 +60,7 @@ func (b *bench) take(ctx context.Context, c contender, connections int, rate flo
 		return t, err
 	}
 	l.first += warm.sent
-	began, counting := used(e.parts...), countSyncs(e.parts...)
+	beganNATS, began, counting := used(e.parts[0]), used(e.parts...), countSyncs(e.parts...)
 	if t.loaded, err = l.run(d); err != nil {
 		return t, err
 	}
@@ -67,6 +68,9 @@ func (b *bench) take(ctx context.Context, c contender, connections int, rate flo
 		return t, err
 	}
 	t.used = used(e.parts...).minus(began)
+	if len(e.parts) > 1 {
+		t.natsCPU = used(e.parts[0]).minus(beganNATS).cpu
+	}
 	t.fsyncs = counting.end()
 	_, t.rss = rss(e.parts...)
 	t.kept = sizeOf(e.dirs...) / int64(1+warm.ok+t.ok)
