@@ -36,10 +36,6 @@ var bans = []ban{
 
 // exceptions allows a use that a ban forbids: file and name, and why.
 var exceptions = map[string]string{
-	"test/bench/main.go os.Exit":                            "a main",
-	"test/bench/peers/bare/main.go os.Exit":                 "a main",
-	"test/bench/peers/watermill/main.go os.Exit":            "a main",
-	"test/bench/peers/watermill/main.go os.Getenv":          "a main",
 	"ingest/pluralkit/reconcile_harness_test.go time.Sleep": "in a synctest bubble, where it moves the clock and takes no time",
 	"ingest/spool/fault_test.go time.Sleep":                 "in a synctest bubble, where it moves the clock and takes no time",
 	"ingest/spool/open_test.go time.Sleep":                  "in a synctest bubble, where it moves the clock and takes no time",
