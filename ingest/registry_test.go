@@ -295,6 +295,9 @@ func TestMerge(t *testing.T) {
 				t.Errorf("%s, %s: got %+v, want %+v", name, when, got, want)
 			}
 		}
+		if own := uint64(len(events) - 1); b.reg.InLog() != own || a.reg.InLog() != own { // less the webhook's
+			t.Errorf("%s: events of the registry in the log: got %d, and %d there, want %d", name, b.reg.InLog(), a.reg.InLog(), own)
+		}
 		if got := len(b.log.all()); got != 0 {
 			t.Errorf("%s: %d events appended, want none: they are from the log", name, got)
 		}

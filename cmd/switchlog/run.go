@@ -59,6 +59,7 @@ func (n *node) run(ctx context.Context, announce func(Endpoints) error) (err err
 // start starts the parts, in the order they need one another.
 func (n *node) start(ctx, partsCtx context.Context, parts *errgroup.Group, servers *servers, announce func(Endpoints) error) (err error) {
 	part := func(run func(context.Context) error) { parts.Go(func() error { return run(partsCtx) }) }
+	part(tendMemory)
 	part(n.spool.Run)
 	n.registry, err = ingest.OpenRegistry(ctx, ingest.RegistryConfig{
 		Path: n.path(fileSecrets), KeyPath: n.secretKeyPath(), PublicURL: n.publicURL(), Log: n.log,
@@ -169,10 +170,15 @@ func (n *node) learnOnce(ctx context.Context) {
 }
 
 // mergeRegistry takes over what the log knows of the registry and we do not.
+// To read it means to look through the whole log, so first it is counted.
 func (n *node) mergeRegistry(ctx context.Context) error {
 	var events []schemas.Event
-	subject := schemas.LogEvents + "." + schemas.SelfSource + ".>"
-	err := n.events.Read(ctx, processor.ReadOptions{From: 1, Subject: subject}, func(e schemas.Recorded, _ schemas.Message) error {
+	subject := schemas.LogEvents + "." + schemas.SelfSource + "." + schemas.SelfTenant + ".source.>"
+	count, err := n.events.Count(ctx, subject)
+	if err != nil || count == n.registry.InLog() {
+		return err
+	}
+	err = n.events.Read(ctx, processor.ReadOptions{From: 1, Subject: subject}, func(e schemas.Recorded, _ schemas.Message) error {
 		events = append(events, e.Event)
 		return nil
 	})
