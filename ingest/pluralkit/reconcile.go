@@ -93,6 +93,7 @@ type Reconciler struct {
 	mu     sync.Mutex // guards the fields below
 	state  State
 	since  time.Time
+	told   State                // what the newest event says of the source; empty: not looked yet
 	heard  int                  // webhook events since the last look at the lists
 	ids    map[string]bool      // uuids of members and groups the last look saw; nil: none was made
 	recent map[string]time.Time // when a thing was last updated, by event type and id

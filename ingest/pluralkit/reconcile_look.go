@@ -22,10 +22,12 @@ type look struct {
 	hids  map[HID]UUID
 	full  map[string]seenSwitch // switches whose order is known, by uuid
 	out   []difference          // not yet appended
+	state State                 // what flush will have said of the source; empty: nothing new was asked
 	odd   int                   // switches that were not as held, whatever became of it
 }
 
-// A difference is what is to be said, and what it is.
+// A difference is what is to be said, and what it is. Of how the source stands
+// there is no finding: it is no data.
 type difference struct {
 	event          schemas.Event
 	of             finding
@@ -103,14 +105,15 @@ func (l *look) ask(ctx context.Context, w wanted) (a answers, err error) {
 
 // compare holds the answers against what is held, and asks on.
 func (l *look) compare(ctx context.Context, w wanted, a answers) error {
+	state := StateDeaf
 	if a.system.WebhookURL != "" && l.r.c.Ours(a.system.WebhookURL) {
-		l.r.enter(StateOK)
-	} else {
-		l.r.enter(StateDeaf)
+		state = StateOK
 	}
+	l.r.enter(state)
 	if err := l.hold(ctx); err != nil {
 		return err
 	}
+	l.source(state, a.askedSystem)
 	l.entity("system", schemas.SystemObserved, l.r.c.System, l.held.System,
 		tidy(a.system.JSON, schemas.PKSystemObjectFields), schemas.PKSystemObjectFields, a.askedSystem)
 	if w.settings {
@@ -164,8 +167,15 @@ func (l *look) flush(ctx context.Context) error {
 			}
 		}
 		for _, d := range batch {
-			l.report.found(d.of, d.noun, d.id, d.what)
+			if d.of != "" {
+				l.report.found(d.of, d.noun, d.id, d.what)
+			}
 		}
+	}
+	if l.state != "" && !l.report.DryRun {
+		l.r.mu.Lock()
+		l.r.told = l.state
+		l.r.mu.Unlock()
 	}
 	return nil
 }
