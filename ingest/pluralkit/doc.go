@@ -81,6 +81,6 @@
 //
 // The client only reads, keeps nothing, and starts nothing but what a request
 // needs; whose token it is is the caller's. What an observation overrides is the
-// fold's to decide. That we were away, or that a token is refused, others
-// notice and say by [Reconciler.Trigger].
+// fold's to decide. That we were away, that something could not be stored, or
+// that a token is refused, others notice and say by [Reconciler.Trigger].
 package pluralkit
