@@ -22,7 +22,12 @@ type progress struct {
 	Total   uint64   `json:"total"`
 	Error   string   `json:"error,omitempty"`
 	Outcome *outcome `json:"outcome,omitempty"`
+
+	Reconciled *reconciled `json:"reconciled,omitempty"` // the outcome of a look at PluralKit; also beside an error
 }
+
+// over reports whether it is the last line.
+func (p progress) over() bool { return p.Outcome != nil || p.Reconciled != nil }
 
 // outcome is what a rebuild or a verification found.
 type outcome struct {
@@ -120,7 +125,7 @@ func follow(cmd *cobra.Command, path string, asJSON bool) (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	return followLines(cmd.Context(), c, path, func(line []byte, p progress) error {
+	last, err := followLines(cmd.Context(), c, path, func(line []byte, p progress) error {
 		if asJSON {
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s\n", line)
 			return err
@@ -128,12 +133,15 @@ func follow(cmd *cobra.Command, path string, asJSON bool) (*outcome, error) {
 		showBar(cmd.ErrOrStderr(), p)
 		return nil
 	})
+	return last.Outcome, err
 }
 
-func followLines(ctx context.Context, c *client, path string, show func(line []byte, p progress) error) (*outcome, error) {
+// followLines shows a long command's lines and gives the last one, with the
+// outcome; also with an error that the server tells.
+func followLines(ctx context.Context, c *client, path string, show func(line []byte, p progress) error) (progress, error) {
 	body, err := c.do(ctx, "POST", path, nil)
 	if err != nil {
-		return nil, err
+		return progress{}, err
 	}
 	defer body.Close()
 	lines := bufio.NewScanner(body)
@@ -141,19 +149,19 @@ func followLines(ctx context.Context, c *client, path string, show func(line []b
 	for lines.Scan() {
 		var p progress
 		if err := json.Unmarshal(lines.Bytes(), &p); err != nil {
-			return nil, err
+			return progress{}, err
 		}
 		if p.Error != "" {
-			return nil, errors.New(p.Error)
+			return p, errors.New(p.Error)
 		}
 		if err := show(lines.Bytes(), p); err != nil {
-			return nil, err
+			return progress{}, err
 		}
-		if p.Outcome != nil {
-			return p.Outcome, nil
+		if p.over() {
+			return p, nil
 		}
 	}
-	return nil, errors.Join(errors.New("the server stopped in the middle (hint: nothing was put in place; run it again)"), lines.Err())
+	return progress{}, errors.Join(errors.New("the server stopped in the middle (hint: it is safe to run it again)"), lines.Err())
 }
 
 // showBar draws the progress on a terminal; anywhere else it writes nothing.
@@ -162,12 +170,17 @@ func showBar(w io.Writer, p progress) {
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return
 	}
-	const width = 40
-	filled := width
-	if p.Total > 0 {
-		filled = int(min(p.Done*width/p.Total, width))
+	const width, clear = 40, "\r\x1b[K"
+	switch {
+	case p.Total == 0 && p.Step == "": // the summary says it all
+		fmt.Fprint(w, clear)
+		return
+	case p.Total == 0: // nobody knows how many there are
+		fmt.Fprintf(w, clear+"%-10s %d", p.Step, p.Done)
+		return
 	}
-	fmt.Fprintf(w, "\r%-10s [%s%s] %d of %d", p.Step, strings.Repeat("#", filled), strings.Repeat(" ", width-filled), p.Done, p.Total)
+	filled := int(min(p.Done*width/p.Total, width))
+	fmt.Fprintf(w, clear+"%-10s [%s%s] %d of %d", p.Step, strings.Repeat("#", filled), strings.Repeat(" ", width-filled), p.Done, p.Total)
 	if p.Outcome != nil {
 		fmt.Fprintln(w)
 	}
