@@ -19,7 +19,12 @@ type node struct {
 
 func (n *node) path() string { return n.Path(nil) }
 
-func (n *node) child(name string) string { return n.path() + "/" + name }
+func (n *node) child(name string) string {
+	if n.IsRoot() {
+		return name
+	}
+	return n.path() + "/" + name
+}
 
 func (n *node) Open(_ context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
 	if e := n.fs.answer(Read, n.path()); e != 0 {
@@ -29,7 +34,7 @@ func (n *node) Open(_ context.Context, flags uint32) (fs.FileHandle, uint32, sys
 	if err != nil {
 		return nil, 0, errno(err)
 	}
-	h := newHandle(n, file)
+	h := newHandle(n, file, n.path())
 	if flags&syscall.O_TRUNC != 0 {
 		if e := h.change(0, -1, func() error { return file.Truncate(0) }); e != 0 {
 			file.Close()
@@ -53,7 +58,7 @@ func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out 
 	if err != nil {
 		return nil, nil, 0, errno(err)
 	}
-	return inode, newHandle(inode.Operations().(*node), file), fuseFlags, 0
+	return inode, newHandle(inode.Operations().(*node), file, n.child(name)), fuseFlags, 0
 }
 
 // Setattr truncates, too.
@@ -69,7 +74,7 @@ func (n *node) Setattr(ctx context.Context, h fs.FileHandle, in *fuse.SetAttrIn,
 			return errno(err)
 		}
 		defer file.Close()
-		own = newHandle(n, file)
+		own = newHandle(n, file, n.path())
 	}
 	e := own.change(int64(size), -1, func() error { return own.file.Truncate(int64(size)) })
 	if e != 0 {
@@ -118,7 +123,9 @@ type handle struct {
 	path string // when it was opened, for Refuse
 }
 
-func newHandle(n *node, file *os.File) *handle { return &handle{node: n, file: file, path: n.path()} }
+func newHandle(n *node, file *os.File, path string) *handle {
+	return &handle{node: n, file: file, path: path}
+}
 
 // change does what changes the bytes of [from, to), or up to the end for -1.
 func (h *handle) change(from, to int64, do func() error) syscall.Errno {
