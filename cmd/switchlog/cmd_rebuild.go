@@ -166,22 +166,25 @@ func followLines(ctx context.Context, c *client, path string, show func(line []b
 
 // showBar draws the progress on a terminal; anywhere else it writes nothing.
 func showBar(w io.Writer, p progress) {
-	f, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		fmt.Fprint(w, bar(p))
 	}
+}
+
+// bar is the line of a terminal that says how far p is, in place of the one
+// before. Of what has no step it is empty: the outcome is told otherwise.
+func bar(p progress) string {
 	const width, clear = 40, "\r\x1b[K"
-	switch {
-	case p.Total == 0 && p.Step == "": // the summary says it all
-		fmt.Fprint(w, clear)
-		return
-	case p.Total == 0: // nobody knows how many there are
-		fmt.Fprintf(w, clear+"%-10s %d", p.Step, p.Done)
-		return
+	if p.Step == "" {
+		return clear
 	}
-	filled := int(min(p.Done*width/p.Total, width))
-	fmt.Fprintf(w, clear+"%-10s [%s%s] %d of %d", p.Step, strings.Repeat("#", filled), strings.Repeat(" ", width-filled), p.Done, p.Total)
+	line := fmt.Sprintf(clear+"%-10s %d", p.Step, p.Done) // nobody knows of how many
+	if p.Total > 0 {
+		filled := int(min(p.Done*width/p.Total, width))
+		line = fmt.Sprintf(clear+"%-10s [%s%s] %d of %d", p.Step, strings.Repeat("#", filled), strings.Repeat(" ", width-filled), p.Done, p.Total)
+	}
 	if p.Outcome != nil {
-		fmt.Fprintln(w)
+		line += "\n"
 	}
+	return line
 }
