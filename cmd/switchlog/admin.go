@@ -36,6 +36,7 @@ func (a admin) routes(mux *http.ServeMux) {
 	handle("GET /api/admin/queries", a.queries)
 	handle("GET /api/admin/replay", a.replay)
 	handle("POST /api/admin/import", a.importEvents)
+	handle("GET /api/admin/doctor", a.doctor)
 	database := func(pattern string, fn func(w http.ResponseWriter, r *http.Request) error) {
 		if !a.n.runs(roleProcess) {
 			fn = noDatabase
@@ -246,7 +247,10 @@ func (a admin) replay(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	glob := q.Get("type")
-	subject := schemas.LogEvents + ".*." + wildcardToken(q.Get("tenant")) + ".>"
+	subject := "" // all: then it is seen if something cannot be read
+	if tenant := q.Get("tenant"); tenant != "" {
+		subject = schemas.LogEvents + ".*." + wildcardToken(tenant) + ".>"
+	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	if from <= to {
 		err = a.n.events.Read(r.Context(), processor.ReadOptions{From: from, To: to, Subject: subject},

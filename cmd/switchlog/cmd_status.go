@@ -19,6 +19,7 @@ type status struct {
 	Private    string            `json:"private"`
 	NATS       string            `json:"nats"`
 	Started    string            `json:"started"`
+	Away       *gap              `json:"away"` // when the server last did not run; null: never, as far as is known
 	Sources    []sourceInfo      `json:"sources"`
 	Log        logStatus         `json:"log"`
 	Projection *projectionStatus `json:"projection,omitempty"` // nil without the role process
@@ -118,6 +119,9 @@ func (s status) print(w io.Writer) error {
 		fmt.Fprintln(w)
 	}
 	fmt.Fprintln(w)
+	if s.Away != nil {
+		fmt.Fprintf(w, "away     until %s, for %s: what was sent then is asked for, of PluralKit sources with an API token\n", ago(s.Away.To), s.Away.length())
+	}
 	return printSources(w, s.Sources)
 }
 

@@ -69,10 +69,12 @@ type node struct {
 	events   *processor.Log
 
 	// Nil without the role process.
-	db          *projections.DB
-	loop        *processor.Loop
-	changes     *processor.Changes
-	reconcilers *reconcilers
+	db      *projections.DB
+	loop    *processor.Loop
+	changes *processor.Changes
+
+	reconcilers *reconcilers // they look only with the role process
+	alive       *heartbeat
 
 	stoppedMu sync.Mutex // guards stopped
 	stopped   []string   // parts that ended for good, and why
@@ -162,7 +164,6 @@ func (n *node) openDatabase() (err error) {
 	if err != nil {
 		return err
 	}
-	n.reconcilers = newReconcilers(n)
 	n.loop = processor.NewLoop(processor.LoopConfig{
 		Log: n.events, Sink: watchedSink{n.db, n.reconcilers}, Applied: func() { n.changes.Wake() }, Logger: n.log, Metrics: n.metrics,
 	})

@@ -67,8 +67,11 @@ func (n *node) start(ctx, partsCtx context.Context, parts *errgroup.Group, serve
 	if err != nil {
 		return err
 	}
+	n.reconcilers = newReconcilers(n)
+	n.alive = newHeartbeat(n.path(fileAlive), n.log, time.Now, n.reconcilers.away)
+	part(n.alive.run)
 	if n.runs(roleIngest) {
-		edge := ingest.NewEdge(ingest.EdgeConfig{Log: n.log, Registerer: n.metrics}, n.registry, n.spool)
+		edge := ingest.NewEdge(ingest.EdgeConfig{Watch: n.reconcilers, Log: n.log, Registerer: n.metrics}, n.registry, n.spool)
 		servers.serve(netutil.LimitListener(n.public, maxConnections), publicServer(edge))
 	}
 
