@@ -112,7 +112,7 @@ func lastStamp(spool string) (last time.Time, err error) {
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	var us int64
-	err = db.QueryRow(`SELECT last_us FROM meta`).Scan(&us)
+	err = db.QueryRow(`SELECT last_us FROM state`).Scan(&us)
 	return time.UnixMicro(us), err
 }
 
