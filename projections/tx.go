@@ -163,7 +163,7 @@ func (tx *Tx) prepare(query string) (*sqlite3.SQLiteStmt, error) {
 	if stmt, ok := tx.stmts[query]; ok {
 		return stmt, nil
 	}
-	prepared, err := tx.conn.Prepare(query)
+	prepared, err := tx.conn.Prepare(steady(query))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", short(query), err)
 	}
