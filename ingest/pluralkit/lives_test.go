@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,22 +16,26 @@ import (
 
 // TestLives: whatever some people do, and whatever of it is lost, late, doubled
 // or silent on its way, after one reconciliation what we hold is what is true
-// (P5). The next one says nothing, and the log alone gives the same rows.
-// SOAK=1 lives through more of it.
+// (P5), and every answer of the mirror is PluralKit's. The next one says
+// nothing, and the log alone gives the same rows. SOAK=1 lives through more of
+// it, and lets everyone ask everything.
 func TestLives(t *testing.T) {
 	lives := 300
-	if os.Getenv("SOAK") != "" {
+	if soaking() {
 		lives = 2500
 	}
 	if testing.Short() {
 		lives = 40
 	}
+	var asked atomic.Int64
+	t.Cleanup(func() { t.Logf("%d lives, %d answers of the mirror compared", lives, asked.Load()) })
 	for part := range 10 {
 		t.Run(fmt.Sprint(part), func(t *testing.T) {
 			t.Parallel()
 			for i := range lives / 10 {
 				seed := uint64(part*lives/10 + i)
-				if liveThrough(t, seed); t.Failed() {
+				asked.Add(int64(liveThrough(t, seed)))
+				if t.Failed() {
 					t.Fatalf("seed %d", seed)
 				}
 			}
@@ -38,14 +43,17 @@ func TestLives(t *testing.T) {
 	}
 }
 
-func liveThrough(t *testing.T, seed uint64) {
+func soaking() bool { return os.Getenv("SOAK") != "" }
+
+// liveThrough gives how many answers were compared.
+func liveThrough(t *testing.T, seed uint64) (asked int) {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	odds := fakepk.Odds{APICreateSeen: 0.3, CounterFirst: 0.5, WriteFails: 0.05, EditLost: 0.05}
 	config := fakepk.Config{Seed: seed, Odds: odds, Old: seed%3 == 0}
 	inBubble(t, config, fakepk.APIConfig{}, func(l *live) {
 		var subjects []*subject
 		var lives []*fakepk.Life
-		for n := range 1 + rng.IntN(2) {
+		for n := range 1 + rng.IntN(3) {
 			s := l.system(fmt.Sprintf("115000000000000020%d", n))
 			subjects = append(subjects, s)
 			life := s.Live(seed<<8 + uint64(n))
@@ -73,7 +81,9 @@ func liveThrough(t *testing.T, seed uint64) {
 			}
 		}
 		l.replays(subjects...)
+		asked = l.sameAnswers(rng, soaking() || seed%5 == 0, subjects...)
 	})
+	return asked
 }
 
 // TestLiveRun: the reconciler runs while people live and webhooks arrive, in
@@ -81,7 +91,7 @@ func liveThrough(t *testing.T, seed uint64) {
 // before: when all is still and it has looked once more, everything is true.
 func TestLiveRun(t *testing.T) {
 	lives := 20
-	if os.Getenv("SOAK") != "" {
+	if soaking() {
 		lives = 200
 	}
 	for seed := range uint64(lives) {
@@ -119,6 +129,7 @@ func TestLiveRun(t *testing.T) {
 			s.reconcile()
 			s.converged()
 			l.replays(s)
+			l.sameAnswers(rng, false, s)
 		})
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)
