@@ -35,9 +35,6 @@ func TestLives(t *testing.T) {
 			for i := range lives / 10 {
 				seed := uint64(part*lives/10 + i)
 				asked.Add(int64(liveThrough(t, seed)))
-				if t.Failed() {
-					t.Fatalf("seed %d", seed)
-				}
 			}
 		})
 	}
@@ -47,6 +44,7 @@ func soaking() bool { return os.Getenv("SOAK") != "" }
 
 // liveThrough gives how many answers were compared.
 func liveThrough(t *testing.T, seed uint64) (asked int) {
+	defer sown(t, seed)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	odds := fakepk.Odds{APICreateSeen: 0.3, CounterFirst: 0.5, WriteFails: 0.05, EditLost: 0.05}
 	config := fakepk.Config{Seed: seed, Odds: odds, Old: seed%3 == 0}
@@ -86,6 +84,14 @@ func liveThrough(t *testing.T, seed uint64) (asked int) {
 	return asked
 }
 
+// sown says which seed a failed life grew from. A bubble that fails ends the
+// goroutine of its test, so it is to be deferred.
+func sown(t *testing.T, seed uint64) {
+	if t.Failed() {
+		t.Logf("seed %d", seed)
+	}
+}
+
 // TestLiveRun: the reconciler runs while people live and webhooks arrive, in
 // the middle of its looks too. What was told is never undone by what was asked
 // before: when all is still and it has looked once more, everything is true.
@@ -95,46 +101,48 @@ func TestLiveRun(t *testing.T) {
 		lives = 200
 	}
 	for seed := range uint64(lives) {
-		rng := rand.New(rand.NewPCG(seed, 2))
-		var during func()
-		before := func(string) {
-			if during != nil && rng.IntN(6) == 0 {
-				during()
-			}
-		}
-		config := fakepk.Config{Seed: seed, Odds: fakepk.Odds{APICreateSeen: 0.3, WriteFails: 0.05}}
-		inBubble(t, config, fakepk.APIConfig{Before: before}, func(l *live) {
-			s := l.system("1150000000000000200")
-			life := s.Live(seed)
-			plan := fakepk.Plan{Seed: seed, Drop: 0.2, Double: 0.1}
-			act := func() {
-				life.Steps(1)
-				l.hear(plan.Arrivals(l.world.Deliveries()), s.Seen)
-			}
-			for range 30 {
-				act()
-				pluralkit.Later(time.Duration(rng.Int64N(int64(60 * time.Second))))
-			}
-			for range 5 {
-				during = act
-				if _, err := s.Reconcile(l.t.Context(), pluralkit.Full, false); err != nil {
-					l.t.Fatalf("seed %d: %v", seed, err)
-				}
-				during = nil
-				for range 5 {
-					act()
-					pluralkit.Later(time.Duration(rng.Int64N(int64(5 * time.Second))))
-				}
-			}
-			s.reconcile()
-			s.converged()
-			l.replays(s)
-			l.sameAnswers(rng, false, s)
-		})
-		if t.Failed() {
-			t.Fatalf("seed %d", seed)
+		liveRun(t, seed)
+	}
+}
+
+func liveRun(t *testing.T, seed uint64) {
+	defer sown(t, seed)
+	rng := rand.New(rand.NewPCG(seed, 2))
+	var during func()
+	before := func(string) {
+		if during != nil && rng.IntN(6) == 0 {
+			during()
 		}
 	}
+	config := fakepk.Config{Seed: seed, Odds: fakepk.Odds{APICreateSeen: 0.3, WriteFails: 0.05}}
+	inBubble(t, config, fakepk.APIConfig{Before: before}, func(l *live) {
+		s := l.system("1150000000000000200")
+		life := s.Live(seed)
+		plan := fakepk.Plan{Seed: seed, Drop: 0.2, Double: 0.1}
+		act := func() {
+			life.Steps(1)
+			l.hear(plan.Arrivals(l.world.Deliveries()), s.Seen)
+		}
+		for range 30 {
+			act()
+			pluralkit.Later(time.Duration(rng.Int64N(int64(60 * time.Second))))
+		}
+		for range 5 {
+			during = act
+			if _, err := s.Reconcile(l.t.Context(), pluralkit.Full, false); err != nil {
+				l.t.Fatal(err)
+			}
+			during = nil
+			for range 5 {
+				act()
+				pluralkit.Later(time.Duration(rng.Int64N(int64(5 * time.Second))))
+			}
+		}
+		s.reconcile()
+		s.converged()
+		l.replays(s)
+		l.sameAnswers(rng, false, s)
+	})
 }
 
 // TestNoSecrets: nothing of what was asked for or heard carries one. Law 9.
