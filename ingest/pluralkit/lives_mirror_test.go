@@ -211,7 +211,7 @@ func (v *view) compare(token, path string) {
 //   - webhook_url is null: it is a secret and not kept.
 //   - What PluralKit has in no order is in the one that the mirror promises.
 //   - PluralKit makes rows of defaults in a server when it looks, and tells
-//     nobody. Nothing set is 404 or the defaults.
+//     nobody: then it may also be 404.
 //   - A server or account that nothing has told of cannot be asked for.
 //   - Messages cannot be listed, and PluralKit deletes them in silence: one
 //     whose webhook was lost is not there.
