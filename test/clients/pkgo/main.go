@@ -149,6 +149,15 @@ func flakes(refs []string) (list []pkgo.Snowflake) {
 	return list
 }
 
+func switchesBefore(s *pkgo.Session, j job, limit uint64) []question {
+	list := pairs(j.Systems, j.Before, func(ref string, at time.Time) (any, error) { return s.SwitchesBefore(ref, at, limit) })
+	for i := range list {
+		list[i].args += fmt.Sprint(" ", limit)
+	}
+	return list
+}
+
+// reads has all calls that read, and the questions each is made with.
 var reads = map[string]func(*pkgo.Session, job) []question{
 	"Me": func(s *pkgo.Session, _ job) []question {
 		return []question{{"", func() (any, error) { return s.Me() }}}
@@ -202,8 +211,7 @@ var reads = map[string]func(*pkgo.Session, job) []question{
 		return each(j.Systems, func(ref string) (any, error) { return s.Switches(ref) })
 	},
 	"SwitchesBefore": func(s *pkgo.Session, j job) []question {
-		page := pairs(j.Systems, j.Before, func(ref string, at time.Time) (any, error) { return s.SwitchesBefore(ref, at, 3) })
-		return append(page, pairs(j.Systems, j.Before, func(ref string, at time.Time) (any, error) { return s.SwitchesBefore(ref, at, 0) })...)
+		return append(switchesBefore(s, j, 3), switchesBefore(s, j, 0)...) // 0: all of them, page by page
 	},
 	"Switch": func(s *pkgo.Session, j job) []question {
 		return pairs(j.Systems, uuids(j.Switches), func(ref string, id uuid.UUID) (any, error) { return s.Switch(ref, id) })
