@@ -42,6 +42,7 @@ func (a admin) routes(mux *http.ServeMux) {
 	handle("POST /api/admin/rebuild", a.rebuild)
 	handle("POST /api/admin/verify", a.verify)
 	handle("POST /api/admin/reconcile", a.reconcile)
+	handle("GET /api/admin/doctor", a.doctor)
 }
 
 // fault is an error with the status it is answered by.

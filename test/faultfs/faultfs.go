@@ -37,6 +37,7 @@ type FS struct {
 	lie    atomic.Bool
 	refuse atomic.Pointer[func(Op, string) syscall.Errno]
 	syncs  atomic.Int64
+	room   atomic.Int64 // bytes said to be free; 0: what is true
 
 	mu    sync.Mutex           // guards files, and orders writes and fsyncs
 	files map[uint64]*unsynced // by inode: written since its last fsync
@@ -101,6 +102,9 @@ func (f *FS) Refuse(fn func(op Op, path string) syscall.Errno) {
 	}
 	f.refuse.Store(&fn)
 }
+
+// Room has the file system say that so many bytes are free.
+func (f *FS) Room(bytes int64) { f.room.Store(bytes) }
 
 // Lie makes fsync a word without a deed.
 func (f *FS) Lie() { f.lie.Store(true) }

@@ -61,6 +61,14 @@ func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out 
 	return inode, newHandle(inode.Operations().(*node), file, n.child(name)), fuseFlags, 0
 }
 
+func (n *node) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno {
+	e := n.LoopbackNode.Statfs(ctx, out)
+	if room := n.fs.room.Load(); room > 0 {
+		out.Bavail = uint64(room) / uint64(out.Bsize)
+	}
+	return e
+}
+
 // Setattr truncates, too.
 func (n *node) Setattr(ctx context.Context, h fs.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
 	size, truncates := in.GetSize()
