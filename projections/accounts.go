@@ -10,15 +10,16 @@ import (
 var accountsSQL string
 
 // Accounts is the Discord accounts of each system, as far as they were linked,
-// unlinked or configured while we listened: PluralKit lists them nowhere.
+// unlinked or configured while we listened, or as a pk;export file names them:
+// the API lists them nowhere.
 var Accounts = Projection{
-	Name: "accounts", Source: schemas.PluralKit, Version: 2,
+	Name: "accounts", Source: schemas.PluralKit, Version: 3,
 	Schema: accountsSQL,
 	Fold:   foldAccount,
 }
 
-// linkedField is set by LINK_ACCOUNT and UNLINK_ACCOUNT, and by what the API
-// says.
+// linkedField is set by LINK_ACCOUNT and UNLINK_ACCOUNT, and by what the API or
+// a file says.
 var linkedField = schemas.Field{Name: "linked", Kind: schemas.Bool}
 
 var accountEntity = entity{
@@ -42,7 +43,7 @@ func foldAccount(tx *Tx, e schemas.Recorded) error {
 		if err != nil || len(values) == 0 {
 			return err // PluralKit sends {} whenever the account writes to its bot
 		}
-	case schemas.AccountObserved:
+	case schemas.AccountObserved, schemas.AccountImported:
 		_, values, us, err = observed(e, schemas.PKAccountFields)
 		values = append(values, linked(true)...)
 	case schemas.AccountAbsent:
@@ -62,7 +63,7 @@ func foldAccount(tx *Tx, e schemas.Recorded) error {
 		return err
 	}
 	switch e.Type {
-	case schemas.AccountObserved:
+	case schemas.AccountObserved, schemas.AccountImported:
 		r.observe(values, us, e.ID)
 	case schemas.AccountAbsent:
 		r.set(values, fieldVersion{rank: rankUpdate, us: us, id: e.ID})
