@@ -10,16 +10,16 @@ import (
 var accountsSQL string
 
 // Accounts is the Discord accounts of each system, as far as any event named
-// them: linked, unlinked, configured, as the sender of a message, or for having
-// written to PluralKit's bot. PluralKit lists them nowhere.
+// them: linked, unlinked, configured, as the sender of a message, for having
+// written to PluralKit's bot, or in a pk;export file. The API lists them nowhere.
 var Accounts = Projection{
-	Name: "accounts", Source: schemas.PluralKit, Version: 3, // 3: also those that are only named
+	Name: "accounts", Source: schemas.PluralKit, Version: 4, // 4: also those that are only named
 	Schema: accountsSQL,
 	Fold:   foldAccount,
 }
 
-// linkedField is set by LINK_ACCOUNT and UNLINK_ACCOUNT, and by what the API
-// says.
+// linkedField is set by LINK_ACCOUNT and UNLINK_ACCOUNT, and by what the API or
+// a file says.
 var linkedField = schemas.Field{Name: "linked", Kind: schemas.Bool}
 
 var accountEntity = entity{
@@ -43,7 +43,7 @@ func foldAccount(tx *Tx, e schemas.Recorded) error {
 		if err == nil && len(values) == 0 { // PluralKit sends {} whenever the account writes to its bot
 			return nameAccount(tx, e.Route.Tenant, e.Subject)
 		}
-	case schemas.AccountObserved:
+	case schemas.AccountObserved, schemas.AccountImported:
 		_, values, us, err = observed(e, schemas.PKAccountFields)
 		values = append(values, linked(true)...)
 	case schemas.AccountAbsent:
@@ -63,7 +63,7 @@ func foldAccount(tx *Tx, e schemas.Recorded) error {
 		return err
 	}
 	switch e.Type {
-	case schemas.AccountObserved:
+	case schemas.AccountObserved, schemas.AccountImported:
 		r.observe(values, us, e.ID)
 	case schemas.AccountAbsent:
 		r.set(values, fieldVersion{rank: rankUpdate, us: us, id: e.ID})

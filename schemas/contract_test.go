@@ -105,6 +105,12 @@ var payloads = []struct {
 	{AutoproxyObserved, decodeAs[Observed], reflect.TypeFor[Observed](), nil},
 	{AccountObserved, decodeAs[Observed], reflect.TypeFor[Observed](), nil},
 	{SourceObserved, decodeAs[Observed], reflect.TypeFor[Observed](), nil},
+	{SystemImported, decodeAs[Observed], reflect.TypeFor[Observed](), nil},
+	{SettingsImported, decodeAs[Observed], reflect.TypeFor[Observed](), nil},
+	{MemberImported, decodeAs[Observed], reflect.TypeFor[Observed](), nil},
+	{GroupImported, decodeAs[Observed], reflect.TypeFor[Observed](), nil},
+	{SwitchImported, decodeAs[Observed], reflect.TypeFor[Observed](), nil},
+	{AccountImported, decodeAs[Observed], reflect.TypeFor[Observed](), nil},
 	{SystemAbsent, decodeAs[Absent], reflect.TypeFor[Absent](), nil},
 	{MemberAbsent, decodeAs[Absent], reflect.TypeFor[Absent](), nil},
 	{GroupAbsent, decodeAs[Absent], reflect.TypeFor[Absent](), nil},
@@ -499,7 +505,7 @@ func (c contractTest) strict(t *testing.T) {
 		}
 	}
 	for _, typ := range Types() {
-		if typ.Verb != "observed" {
+		if typ.Verb != "observed" && typ.Verb != "imported" {
 			continue
 		}
 		data := c.sample(t, typ.Name)

@@ -109,7 +109,8 @@ func allExamples(t *testing.T) []example {
 	all = append(all, botGhostExamples(len(all))...)
 	all = append(all, stellarStackExamples(t, len(all))...)
 	all = append(all, genericExamples(len(all))...)
-	return append(all, sourceExamples(t, len(all))...)
+	all = append(all, sourceExamples(t, len(all))...)
+	return append(all, importedExamples(t, len(all), all)...)
 }
 
 // dispatchExamples makes an event of every dispatch body in testdata but the

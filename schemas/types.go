@@ -83,6 +83,13 @@ var types = []Type{
 	api(AccountAbsent, "The API says that a Discord account is not the system's."),
 	api(MessageAbsent, "The API says that there is no such message any more."),
 
+	file(SystemImported, "What a pk;export file says of the system."),
+	file(SettingsImported, "What a pk;export file says of the system's settings."),
+	file(MemberImported, "What a pk;export file says of a member."),
+	file(GroupImported, "What a pk;export file says of a group and who is in it."),
+	file(SwitchImported, "What a pk;export file says of a switch and who is in it, in no order."),
+	file(AccountImported, "A pk;export file says that a Discord account is the system's."),
+
 	change(FrontChanged, "Who fronts became different."),
 	change(MemberChanged, "A member became different."),
 	change(GroupChanged, "A group became different."),
@@ -118,6 +125,8 @@ func ofProvider(typ, prefix, source, provider, summary string) Type {
 }
 
 func api(typ, summary string) Type { return ofType(typ, selfTypePrefix, PluralKit, summary) }
+
+func file(typ, summary string) Type { return ofType(typ, selfTypePrefix, PluralKit, summary) }
 
 func change(typ, summary string) Type { return ofType(typ, selfTypePrefix, PluralKit, summary) }
 
