@@ -182,6 +182,9 @@ func (h *webhooks) check(to *wish) (err error) {
 			return oneFault(purposeSecret, sentence(err, schemas.ErrInvalid))
 		}
 	}
+	if speaks := providerOf(to.url); speaks != schemas.ProviderStandard && speaks != to.Provider {
+		return oneFault("url", "Is an address of "+speaks+", which understands nothing else (hint: a webhook with provider "+speaks+")")
+	}
 	if to.Condition != "" {
 		if err := h.Condition(to.Condition); err != nil {
 			return oneFault("condition", sentence(err, schemas.ErrInvalid))

@@ -248,6 +248,7 @@ func TestWebhooksRoutes(t *testing.T) {
 		{"bob", "PATCH", of, `{"secret":"x"}`, 400, `rotate`},
 		{"bob", "PATCH", of, `{"events":[]}`, 400, `at least one`},
 		{"bob", "PATCH", of, `{"events":["nothing.known"]}`, 400, `"invalidEvents":["nothing.known"]`},
+		{"bob", "PATCH", of, `{"url":"` + discordURL + `"}`, 400, `{"path":["url"],"message":"Is an address of discord`},
 		{"bob", "PATCH", of, `{"url":"https://b.example/in"}`, 200, `"url":"https://b.example/in"`},
 		{"ann", "PATCH", of, `{"enabled":false}`, 404, `Webhook not found`},
 
