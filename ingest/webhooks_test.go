@@ -180,7 +180,9 @@ func TestWebhooksRoutes(t *testing.T) {
 	b := newWebhooksBench(t)
 	id := b.make(t, "bob", `{"url":"https://a.example/in","events":["front.changed"]}`)
 	of := "/api/webhooks/" + id
-	plain := func(rest string) string { return `{"url":"https://a.example/in","events":["front.changed"]` + rest + `}` }
+	plain := func(rest string) string {
+		return `{"url":"https://a.example/in","events":["front.changed"]` + rest + `}`
+	}
 	for i, c := range []struct {
 		who, method, path, body string
 		status                  int
