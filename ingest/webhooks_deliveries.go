@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -24,9 +23,6 @@ const (
 	// that are due anyway they stay below what the tables keep of a webhook.
 	maxReplay = 5000
 )
-
-// testEvent is the type of what a test sends. It is never in the log.
-const testEvent = "switchlog.webhook.test"
 
 // deliveriesObject is a page of deliveries.
 type deliveriesObject struct {
@@ -142,7 +138,7 @@ func (h *webhooks) test(w http.ResponseWriter, r *http.Request, who Caller) erro
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), attemptTimeout)
 	defer cancel()
-	a, err := h.Attempts.Once(ctx, newTest(d.Subscription, h.Registry.Now()), "")
+	a, err := h.Attempts.Once(ctx, h.NewTest(d.ID), "")
 	if err != nil {
 		return err
 	}
@@ -152,19 +148,6 @@ func (h *webhooks) test(w http.ResponseWriter, r *http.Request, who Caller) erro
 	}
 	reply(w, http.StatusOK, o)
 	return nil
-}
-
-// newTest is the delivery of a trial.
-func newTest(s schemas.Subscription, now time.Time) schemas.Delivery {
-	id := uuid.NewString()
-	return schemas.Delivery{
-		ID: id, MessageID: id, Webhook: s.ID, Kind: schemas.DeliveryTest, Created: now, Due: now,
-		Event: schemas.Event{
-			ID: id, Source: schemas.SelfURI, Type: testEvent, Subject: s.ID, Time: now.UTC().Truncate(time.Microsecond),
-			Origin: schemas.OriginCommand, Data: json.RawMessage(`{"message":"This is a test. The webhook works."}`),
-			Route: schemas.RegistryRoute("webhook", "test"),
-		},
-	}
 }
 
 // replay asks for a part of the log to be sent again. All of it is asked for,

@@ -28,8 +28,6 @@ type History interface {
 	Delivery(ctx context.Context, webhook, id string) (schemas.DeliveryRecord, error)
 	// DeliveryAgain is a new delivery of what one delivered, for one attempt.
 	DeliveryAgain(ctx context.Context, webhook, id string) (schemas.Delivery, error)
-	// CountDeliveries counts each webhook's deliveries, by its id.
-	CountDeliveries(ctx context.Context) (map[string]int, error)
 }
 
 // Attempter makes one attempt, and waits for the answer. of is the delivery it
@@ -60,6 +58,8 @@ type WebhooksConfig struct {
 	Check func(s schemas.Subscription, url, secret string) (shown string, err error)
 	// Condition says what is wrong with a condition.
 	Condition func(expr string) error
+	// NewTest is the delivery of a test.
+	NewTest func(subscription string) schemas.Delivery
 	// Server gives the name of a StellarStack server, of one tenant or (empty)
 	// of any.
 	Server func(ctx context.Context, tenant, id string) (name string, found bool, err error)

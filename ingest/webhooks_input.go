@@ -191,7 +191,16 @@ func (h *webhooks) check(to *wish) (err error) {
 		}
 	}
 	if to.Subscription.URL, err = h.Check(to.Subscription, to.url, to.secret); err != nil {
-		return oneFault("", sentence(err, schemas.ErrInvalid))
+		return aboutMember(sentence(err, schemas.ErrInvalid))
 	}
 	return nil
+}
+
+// aboutMember is a fault that names its member first, as in "url: has no host".
+func aboutMember(says string) error {
+	name, rest, found := strings.Cut(says, ": ")
+	if found && slices.ContainsFunc(wishMembers, func(m wishMember) bool { return m.name == name }) {
+		return oneFault(name, rest)
+	}
+	return oneFault("", says)
 }

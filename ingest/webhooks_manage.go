@@ -28,10 +28,6 @@ func (h *webhooks) events(w http.ResponseWriter, _ *http.Request, _ Caller) erro
 func (h *webhooks) list(w http.ResponseWriter, r *http.Request, who Caller) error {
 	ctx, cancel := context.WithTimeout(r.Context(), commandTimeout)
 	defer cancel()
-	counts, err := h.History.CountDeliveries(ctx)
-	if err != nil {
-		return err
-	}
 	all := []webhookObject{}
 	for _, d := range h.Registry.newestFirst() {
 		if !who.owns(d) {
@@ -41,7 +37,11 @@ func (h *webhooks) list(w http.ResponseWriter, r *http.Request, who Caller) erro
 		if err != nil {
 			return err
 		}
-		o.Count = &countObject{counts[d.ID]}
+		_, total, err := h.History.Deliveries(ctx, d.ID, 0, 0)
+		if err != nil {
+			return err
+		}
+		o.Count = &countObject{total}
 		all = append(all, o)
 	}
 	reply(w, http.StatusOK, all)

@@ -52,10 +52,6 @@ func (h *fakeHistory) DeliveryAgain(ctx context.Context, webhook, id string) (sc
 	return schemas.Delivery{ID: "again-" + id, Webhook: webhook, Kind: schemas.DeliveryRetry}, err
 }
 
-func (h *fakeHistory) CountDeliveries(context.Context) (map[string]int, error) {
-	return map[string]int{}, h.err
-}
-
 // fakeAttempts answers every attempt with one status; 0: nobody is there.
 type fakeAttempts struct {
 	status int
@@ -106,7 +102,7 @@ func newWebhooksBench(t *testing.T) *webhooksBench {
 		Check: func(s schemas.Subscription, url, secret string) (string, error) {
 			switch {
 			case !strings.HasPrefix(url, "https://"):
-				return "", fmt.Errorf("%w: url must begin with https://", schemas.ErrInvalid)
+				return "", fmt.Errorf("%w: url: must begin with https://", schemas.ErrInvalid)
 			case s.Provider == schemas.ProviderBotGhost && secret == "":
 				return "", fmt.Errorf("%w: botghost needs its API key as secret", schemas.ErrInvalid)
 			case s.Provider == schemas.ProviderDiscord:
@@ -123,6 +119,7 @@ func newWebhooksBench(t *testing.T) *webhooksBench {
 		Server: func(_ context.Context, tenant, id string) (string, bool, error) {
 			return "demo", id == "srv-1" && (tenant == "" || tenant == "panel"), nil
 		},
+		NewTest: func(id string) schemas.Delivery { return schemas.Delivery{Webhook: id, Kind: schemas.DeliveryTest} },
 		Authorize: func(r *http.Request) (Caller, bool) {
 			switch r.Header.Get("Authorization") {
 			case "Bearer admin":
@@ -193,7 +190,7 @@ func TestWebhooksRoutes(t *testing.T) {
 		{"eve", "PUT", "/webhooks/none/at/all", "", 401, `{"error":"Unauthorized"}`},
 		{"bob", "GET", "/api/webhooks/events", "", 200, `"categorized":{"server":["server.started"`},
 		{"bob", "GET", "/webhooks/events", "", 200, `"backup.created"`},
-		{"bob", "GET", "/api/webhooks/", "", 200, `"_count":{"deliveries":0}`},
+		{"bob", "GET", "/api/webhooks/", "", 200, `"_count":{"deliveries":3}`},
 		{"bob", "GET", "/webhooks", "", 200, `"userId":"bob","serverId":null,"url":"https://a.example/in","events":["front.changed"],"provider":"standard","enabled":true,"createdAt":"2026-03-01T12:00:00.000Z"`},
 		{"bob", "GET", of, "", 200, `"deliveries":[{"id":"d3","event":"front.changed","statusCode":null,"attempts":0,"deliveredAt":null,"createdAt":"2026-03-01T12:00:01.000Z",`},
 		{"ann", "GET", of, "", 404, `{"error":"Webhook not found"}`},
@@ -226,7 +223,7 @@ func TestWebhooksRoutes(t *testing.T) {
 		{"bob", "POST", "/webhooks", `{"url":"https://a.example","events":["a b"]}`, 400, `without blanks`},
 		{"bob", "POST", "/webhooks", `{"url":7,"events":["front.changed"]}`, 400, `{"path":["url"],"message":"expected string"}`},
 		{"bob", "POST", "/webhooks", `{"url":null,"events":["front.changed"]}`, 400, `{"path":["url"],"message":"Required"}`},
-		{"bob", "POST", "/webhooks", `{"url":"http://a.example","events":["front.changed"]}`, 400, `"message":"url must begin with https://"`},
+		{"bob", "POST", "/webhooks", `{"url":"http://a.example","events":["front.changed"]}`, 400, `{"path":["url"],"message":"must begin with https://"}`},
 		{"bob", "POST", "/webhooks", plain(`,"secrt":"x"`), 400, `{"path":["secrt"],"message":"Unknown member"}`},
 		{"bob", "POST", "/webhooks", plain(`,"secret":"whsec_AAAA"`), 400, `24 to 64`},
 		{"bob", "POST", "/webhooks", plain(`,"secret":"hunter2"`), 400, `must be whsec_`},
