@@ -36,6 +36,9 @@ const (
 	nounSubscription = "subscription"
 )
 
+// RegistryNouns are the nouns of the events that Merge takes.
+func RegistryNouns() []string { return []string{nounSource, nounSubscription} }
+
 // Registry is which sources and subscriptions there are, with their secrets.
 // Its methods may be called from many goroutines.
 type Registry struct {
@@ -154,7 +157,7 @@ func (r *Registry) Merge(ctx context.Context, events []schemas.Event) error {
 // ofRegistry reports whether the registry's state follows from an event.
 // Deliveries are of the same tenant, but none of its business.
 func ofRegistry(r schemas.Route) bool {
-	return r.Source == schemas.SelfSource && r.Tenant == schemas.SelfTenant && (r.Noun == nounSource || r.Noun == nounSubscription)
+	return r.Source == schemas.SelfSource && r.Tenant == schemas.SelfTenant && slices.Contains(RegistryNouns(), r.Noun)
 }
 
 // refold computes everything that follows from r.events.
