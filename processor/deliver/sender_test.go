@@ -7,7 +7,6 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -97,50 +96,6 @@ func TestNotedLater(t *testing.T) {
 	w.count(1)
 	if got := len(sink.Taken()); got != 1 {
 		t.Errorf("sent %d times, want 1", got)
-	}
-}
-
-// TestOrdered: one tenant's events arrive in order though some fail at first,
-// and no tenant waits for another.
-func TestOrdered(t *testing.T) {
-	w := newWorld(t)
-	var mu sync.Mutex
-	got := map[string][]string{}
-	failed := map[string]bool{}
-	url := fakesink.Serve(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		var e schemas.Event
-		body := make([]byte, r.ContentLength)
-		if _, err := r.Body.Read(body); err != nil && e.UnmarshalJSON(body) != nil {
-			t.Errorf("%v: %s", err, body)
-		}
-		tenant := e.Source[len(e.Source)-1:]
-		mu.Lock()
-		defer mu.Unlock()
-		if tenant == "b" && !failed[e.ID] {
-			failed[e.ID] = true
-			rw.WriteHeader(500)
-			return
-		}
-		got[tenant] = append(got[tenant], e.ID)
-	}))
-	sub := schemas.Subscription{ID: "a", Provider: schemas.ProviderCloudEvents, Ordered: true}
-	w.add(sub, url)
-	var want = map[string][]string{}
-	for i := range 30 {
-		tenant := string("abc"[i%3])
-		if tenant == "b" && i > 6 {
-			tenant = "a" // b waits 5 s for each of its first
-		}
-		want[tenant] = append(want[tenant], w.event("a", tenant).Event.ID)
-	}
-	w.start()
-	w.until("all", func(n []schemas.DeliveryAttempt) bool { return with(n, "", schemas.OutcomeDelivered) == 30 })
-	mu.Lock()
-	defer mu.Unlock()
-	for tenant := range want {
-		if fmt.Sprint(got[tenant]) != fmt.Sprint(want[tenant]) {
-			t.Errorf("tenant %s: got %v, want %v", tenant, got[tenant], want[tenant])
-		}
 	}
 }
 

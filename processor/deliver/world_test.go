@@ -283,7 +283,9 @@ func (w *world) until(what string, ok func([]schemas.DeliveryAttempt) bool) []sc
 	}
 }
 
-func tail(list []schemas.DeliveryAttempt) []schemas.DeliveryAttempt { return list[max(0, len(list)-5):] }
+func tail(list []schemas.DeliveryAttempt) []schemas.DeliveryAttempt {
+	return list[max(0, len(list)-5):]
+}
 
 // count waits for n notes.
 func (w *world) count(n int) []schemas.DeliveryAttempt {

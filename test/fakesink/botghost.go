@@ -11,30 +11,37 @@ import (
 // BotGhost is one bot's custom event.
 type BotGhost struct {
 	Sink
-	Bot, Event, Key string
+	Bot, Event string
 
 	// Pace is the least time between two requests; sooner fails the test.
 	Pace time.Duration
 
 	mu     sync.Mutex // guards what follows
 	last   time.Time
-	key    string // the good one
+	key    string
 	flying bool
 }
 
 // NewBotGhost makes an event.
 func NewBotGhost(t TB) *BotGhost {
-	return &BotGhost{Sink: newSink(t), Bot: "1150000000000000010", Event: "b1c2d3e4f5a6b7c8d9e0", Key: "0b9f5d1c-fake-key", key: "0b9f5d1c-fake-key"}
+	return &BotGhost{Sink: newSink(t), Bot: "1150000000000000010", Event: "b1c2d3e4f5a6b7c8d9e0", key: "0b9f5d1c-fake-key"}
 }
 
 // Path is the event's path.
 func (b *BotGhost) Path() string { return "/webhook/" + b.Bot + "/" + b.Event }
 
-// Regenerate makes the key in use worthless.
-func (b *BotGhost) Regenerate() {
+// Key is the API key that is good now.
+func (b *BotGhost) Key() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.key += "-2"
+	return b.key
+}
+
+// Accept changes the API key; the one before stops at once.
+func (b *BotGhost) Accept(key string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.key = key
 }
 
 func (b *BotGhost) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -32,13 +32,9 @@ func (s *Standard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.misused(w, 401, "", "standard: %v, in %v", err, r.Header)
 		return
 	}
-	var m struct {
-		Type      string
-		Timestamp string
-		Data      *json.RawMessage
-	}
+	var m map[string]json.RawMessage
 	id := r.Header.Get("Webhook-Id")
-	if err := json.Unmarshal(body, &m); err != nil || m.Type == "" || m.Timestamp == "" || m.Data == nil || strings.Contains(id, ".") {
+	if err := json.Unmarshal(body, &m); err != nil || m["type"] == nil || m["timestamp"] == nil || m["data"] == nil || strings.Contains(id, ".") {
 		s.misused(w, 400, "", "standard: id %q, %v in %s", id, err, body)
 		return
 	}
