@@ -23,7 +23,7 @@ import (
 // come to the same end on any machine (Law 5).
 const (
 	maxConditionBytes = 4096
-	maxConditionDepth = 50      // of parentheses and the like
+	maxConditionDepth = 50     // of parentheses and the like
 	maxConditionCost  = 10_000 // steps, about: 10 ms or so
 )
 

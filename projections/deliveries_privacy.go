@@ -110,8 +110,8 @@ func (v *veil) show(tx *Tx, system string, object json.RawMessage) (json.RawMess
 			value = json.RawMessage("null")
 		case hidden && name == "name" && v.hide["display_name"] != "":
 			value = publicName(all, allKnown(v.of.privacy, privacy))
-		case hidden && name == "proxy_tags":
-			value = json.RawMessage("[]")
+		case hidden && (name == "proxy_tags" || name == "members"):
+			value = json.RawMessage("[]") // as PluralKit has it
 		case hidden:
 			value = json.RawMessage("null")
 		case name == "members":

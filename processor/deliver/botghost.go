@@ -108,8 +108,11 @@ func botghostRequest(in input) (request, error) {
 	return request{in.url, header("application/json", "Authorization", in.secret()), b}, nil
 }
 
+// add adds a variable. Of two with one placeholder the first stands: flat,
+// author.id and author_id are the same.
 func (b *botghostBody) add(name, variable, value string) {
-	if len(b.Variables) < maxVariables {
+	taken := slices.ContainsFunc(b.Variables, func(v botghostVariable) bool { return v.Variable == variable })
+	if !taken && len(b.Variables) < maxVariables {
 		b.Variables = append(b.Variables, botghostVariable{name, variable, clip(stripControls(value), maxVariableValue)})
 	}
 }

@@ -77,9 +77,8 @@ func frontEmbed(e *embed, v *values) {
 			e.Thumbnail = &embedImage{now[0].avatar}
 		}
 	}
-	e.Description = "**" + side(now) + "**"
 	if v.before != nil {
-		e.Description = side(was) + " → " + e.Description
+		e.Description = side(was) + " → **" + side(now) + "**"
 	}
 }
 
@@ -106,7 +105,7 @@ func changeEmbed(e *embed, v *values) {
 	}
 	for _, k := range slices.Sorted(maps.Keys(keys)) {
 		was, is := scalar(before[k]), scalar(after[k])
-		if was == is {
+		if was == is || k == "uuid" {
 			continue
 		}
 		e.Fields = append(e.Fields, embedField{plain(capital(k)), dash(was) + " → " + dash(is), false})
@@ -199,11 +198,13 @@ func color(hex string) (int, bool) {
 // often of such characters.
 func plain(s string) string {
 	var b strings.Builder
+	start := true // of a line: # is a heading there, - an item
 	for _, r := range s {
-		if strings.ContainsRune("\\*_~|`<>[]()#-", r) {
+		if strings.ContainsRune("\\*_~|`<>[]", r) || start && (r == '#' || r == '-') {
 			b.WriteByte('\\')
 		}
 		b.WriteRune(r)
+		start = r == '\n' || start && r == ' '
 	}
 	return b.String()
 }
