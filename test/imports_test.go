@@ -67,6 +67,7 @@ var outsiders = []outsider{
 	{"github.com/prometheus/client_golang", []string{"ingest", "ingest/pluralkit", "ingest/spool", "processor",
 		"processor/deliver", "projections", "projections/mirror", "projections/query", "cmd/switchlog"},
 		"each package has its own metrics; the vocabulary has nothing to measure"},
+	{"cel.dev/cel-go", []string{"projections"}, "the conditions of subscriptions"},
 	{"github.com/spf13", []string{"cmd/switchlog"}, "only cmd has a command line"},
 	{"golang.org/x/crypto", []string{"ingest"}, "sealing of secrets"},
 	{"golang.org/x/net", []string{"cmd/switchlog", "processor/deliver"}, "a limit on connections; names of hosts in other scripts"},
