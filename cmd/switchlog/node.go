@@ -81,6 +81,7 @@ type node struct {
 	changes  *processor.Changes
 	sender   *deliver.Sender
 
+	delivering   sync.WaitGroup // the part that runs the sender
 	sendable     chan struct{}  // closed when the database knows of all that was accepted before the start
 	deliverAllow []netip.Prefix // networks outgoing webhooks may reach though they are not public
 

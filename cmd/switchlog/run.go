@@ -52,6 +52,7 @@ func (n *node) run(ctx context.Context, announce func(Endpoints) error) (err err
 	}
 	close(n.stopping)
 	err = errors.Join(err, os.RemoveAll(n.path(fileEndpoints)), servers.stop())
+	n.delivering.Wait() // what was sent is noted while the spool still runs
 	stopParts()
 	return errors.Join(err, parts.Wait())
 }
@@ -82,6 +83,7 @@ func (n *node) start(ctx, partsCtx context.Context, parts *errgroup.Group, serve
 	part(func(ctx context.Context) error { return n.spool.Forward(ctx, n.events) })
 	part(n.standing("the database", n.fold))
 	part(n.standing("the sending of changes", n.changes.Run))
+	n.delivering.Add(1)
 	part(n.standing("outgoing webhooks", n.deliver))
 	part(n.reconcilers.run)
 	part(n.standing("answers over NATS", func(ctx context.Context) error { return query.ServeNATS(ctx, n.queryConfig()) }))
@@ -143,6 +145,16 @@ func (n *node) fold(ctx context.Context) error {
 // that was noted before the start: one noted and not yet folded would be made
 // again.
 func (n *node) deliver(ctx context.Context) error {
+	defer n.delivering.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { // before the other parts: it needs them to finish
+		select {
+		case <-n.stopping:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	for accepted := n.spool.State().Last; ; {
 		s := n.spool.State()
 		if s.Anchor.Epoch != "" && s.Last-s.Depth >= accepted {

@@ -32,8 +32,10 @@ type Subscriptions interface {
 // Deliveries is what the projection knows to be due.
 type Deliveries interface {
 	// DueDeliveries gives up to limit deliveries of a subscription that are
-	// due now. If ordered, those of one tenant are in the order of the log,
-	// and none follows one that is not due.
+	// due now, those that have waited longest first, and when there will be
+	// more: in the past, if there are more than limit. If ordered, of each
+	// tenant what is first in the log and what follows it, in that order, once
+	// the first is due.
 	DueDeliveries(ctx context.Context, subscription string, ordered bool, now time.Time, limit int) (schemas.Due, error)
 }
 

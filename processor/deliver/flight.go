@@ -133,7 +133,9 @@ func (w *worker) landed(f flown) {
 		return
 	}
 	failed := f.r.attempt.Outcome == schemas.OutcomeFailed
-	w.known[f.d.ID] = mark{attempts: f.d.Attempts + 1, failed: failed}
+	m := markOf(f.d)
+	m.failed = failed
+	w.known[f.d.ID] = m
 	if failed && w.subscription().Ordered {
 		w.queue = slices.DeleteFunc(w.queue, func(d schemas.Delivery) bool { return lane(d) == lane(f.d) })
 	}

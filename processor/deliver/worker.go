@@ -57,6 +57,9 @@ type worker struct {
 // mark is what we remember of a delivery that was begun: its row in the
 // projection is skipped until it shows as many attempts.
 type mark struct {
+	lane     string
+	seq      uint64 // its place in the log
+	n        int
 	attempts int
 	flying   bool
 	failed   bool // it will be tried again: in order, none may follow
@@ -169,8 +172,8 @@ func (w *worker) fetch(ctx context.Context, sub schemas.Subscription) {
 	w.failing = due.FailingSince
 	w.mu.Unlock()
 	w.take(due.Deliveries, sub.Ordered)
-	if len(due.Deliveries) == fetchLimit {
-		w.stale = true // there is more: ask when these are begun
+	if !due.Next.IsZero() && !due.Next.After(now) {
+		w.stale, w.next = true, time.Time{} // there is more: ask when these are begun
 	}
 }
 
@@ -184,8 +187,12 @@ func (w *worker) take(due []schemas.Delivery, ordered bool) {
 	w.queue = w.queue[:0]
 	seen := make(map[string]bool, len(due))
 	closed := map[string]bool{} // lanes in which the next is not known to be due
+	heads := map[string]mark{}  // of lanes: the first that is due
 	for _, d := range due {
 		seen[d.ID] = true
+		if _, has := heads[lane(d)]; ordered && !has {
+			heads[lane(d)] = markOf(d)
+		}
 		m, begun := w.known[d.ID]
 		if begun && (m.flying || d.Attempts < m.attempts) {
 			if ordered && m.failed {
@@ -199,11 +206,19 @@ func (w *worker) take(due []schemas.Delivery, ordered bool) {
 		}
 	}
 	for id, m := range w.known {
-		if !seen[id] && !m.flying {
-			delete(w.known, id) // its row has moved on
+		// A row that is not due any more has moved on. Of a lane only the
+		// beginning was told; what lies behind it may just not be in it.
+		if head, has := heads[m.lane]; !seen[id] && !m.flying && (!has || m.before(head)) {
+			delete(w.known, id)
 		}
 	}
 }
+
+func markOf(d schemas.Delivery) mark {
+	return mark{lane: lane(d), seq: d.Seq, n: d.N, attempts: d.Attempts + 1}
+}
+
+func (m mark) before(o mark) bool { return m.seq < o.seq || m.seq == o.seq && m.n < o.n }
 
 // lane is what keeps its order: the events of one tenant of one source.
 func lane(d schemas.Delivery) string { return d.Event.Route.Source + "/" + d.Event.Route.Tenant }
@@ -227,7 +242,9 @@ func (w *worker) start(ctx context.Context, sub schemas.Subscription, p provider
 		}
 		w.queue = slices.Delete(w.queue, i, i+1)
 		w.lanes[lane(d)] = true
-		w.known[d.ID] = mark{attempts: d.Attempts + 1, flying: true}
+		m := markOf(d)
+		m.flying = true
+		w.known[d.ID] = m
 		w.flights++
 		suspect := w.suspect()
 		go func() { w.done <- w.fly(ctx, sub, d, suspect) }() // run waits for it

@@ -183,7 +183,10 @@ func (w *world) DueDeliveries(_ context.Context, sub string, ordered bool, now t
 	if !ordered {
 		slices.SortStableFunc(due.Deliveries, func(a, b schemas.Delivery) int { return a.Due.Compare(b.Due) })
 	}
-	due.Deliveries = due.Deliveries[:min(len(due.Deliveries), limit)]
+	if len(due.Deliveries) > limit {
+		due.Next = due.Deliveries[limit].Due
+		due.Deliveries = due.Deliveries[:limit]
+	}
 	return due, nil
 }
 
