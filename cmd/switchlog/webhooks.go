@@ -75,13 +75,16 @@ func (p past) Matching(ctx context.Context, s schemas.Subscription, from, to str
 	if err != nil || first > last {
 		return err
 	}
-	s.Enabled = true
+	matches, err := p.n.db.Matcher(s)
+	if err != nil {
+		return err
+	}
 	source, tenant := wildcardToken(s.Source), wildcardToken(s.Tenant)
 	var changes []delivered
 	held := 0
 	err = p.n.events.ReadChanges(ctx, processor.ReadOptions{From: first, To: last, Subject: schemas.LogChanges + "." + source + "." + tenant + ".>"},
 		func(seq uint64, n int, e schemas.Event) error {
-			seen, ok, err := p.n.db.Matches(ctx, s, e)
+			seen, ok, err := matches(ctx, e)
 			if err != nil || !ok {
 				return err
 			}
@@ -110,7 +113,7 @@ func (p past) Matching(ctx context.Context, s schemas.Subscription, from, to str
 			if e.Fault != nil {
 				return nil
 			}
-			seen, ok, err := p.n.db.Matches(ctx, s, e.Event)
+			seen, ok, err := matches(ctx, e.Event)
 			if err == nil {
 				err = flush(e.Seq - 1)
 			}
