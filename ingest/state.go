@@ -188,7 +188,7 @@ type stats struct {
 func (s state) build(secrets map[string]secret, seal sealer, old *snapshot, now func() time.Time) *snapshot {
 	snap := &snapshot{
 		sources: make(map[sourceKey]*entry, len(s.sources)), tokens: make(map[tokenKey]*entry, len(s.sources)),
-		destinations: s.destinations(secrets, seal),
+		destinations: s.destinations(secrets, seal, old.destinations),
 	}
 	for key, rec := range s.sources {
 		e := &entry{record: rec, stats: &stats{}}

@@ -86,9 +86,15 @@ type destination struct {
 	plain map[string]string // secrets by purpose; those that are not on this machine are missing
 }
 
-func (s state) destinations(secrets map[string]secret, seal sealer) map[string]*destination {
+// destinations makes the subscriptions ready. One that has not changed is taken
+// over: there may be a thousand, and opening secrets takes its time.
+func (s state) destinations(secrets map[string]secret, seal sealer, old map[string]*destination) map[string]*destination {
 	all := make(map[string]*destination, len(s.subscriptions))
 	for id, sub := range s.subscriptions {
+		if before := old[id]; before != nil && before.updated.Equal(sub.updated) && len(before.plain) == len(sub.Secrets) {
+			all[id] = before
+			continue
+		}
 		d := &destination{subscription: sub, plain: make(map[string]string, len(sub.Secrets))}
 		for purpose, ref := range sub.Secrets {
 			if kept, here := secrets[ref]; here {
