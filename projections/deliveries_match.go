@@ -229,30 +229,32 @@ func isServer(id *string, e schemas.Event) bool {
 	return server.ID == *id || server.ID == "" && server.Name == *id
 }
 
-// Matches reports whether an event, or a change, of the log is one that the
+// Matcher reports whether an event, or a change, of the log is one that the
 // subscription asks for, and gives it as the receiver may see it now. It is
 // for a replay; what happens live is matched as it is folded.
-func (d *DB) Matches(ctx context.Context, s schemas.Subscription, e schemas.Event) (seen schemas.Event, ok bool, err error) {
+func (d *DB) Matcher(s schemas.Subscription) (func(ctx context.Context, e schemas.Event) (seen schemas.Event, ok bool, err error), error) {
 	sub, err := newSubscriber(s)
 	if err != nil {
-		return e, false, err
+		return nil, fmt.Errorf("webhook %s: %w", s.ID, err)
 	}
-	if !sub.listens(e.Type, e.Route) {
-		return e, false, nil
-	}
-	err = d.held(ctx, func(tx *Tx, _ schemas.Position) error {
-		vs := views{tx: tx, event: e}
-		v, err := vs.of(sub)
-		if err != nil || v == nil {
-			return err
+	return func(ctx context.Context, e schemas.Event) (seen schemas.Event, ok bool, err error) {
+		if !sub.listens(e.Type, e.Route) {
+			return e, false, nil
 		}
-		seen, ok = v.event, true
-		return nil
-	})
-	if err != nil {
-		return e, false, fmt.Errorf("webhook %s: %w", s.ID, err)
-	}
-	return seen, ok, nil
+		err = d.held(ctx, func(tx *Tx, _ schemas.Position) error {
+			vs := views{tx: tx, event: e}
+			v, err := vs.of(sub)
+			if err != nil || v == nil {
+				return err
+			}
+			seen, ok = v.event, true
+			return nil
+		})
+		if err != nil {
+			return e, false, fmt.Errorf("webhook %s: %w", s.ID, err)
+		}
+		return seen, ok, nil
+	}, nil
 }
 
 // variables is what a condition may ask about.

@@ -28,6 +28,11 @@ const (
 	ProviderNtfy        = "ntfy"        // a push notification
 )
 
+// SubscriptionGone is the data of SubscriptionDeleted.
+type SubscriptionGone struct {
+	ID string `json:"id"`
+}
+
 // Subscription is the data of SubscriptionCreated and, whole again, of
 // SubscriptionUpdated. SubscriptionDeleted carries the ID alone. Nothing of it
 // is secret.

@@ -22,6 +22,7 @@ type status struct {
 	Log        logStatus        `json:"log"`
 	Projection projectionStatus `json:"projection"`
 	Spool      spoolStatus      `json:"spool"`
+	Deliveries deliveryStatus   `json:"deliveries"`
 }
 
 type logStatus struct {
@@ -106,6 +107,12 @@ func (s status) print(w io.Writer) error {
 	fmt.Fprintf(w, "database at event %d, %d behind (%.1f s), %s", s.Projection.Position, s.Projection.LagEvents, s.Projection.LagSeconds, size(uint64(s.Projection.Bytes)))
 	if s.Projection.Skipped > 0 {
 		fmt.Fprintf(w, ", %d events set aside (hint: switchlog sql \"SELECT * FROM skipped\")", s.Projection.Skipped)
+	}
+	if d := s.Deliveries; d.Webhooks > 0 || len(d.Problems) > 0 {
+		fmt.Fprintf(w, "\nwebhooks %d, with %d deliveries due and %d failed", d.Webhooks, d.Due, d.Failed)
+		for _, p := range d.Problems {
+			fmt.Fprint(w, "\n  ! ", p)
+		}
 	}
 	fmt.Fprint(w, "\n\n")
 	return printSources(w, s.Sources)

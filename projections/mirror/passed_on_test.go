@@ -118,7 +118,11 @@ func (p *pair) seen(s *fakepk.System, typ, noun string, owner bool, after any) s
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	shown, some, err := p.db.Matches(p.t.Context(), schemas.Subscription{ID: "w", Events: []string{noun + ".changed"}, OwnerOnly: owner}, change)
+	matches, err := p.db.Matcher(schemas.Subscription{ID: "w", Events: []string{noun + ".changed"}, OwnerOnly: owner})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	shown, some, err := matches(p.t.Context(), change)
 	if err != nil {
 		p.t.Fatal(err)
 	}
