@@ -70,6 +70,10 @@ func readWish(w http.ResponseWriter, r *http.Request, to *wish, making bool) err
 	if err != nil {
 		return err
 	}
+	return fill(to, body, making)
+}
+
+func fill(to *wish, body map[string]json.RawMessage, making bool) error {
 	f := faults{Error: "Validation failed"}
 	fault := func(name, message string) {
 		f.Details = append(f.Details, detail{[]string{name}, message})
@@ -124,6 +128,10 @@ func readObject(w http.ResponseWriter, r *http.Request) (map[string]json.RawMess
 	if err != nil {
 		return nil, oneFault("", "The body ended early")
 	}
+	return parseObject(b)
+}
+
+func parseObject(b []byte) (map[string]json.RawMessage, error) {
 	if len(bytes.TrimSpace(b)) == 0 {
 		return map[string]json.RawMessage{}, nil
 	}

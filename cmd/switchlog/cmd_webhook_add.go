@@ -110,6 +110,7 @@ func newWebhookAdd() *cobra.Command {
 	webhookFlags(f)
 	f.String("secret-file", "", "file with the secret: BotGhost's API key, a token, or a whsec_… of your own (-: standard input)")
 	f.String("server-id", "", "only events of this StellarStack server")
+	disabled := f.Bool("disabled", false, "send nothing until switchlog webhook update ID --enable")
 	asJSON := f.Bool("json", false, "answer as JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		in, err := readWebhook(f, cmd.InOrStdin())
@@ -140,6 +141,9 @@ func newWebhookAdd() *cobra.Command {
 		}
 		if id, _ := f.GetString("server-id"); id != "" {
 			in["serverId"] = id
+		}
+		if *disabled {
+			in["enabled"] = false
 		}
 		c, err := newClient(cmd)
 		if err != nil {

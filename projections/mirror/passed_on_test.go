@@ -16,6 +16,7 @@ import (
 func TestPassedOnAsShown(t *testing.T) {
 	p := newPair(t)
 	s := p.everything()
+	p.guarded(s)
 	check := func(systemOpen bool) {
 		t.Helper()
 		p.look(s)
@@ -46,6 +47,24 @@ func TestPassedOnAsShown(t *testing.T) {
 	}
 	p.w.Must(s.Edit(fakepk.Fields{"privacy": private}))
 	check(false)
+}
+
+// guarded gives the system members who are in lists, with all but that private.
+func (p *pair) guarded(s *fakepk.System) {
+	p.t.Helper()
+	for _, shown := range []any{nil, "Shown"} {
+		levels := fakepk.Fields{}
+		for _, key := range memberShape.privacy[1:] {
+			levels[key] = "private"
+		}
+		uuid, err := s.CreateMember("Guarded", nil)
+		p.w.Must(err)
+		p.w.Must(s.EditMember(uuid, fakepk.Fields{"display_name": shown, "privacy": levels, "birthday": "0004-02-29", "color": "aabbcc",
+			"description": "hidden", "pronouns": "it/its", "avatar_url": "https://example.org/a.png", "banner": "https://example.org/b.png",
+			"webhook_avatar_url": "https://example.org/w.png", "proxy_tags": []fakepk.ProxyTag{fakepk.Tag("g:", "")}}))
+		_, err = s.Proxy(fakepk.Message{Member: uuid})
+		p.w.Must(err)
+	}
 }
 
 type anyObject = map[string]json.RawMessage
