@@ -20,7 +20,7 @@ import (
 var attacks = []string{
 	"http://example.com/hook", // no TLS
 	"ftp://example.com/hook",
-	"file:///etc/passwd",
+	"file:///secret.key",
 	"gopher://127.0.0.1:25/_MAIL",
 	"https:///hook",
 	"https:example.com/hook",
