@@ -39,6 +39,7 @@ var star = []row{
 	{pkg: "test", ours: []string{anything}, why: "proof needs the whole"},
 	{pkg: "test/bench", ours: []string{anything}, why: "measures the whole"},
 	{pkg: "test/fakesink", ours: []string{"schemas"}, why: "a helper: any test may import it, so it imports nothing of ours"},
+	{pkg: "test/faultfs", why: "a helper: a disk that fails; it knows nothing of what is on it"},
 	{pkg: "test/fakepk", ours: []string{"schemas"}, why: "a helper: any test may import it, so it imports nothing of ours"},
 }
 
@@ -69,6 +70,7 @@ var outsiders = []outsider{
 		"each package has its own metrics; the vocabulary has nothing to measure"},
 	{"cel.dev/cel-go", []string{"projections"}, "the conditions of subscriptions"},
 	{"github.com/spf13", []string{"cmd/switchlog"}, "only cmd has a command line"},
+	{"github.com/hanwen/go-fuse/v2", []string{"test/faultfs"}, "a disk that fails, in tests"},
 	{"golang.org/x/crypto", []string{"ingest"}, "sealing of secrets"},
 	{"golang.org/x/net", []string{"cmd/switchlog", "processor/deliver"}, "a limit on connections; names of hosts in other scripts"},
 	{"golang.org/x/sync", []string{anything}, "errgroup, semaphore: almost the standard library"},

@@ -21,7 +21,7 @@ func (n *node) problems() []string {
 		add("the log has not been reached yet")
 	}
 	if s.StoreError != "" {
-		add("webhooks are being refused, the spool cannot be written: " + s.StoreError + " (hint: is the disk full?)")
+		add("webhooks are being refused, the spool cannot be written: " + s.StoreError)
 	}
 	if n.server != nil {
 		if err := n.server.Health(); err != nil {
