@@ -29,18 +29,36 @@ var Deliveries = Projection{
 	Fold:   foldDelivery,
 	Queries: []Query{{
 		Name: "deliveries", Path: "deliveries",
-		Doc: "The deliveries of outgoing webhooks, newest first.",
-		Params: []Param{
-			{Name: "webhook", Doc: "Only those of this webhook."},
-			{Name: "before", Kind: schemas.Int, Doc: "Only those before this ordinal: the last one's, for the next page."},
-			{Name: "limit", Kind: schemas.Int, Default: "100", Doc: "How many at most, up to 1,000."},
-		},
-		SQL: `SELECT ordinal, webhook, id, kind, status, event_name, event_id, source, tenant AS of_tenant, seq, attempts,
-				status_code, response, created_us, next_us, last_attempt_us, delivered_us
-			FROM deliveries WHERE :tenant = '` + schemas.SelfTenant + `' AND (:webhook IS NULL OR webhook = :webhook)
-				AND ordinal < coalesce(:before, 9223372036854775807)
+		Doc:    "The deliveries of all outgoing webhooks, newest first.",
+		Params: deliveriesParams,
+		SQL: `SELECT ` + deliveriesShown + ` FROM deliveries
+			WHERE :tenant = '` + schemas.SelfTenant + `' AND ordinal < coalesce(:before, 9223372036854775807)
 			ORDER BY ordinal DESC LIMIT max(0, min(:limit, 1000))`,
+	}, {
+		Name: "webhook_deliveries", Path: "webhooks/{webhook}/deliveries",
+		Doc:    "The deliveries of one outgoing webhook, newest first.",
+		Params: append([]Param{{Name: "webhook", Doc: "The webhook's id."}}, deliveriesParams...),
+		// Both parts come by an index.
+		SQL: `SELECT ` + deliveriesShown + ` FROM deliveries WHERE ordinal IN (
+				SELECT ordinal FROM (SELECT ordinal FROM deliveries WHERE webhook = :webhook AND status = 'due'
+					UNION ALL SELECT ordinal FROM deliveries WHERE webhook = :webhook AND status <> 'due')
+				WHERE :tenant = '` + schemas.SelfTenant + `' AND ordinal < coalesce(:before, 9223372036854775807)
+				ORDER BY ordinal DESC LIMIT max(0, min(:limit, 1000)))
+			ORDER BY ordinal DESC LIMIT 1000`,
 	}},
+}
+
+var deliveriesParams = []Param{
+	{Name: "before", Kind: schemas.Int, Doc: "Only those before this ordinal: the last one's, for the next page."},
+	{Name: "limit", Kind: schemas.Int, Default: "100", Doc: "How many at most, up to 1,000."},
+}
+
+var deliveriesShown = `ordinal, webhook, id, message_id, kind, status, event_name, event_id, source, tenant AS of_tenant, seq, attempts,
+	status_code, response, ` + readable("created") + `, ` + readable("next") + `, ` + readable("last_attempt") + `, ` + readable("delivered")
+
+// readable is a time as answers have it: microseconds, and RFC 3339 beside it.
+func readable(name string) string {
+	return fmt.Sprintf(`%[1]s_us, strftime('%%Y-%%m-%%dT%%H:%%M:%%S', %[1]s_us / 1000000, 'unixepoch') || printf('.%%06dZ', %[1]s_us %% 1000000) AS %[1]s`, name)
 }
 
 func foldDelivery(tx *Tx, e schemas.Recorded) error {

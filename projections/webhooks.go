@@ -24,7 +24,8 @@ var Webhooks = Projection{
 		Name: "webhooks", Path: "webhooks",
 		Doc: "The outgoing webhooks, newest first.",
 		SQL: `SELECT id, owner, name, provider, url, events AS events_json, source, tenant, server_id, condition,
-				enabled AS enabled_bool, disabled_reason, due, finished, dropped, failing_since_us, created_us, updated_us
+				enabled AS enabled_bool, disabled_reason, due, finished, dropped,
+				` + readable("failing_since") + `, ` + readable("created") + `, ` + readable("updated") + `
 			FROM webhooks WHERE deleted_us IS NULL AND :tenant = '` + schemas.SelfTenant + `'
 			ORDER BY created_us DESC, id DESC LIMIT 1000`,
 	}},
