@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -147,9 +148,9 @@ func TestRetryAfter(t *testing.T) {
 
 // TestRetryAfterIsHonoured: later than planned, if the receiver wants it.
 func TestRetryAfterIsHonoured(t *testing.T) {
-	calls := 0
+	var calls atomic.Int32
 	bubble(t, func(*http.Request, string) (int, map[string]string, string) {
-		if calls++; calls == 1 {
+		if calls.Add(1) == 1 {
 			return 503, map[string]string{"Retry-After": "120"}, ""
 		}
 		return 200, nil, ""
@@ -157,12 +158,12 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 		w.add(standardSub("a"), bubbleURL, testSecret)
 		w.event("a", "t")
 		pass(119 * time.Second)
-		if calls != 1 {
-			t.Errorf("%d attempts within the time the receiver asked for, want 1", calls)
+		if calls.Load() != 1 {
+			t.Errorf("%d attempts within the time the receiver asked for, want 1", calls.Load())
 		}
 		pass(2 * time.Second)
-		if calls != 2 {
-			t.Errorf("%d attempts after it, want 2", calls)
+		if calls.Load() != 2 {
+			t.Errorf("%d attempts after it, want 2", calls.Load())
 		}
 	})
 }
@@ -193,10 +194,14 @@ func TestThrottleIsNoFailure(t *testing.T) {
 			w.add(schemas.Subscription{ID: "a", Provider: tc.provider}, tc.url, tc.secret)
 			w.event("a", "t")
 			pass(tc.wait - time.Second)
+			mu.Lock()
 			if calls != 1 || len(w.notes()) != 0 {
 				t.Errorf("%s: in the pause %d calls, %d notes, want 1 and none", tc.provider, calls, len(w.notes()))
 			}
+			mu.Unlock()
 			pass(2 * time.Second)
+			mu.Lock()
+			defer mu.Unlock()
 			if notes := w.notes(); calls != 2 || len(notes) != 1 || notes[0].Attempt != 1 || notes[0].Outcome != schemas.OutcomeDelivered {
 				t.Errorf("%s: after it %d calls, %+v, want 2 and the first attempt delivered", tc.provider, calls, notes)
 			}
@@ -246,19 +251,21 @@ func TestSuspect(t *testing.T) {
 			w.event("a", "t")
 		}
 		pass(time.Second)
+		mu.Lock()
 		if calls > 16 {
 			t.Errorf("%d attempts in the first second, want it to stop after a few", calls)
 		}
-		mu.Lock()
 		most = 0
 		mu.Unlock()
 		pass(time.Hour)
+		mu.Lock()
 		if most > 1 {
 			t.Errorf("%d at a time, want 1", most)
 		}
 		if calls > 90 {
 			t.Errorf("%d attempts in an hour, want about one a minute", calls)
 		}
+		mu.Unlock()
 		if st := w.sender.Status(); len(st) != 1 || !st[0].Suspect || st[0].Failures < suspectAfter {
 			t.Errorf("got %+v, want a suspect", st)
 		}
@@ -286,7 +293,10 @@ func TestFailingForDays(t *testing.T) {
 			w.wake()
 			pass(time.Hour)
 		}
-		if why := w.disabled["a"]; !strings.Contains(why, "failing since") || !strings.Contains(why, "500") {
+		w.mu.Lock()
+		why := w.disabled["a"]
+		w.mu.Unlock()
+		if !strings.Contains(why, "failing since") || !strings.Contains(why, "500") {
 			t.Errorf("got %q, want a reason", why)
 		}
 		notes := w.notes()
@@ -384,6 +394,8 @@ func TestOrdered(t *testing.T) {
 			t.Errorf("%d of the other tenants' 200 arrived while one failed", quick)
 		}
 		pass(30 * time.Minute) // the last of b comes a hundred times 5 s later
+		mu.Lock()
+		defer mu.Unlock()
 		for tenant := range want {
 			if fmt.Sprint(got[tenant]) != fmt.Sprint(want[tenant]) {
 				t.Errorf("tenant %s: got %v, want %v", tenant, got[tenant], want[tenant])
