@@ -33,7 +33,7 @@ type result struct {
 }
 
 // attempt makes one attempt: form, send, judge. The delivery's Attempts are
-// those before it. An error means that it could not be tried at all.
+// those before it.
 func (s *Sender) attempt(ctx context.Context, sub schemas.Subscription, d *schemas.Delivery, g *gate, to destination) result {
 	now := time.Now().UTC()
 	r := result{attempt: schemas.DeliveryAttempt{
@@ -97,6 +97,9 @@ func (s *Sender) post(ctx context.Context, req request) answer {
 		return answer{why: whyNot(err)}
 	}
 	h.Header = req.header
+	// Not sent: it says that the transport may try a fresh connection when the
+	// receiver closes an idle one just as we write. Doubles carry one id.
+	h.Header["Idempotency-Key"] = nil
 	resp, err := s.client.Do(h)
 	if err != nil {
 		return answer{why: whyNot(err), took: time.Since(start)}

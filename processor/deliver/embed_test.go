@@ -29,12 +29,12 @@ func TestEmbedsFit(t *testing.T) {
 	}
 	list := func() []string {
 		all := []string{}
-		for range rnd.IntN(200) {
+		for range rnd.IntN(80) {
 			all = append(all, name())
 		}
 		return all
 	}
-	for range 300 {
+	for range 40 {
 		d := deliveryOf(frontChanged(t, list(), list()))
 		r := build(t, schemas.ProviderDiscord, d, schemas.Subscription{Template: []string{"", "{front.names} {{} {data.before}"}[rnd.IntN(2)]})
 		if post(t, sink, r) != 200 {
@@ -42,7 +42,7 @@ func TestEmbedsFit(t *testing.T) {
 		}
 		post(t, fakesink.NewNtfy(t), build(t, schemas.ProviderNtfy, d, schemas.Subscription{}))
 	}
-	for range 300 { // many long fields
+	for range 40 { // many long fields
 		data := map[string]any{}
 		for range rnd.IntN(60) {
 			data[name()] = strings.Repeat(name(), rnd.IntN(30))

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,6 +60,35 @@ func bubble(t *testing.T, f wire, do func(t *testing.T, w *world)) {
 func pass(d time.Duration) { <-time.After(d); synctest.Wait() }
 
 const bubbleURL = "https://receiver.example/hook"
+
+// TestLaw8NothingBeforeReady: what is due waits until the projection has
+// caught up.
+func TestLaw8NothingBeforeReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		var calls atomic.Int32
+		ready := make(chan struct{})
+		s := New(Config{Subscriptions: w, Deliveries: w, Appender: w, Ready: ready})
+		s.client = &http.Client{Transport: wire(func(*http.Request, string) (int, map[string]string, string) {
+			calls.Add(1)
+			return 200, nil, ""
+		})}
+		w.add(standardSub("a"), bubbleURL, testSecret)
+		w.event("a", "t")
+		stop := w.run(s)
+		w.wake()
+		pass(time.Hour)
+		if n := calls.Load(); n != 0 || w.asked != 0 {
+			t.Errorf("before Ready: %d sent, %d times asked, want none", n, w.asked)
+		}
+		close(ready)
+		pass(time.Second)
+		if n := calls.Load(); n != 1 {
+			t.Errorf("after Ready: %d sent, want 1", n)
+		}
+		stop()
+	})
+}
 
 // TestSchedule: one delivery to a receiver that always fails: nine attempts at
 // the documented times, 10 % more or less, each with the same message id.
@@ -147,9 +177,9 @@ func TestRetryAfter(t *testing.T) {
 
 // TestRetryAfterIsHonoured: later than planned, if the receiver wants it.
 func TestRetryAfterIsHonoured(t *testing.T) {
-	calls := 0
+	var calls atomic.Int32
 	bubble(t, func(*http.Request, string) (int, map[string]string, string) {
-		if calls++; calls == 1 {
+		if calls.Add(1) == 1 {
 			return 503, map[string]string{"Retry-After": "120"}, ""
 		}
 		return 200, nil, ""
@@ -157,12 +187,12 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 		w.add(standardSub("a"), bubbleURL, testSecret)
 		w.event("a", "t")
 		pass(119 * time.Second)
-		if calls != 1 {
-			t.Errorf("%d attempts within the time the receiver asked for, want 1", calls)
+		if calls.Load() != 1 {
+			t.Errorf("%d attempts within the time the receiver asked for, want 1", calls.Load())
 		}
 		pass(2 * time.Second)
-		if calls != 2 {
-			t.Errorf("%d attempts after it, want 2", calls)
+		if calls.Load() != 2 {
+			t.Errorf("%d attempts after it, want 2", calls.Load())
 		}
 	})
 }
@@ -193,10 +223,14 @@ func TestThrottleIsNoFailure(t *testing.T) {
 			w.add(schemas.Subscription{ID: "a", Provider: tc.provider}, tc.url, tc.secret)
 			w.event("a", "t")
 			pass(tc.wait - time.Second)
+			mu.Lock()
 			if calls != 1 || len(w.notes()) != 0 {
 				t.Errorf("%s: in the pause %d calls, %d notes, want 1 and none", tc.provider, calls, len(w.notes()))
 			}
+			mu.Unlock()
 			pass(2 * time.Second)
+			mu.Lock()
+			defer mu.Unlock()
 			if notes := w.notes(); calls != 2 || len(notes) != 1 || notes[0].Attempt != 1 || notes[0].Outcome != schemas.OutcomeDelivered {
 				t.Errorf("%s: after it %d calls, %+v, want 2 and the first attempt delivered", tc.provider, calls, notes)
 			}
@@ -246,19 +280,21 @@ func TestSuspect(t *testing.T) {
 			w.event("a", "t")
 		}
 		pass(time.Second)
+		mu.Lock()
 		if calls > 16 {
 			t.Errorf("%d attempts in the first second, want it to stop after a few", calls)
 		}
-		mu.Lock()
 		most = 0
 		mu.Unlock()
 		pass(time.Hour)
+		mu.Lock()
 		if most > 1 {
 			t.Errorf("%d at a time, want 1", most)
 		}
 		if calls > 90 {
 			t.Errorf("%d attempts in an hour, want about one a minute", calls)
 		}
+		mu.Unlock()
 		if st := w.sender.Status(); len(st) != 1 || !st[0].Suspect || st[0].Failures < suspectAfter {
 			t.Errorf("got %+v, want a suspect", st)
 		}
@@ -286,7 +322,10 @@ func TestFailingForDays(t *testing.T) {
 			w.wake()
 			pass(time.Hour)
 		}
-		if why := w.disabled["a"]; !strings.Contains(why, "failing since") || !strings.Contains(why, "500") {
+		w.mu.Lock()
+		why := w.disabled["a"]
+		w.mu.Unlock()
+		if !strings.Contains(why, "failing since") || !strings.Contains(why, "500") {
 			t.Errorf("got %q, want a reason", why)
 		}
 		notes := w.notes()
@@ -362,7 +401,7 @@ func TestOrdered(t *testing.T) {
 		tenant := e.Source[len(e.Source)-1:]
 		mu.Lock()
 		defer mu.Unlock()
-		if tenant == "b" && !failed[e.ID] {
+		if n := len(e.ID); tenant == "b" && e.ID[n-1]%4 == 0 && !failed[e.ID] { // event-2, 8, 14, 18, …
 			failed[e.ID] = true
 			return 500, nil, ""
 		}
@@ -376,7 +415,7 @@ func TestOrdered(t *testing.T) {
 			want[tenant] = append(want[tenant], w.event("a", tenant).Event.ID)
 		}
 		w.wake()
-		pass(30 * time.Second)
+		pass(4 * time.Second)
 		mu.Lock()
 		quick := len(got["a"]) + len(got["c"])
 		mu.Unlock()
@@ -384,10 +423,48 @@ func TestOrdered(t *testing.T) {
 			t.Errorf("%d of the other tenants' 200 arrived while one failed", quick)
 		}
 		pass(30 * time.Minute) // the last of b comes a hundred times 5 s later
+		mu.Lock()
+		defer mu.Unlock()
 		for tenant := range want {
 			if fmt.Sprint(got[tenant]) != fmt.Sprint(want[tenant]) {
 				t.Errorf("tenant %s: got %v, want %v", tenant, got[tenant], want[tenant])
 			}
+		}
+	})
+}
+
+// TestOrderedWhileUnfolded: that an attempt has failed is known before it is
+// folded: none may follow it, though the row still says that both are due.
+func TestOrderedWhileUnfolded(t *testing.T) {
+	var mu sync.Mutex
+	var got []string
+	bubble(t, func(_ *http.Request, body string) (int, map[string]string, string) {
+		mu.Lock()
+		defer mu.Unlock()
+		got = append(got, body[:40])
+		if len(got) == 1 {
+			return 500, nil, ""
+		}
+		return 200, nil, ""
+	}, func(t *testing.T, w *world) {
+		w.hold()
+		w.event("a", "t")
+		w.add(schemas.Subscription{ID: "a", Provider: schemas.ProviderCloudEvents, Ordered: true}, bubbleURL)
+		pass(time.Second)
+		w.event("a", "t")
+		w.wake()
+		pass(time.Second)
+		mu.Lock()
+		if len(got) != 1 {
+			t.Errorf("%d sent after the first failed, want none", len(got)-1)
+		}
+		mu.Unlock()
+		w.release()
+		pass(time.Minute)
+		mu.Lock()
+		defer mu.Unlock()
+		if len(got) != 3 || got[0] != got[1] || got[1] == got[2] {
+			t.Errorf("got %q, want the first twice, then the second", got)
 		}
 	})
 }

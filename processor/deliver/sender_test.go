@@ -24,30 +24,6 @@ func standardSub(id string) schemas.Subscription {
 	return schemas.Subscription{ID: id, Provider: schemas.ProviderStandard, Events: []string{"*"}}
 }
 
-// TestLaw8NothingBeforeReady: what is due waits until the projection has
-// caught up.
-func TestLaw8NothingBeforeReady(t *testing.T) {
-	w := newWorld(t)
-	sink := fakesink.NewStandard(t, testSecret)
-	w.add(standardSub("a"), fakesink.Serve(t, sink), testSecret)
-	w.event("a", "t")
-	ready := make(chan struct{})
-	stop := w.startWhen(ready)
-	w.wake()
-	w.mu.Lock()
-	asked := w.asked
-	w.mu.Unlock()
-	if n := len(sink.Taken()); n != 0 || asked != 0 {
-		t.Errorf("before Ready: %d sent, %d times asked, want none", n, asked)
-	}
-	close(ready)
-	w.count(1)
-	stop()
-	if n := len(sink.Taken()); n != 1 {
-		t.Errorf("after Ready: %d sent, want 1", n)
-	}
-}
-
 // TestNotSentTwiceWhileUnfolded: between the note and its fold the row says
 // due, however often somebody looks.
 func TestNotSentTwiceWhileUnfolded(t *testing.T) {

@@ -22,7 +22,8 @@ type world struct {
 	mu       sync.Mutex // guards what follows
 	subs     []schemas.Subscription
 	secrets  map[string][]string // by subscription: the URL, then secrets
-	rows     []*row              // in order of the log
+	rows     map[string][]*row   // by subscription, in order of the log; the first may be done
+	byID     map[string]*row
 	noted    []schemas.DeliveryAttempt
 	held     bool // notes are kept, not folded
 	waiting  []schemas.DeliveryAttempt
@@ -42,7 +43,7 @@ type row struct {
 }
 
 func newWorld(t *testing.T) *world {
-	return &world{t: t, secrets: map[string][]string{}, failing: map[string]time.Time{}, disabled: map[string]string{}, changed: make(chan struct{})}
+	return &world{t: t, rows: map[string][]*row{}, byID: map[string]*row{}, secrets: map[string][]string{}, failing: map[string]time.Time{}, disabled: map[string]string{}, changed: make(chan struct{})}
 }
 
 // loopback is what tests may reach.
@@ -99,7 +100,8 @@ func (w *world) event(sub, tenant string) schemas.Delivery {
 	}
 	id := schemas.DeliveryID(sub, e)
 	d := schemas.Delivery{ID: id, MessageID: id, Webhook: sub, Kind: schemas.DeliveryLive, Seq: w.seq, Event: e, Created: e.Time, Due: time.Now()}
-	w.rows = append(w.rows, &row{d: d})
+	r := &row{d: d}
+	w.rows[sub], w.byID[id] = append(w.rows[sub], r), r
 	return d
 }
 
@@ -167,8 +169,9 @@ func (w *world) DueDeliveries(_ context.Context, sub string, ordered bool, now t
 	w.asked++
 	due := schemas.Due{FailingSince: w.failing[sub]}
 	closed := map[string]bool{}
-	for _, r := range w.rows {
-		if r.d.Webhook != sub || r.outcome != "" || ordered && closed[lane(r.d)] {
+	w.rows[sub] = slices.DeleteFunc(w.rows[sub], func(r *row) bool { return r.outcome != "" })
+	for _, r := range w.rows[sub] {
+		if ordered && closed[lane(r.d)] {
 			continue
 		}
 		if r.d.Due.After(now) {
@@ -220,10 +223,7 @@ func (w *world) Append(_ context.Context, events ...schemas.Event) (int, error) 
 
 // fold is what the projection makes of an attempt. w.mu is held.
 func (w *world) fold(a schemas.DeliveryAttempt) {
-	for _, r := range w.rows {
-		if r.d.ID != a.Delivery || a.Attempt <= r.d.Attempts {
-			continue
-		}
+	if r := w.byID[a.Delivery]; r != nil && a.Attempt > r.d.Attempts {
 		r.d.Attempts = a.Attempt
 		if a.Outcome != schemas.OutcomeFailed {
 			r.outcome = a.Outcome
