@@ -74,6 +74,9 @@ func TestWebhookOfOneServer(t *testing.T) {
 	if out := s.cli("", "webhook", "list"); !strings.Contains(out, "DISABLED") {
 		t.Errorf("list: got %s, want DISABLED", out)
 	}
+	if out, _, _ := s.try("", "doctor", "--quick"); !strings.Contains(out, "was disabled: ") {
+		t.Errorf("doctor: got %s, want the webhook that was disabled", out)
+	}
 	answerWith.Store(200)
 	if out := s.cli("", "webhook", "update", "demo", "--enable"); strings.Contains(out, "why") {
 		t.Errorf("switched on again: got %s, want no reason any more", out)

@@ -15,6 +15,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"switchlog/ingest/pluralkit"
+	"switchlog/processor/deliver"
 )
 
 const defaultData = "./switchlog-data"
@@ -198,6 +199,9 @@ func (c *Config) check() error {
 			return fmt.Errorf("%w: --public-url wants https://host", errUsage)
 		}
 		c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
+	}
+	if _, err := deliver.ParseAllow(c.DeliverAllow); err != nil {
+		return fmt.Errorf("%w: --deliver-allow: %w", errUsage, err)
 	}
 	if c.ReconcileEvery < time.Minute {
 		return fmt.Errorf("%w: --reconcile-every is a minute at least: PluralKit limits how often it answers", errUsage)

@@ -101,7 +101,7 @@ func openNode(c Config, log *slog.Logger) (_ *node, err error) {
 	n := &node{cfg: c, log: log, started: time.Now(), metrics: prometheus.NewRegistry(), stopping: make(chan struct{}), sendable: make(chan struct{})}
 	n.authorize = query.Authorizer(n.keys)
 	if n.deliverAllow, err = deliver.ParseAllow(c.DeliverAllow); err != nil {
-		return nil, fmt.Errorf("%w: --deliver-allow: %w", errUsage, err)
+		return nil, err
 	}
 	defer func() {
 		if err != nil {
