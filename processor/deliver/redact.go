@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 
 	"switchlog/schemas"
 )
@@ -64,8 +65,13 @@ func newRedactor(p provider, u *url.URL, secrets []string) redactor {
 
 // response is what is kept of an answer's body: valid text without secrets,
 // its first characters. Secrets go before it is cut, so none is cut in two.
+// What a terminal would obey goes too: people read it in one.
 func (r redactor) response(body []byte) string {
-	text := strings.ToValidUTF8(string(body), "�")
-	text = strings.ReplaceAll(text, "\x00", "")
+	text := strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) && c != '\n' && c != '\t' {
+			return -1
+		}
+		return c
+	}, strings.ToValidUTF8(string(body), "�"))
 	return clip(r.replacer.Replace(text), schemas.MaxResponseChars)
 }

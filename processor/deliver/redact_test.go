@@ -26,6 +26,7 @@ func TestRedact(t *testing.T) {
 		"token=v%2Fal-ue1234":                   "token=***",
 		"token=v/al-ue1234":                     "token=***",
 		"bad \xff utf-8\x00":                    "bad � utf-8",
+		"\x1b]0;owned\x07 \u009b2J\r\n\tx":      "]0;owned 2J\n\tx",
 	} {
 		if got := red.response([]byte(body)); got != want {
 			t.Errorf("%q: got %q, want %q", body, got, want)
