@@ -49,7 +49,7 @@ func TestEmbedsFit(t *testing.T) {
 		}
 		e := memberUpdate(t)
 		e.Data, _ = json.Marshal(data)
-		changed := example(t, schemas.MemberChanged, "renamed")
+		changed := sample(t, "member_changed")
 		changed.Data, _ = json.Marshal(schemas.Change{Before: e.Data, After: json.RawMessage("null")})
 		for _, e := range []schemas.Event{e, changed} {
 			if post(t, sink, build(t, schemas.ProviderDiscord, deliveryOf(e), schemas.Subscription{})) != 200 {
