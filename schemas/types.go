@@ -104,6 +104,12 @@ var types = []Type{
 	registry(SourceLearned, "The tenant of a source was learned from its first verified request."),
 	registry(SourceRotated, "The secret of a source was replaced."),
 	registry(SourceRemoved, "A source was removed."),
+
+	registry(SubscriptionCreated, "An outgoing webhook was made."),
+	registry(SubscriptionUpdated, "An outgoing webhook was changed, enabled or disabled."),
+	registry(SubscriptionDeleted, "An outgoing webhook was deleted."),
+	registry(DeliveryRequested, "An event is to be sent once more to an outgoing webhook."),
+	registry(DeliveryAttempted, "An event was sent to an outgoing webhook, or it was tried."),
 }
 
 func pk(typ, provider, summary string) Type {
