@@ -155,6 +155,7 @@ func (r record) good(now time.Time) []string {
 type snapshot struct {
 	sources map[sourceKey]*entry
 	tokens  map[tokenKey]*entry // for kinds whose path names no source
+	tenants map[tenantKey]*entry
 
 	destinations map[string]*destination // by id of the subscription
 }
@@ -180,6 +181,7 @@ type stats struct {
 	accepted, refused   atomic.Uint64 // verified requests
 	waiting             atomic.Int64
 	lastEvent, lastPing atomic.Int64 // microseconds since 1970; 0: none yet
+	unproven            unproven
 }
 
 // build makes a snapshot. Secrets are looked up by reference; one that is not
@@ -188,6 +190,7 @@ type stats struct {
 func (s state) build(secrets map[string]secret, seal sealer, old *snapshot, now func() time.Time) *snapshot {
 	snap := &snapshot{
 		sources: make(map[sourceKey]*entry, len(s.sources)), tokens: make(map[tokenKey]*entry, len(s.sources)),
+		tenants:      make(map[tenantKey]*entry, len(s.sources)),
 		destinations: s.destinations(secrets, seal, old.destinations),
 	}
 	for key, rec := range s.sources {
@@ -196,6 +199,9 @@ func (s state) build(secrets map[string]secret, seal sealer, old *snapshot, now 
 			e.stats = before.stats
 		}
 		snap.sources[key] = e
+		if rec.tenant != "" {
+			snap.tenants[tenantKey{key.kind, rec.tenant}] = e
+		}
 		kind, known := kindNamed(key.kind)
 		if !known {
 			continue

@@ -28,7 +28,7 @@ func TestEventCatalogue(t *testing.T) {
 		"transfer":  {"transfer.started", "transfer.completed", "transfer.failed"},
 		"file":      {"file.created", "file.deleted", "file.modified"},
 		"resource":  {"resource.warning", "resource.critical"},
-		"change":    {"front.changed", "member.changed", "group.changed", "system.changed", "settings.changed"},
+		"change":    {"front.changed", "member.changed", "group.changed", "system.changed", "settings.changed", "source.changed"},
 		"generic":   {"message.receive", "event.receive"},
 		"switchlog": {"source.added", "source.learned", "source.rotated", "source.removed"},
 	} {

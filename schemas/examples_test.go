@@ -108,6 +108,7 @@ func allExamples(t *testing.T) []example {
 	all = append(all, botGhostExamples(len(all))...)
 	all = append(all, stellarStackExamples(t, len(all))...)
 	all = append(all, genericExamples(len(all))...)
+	all = append(all, sourceExamples(t, len(all))...)
 	return append(all, subscriptionExamples(len(all))...)
 }
 

@@ -86,6 +86,7 @@ type node struct {
 	deliverAllow []netip.Prefix // networks outgoing webhooks may reach though they are not public
 
 	reconcilers *reconcilers
+	alive       *heartbeat
 
 	stoppedMu sync.Mutex // guards stopped
 	stopped   []string   // parts that ended for good, and why
@@ -174,7 +175,6 @@ func (n *node) openDatabase() (err error) {
 	if err != nil {
 		return err
 	}
-	n.reconcilers = newReconcilers(n)
 	n.loop = processor.NewLoop(processor.LoopConfig{
 		Log: n.events, Sink: watchedSink{n.db, n.reconcilers}, Applied: n.applied, Logger: n.log, Metrics: n.metrics,
 	})

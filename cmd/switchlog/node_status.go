@@ -49,7 +49,7 @@ func (n *node) status(ctx context.Context) (status, error) {
 	s := status{
 		Version: version, Problems: n.problems(),
 		Public: e.Public, Private: e.Private, NATS: e.NATS,
-		Started: schemas.FormatTime(n.started), Sources: []sourceInfo{},
+		Started: schemas.FormatTime(n.started), Sources: []sourceInfo{}, Away: n.alive.away(),
 	}
 	s.Ready = len(s.Problems) == 0
 	for _, src := range n.registry.Sources() {
