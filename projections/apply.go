@@ -135,6 +135,7 @@ func (d *DB) setAside(e schemas.Recorded, why error) error {
 	if err := d.tx.Exec(`ROLLBACK TO event`); err != nil {
 		return err
 	}
+	d.tx.audience.forget()
 	d.aside++
 	return d.tx.Exec(`INSERT INTO skipped (seq, type, reason, event_id, source, tenant, recorded_us) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		int64(e.Seq), e.Type, reason(why), e.ID, e.Route.Source, e.Route.Tenant, recordedUS(e))
@@ -177,6 +178,7 @@ func (d *DB) atomically(fn func() error) error {
 // rollback ends a transaction that failed. On a full disk, among others, SQLite
 // has ended it already; then there is nothing to do.
 func (d *DB) rollback() error {
+	d.tx.audience.forget()
 	if d.tx.conn.AutoCommit() {
 		return nil
 	}

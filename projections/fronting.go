@@ -20,12 +20,15 @@ var frontingSQL string
 // corrects it by an UPDATE_SWITCH milliseconds later, and they may swap. What
 // the API says is an update of the time it was asked.
 //
+// A file of PluralKit's has no uuids of switches. What it tells stands in for a
+// switch until PluralKit's own of that time is known (fronting_standin.go).
+//
 // It reads the table members, which is folded before it; that fold calls when
 // a member goes, comes back, or looks different.
 var Fronting = Projection{
 	Name:    "fronting",
 	Source:  schemas.PluralKit,
-	Version: 2,
+	Version: 3,
 	Schema:  frontingSQL,
 	Fold:    foldFronting,
 	Queries: frontingQueries,
@@ -37,7 +40,7 @@ func foldFronting(tx *Tx, e schemas.Recorded) error {
 	}
 	switch e.Type {
 	case schemas.PKSwitchCreate, schemas.PKSwitchUpdate, schemas.PKSwitchDelete,
-		schemas.SwitchObserved, schemas.SwitchAbsent:
+		schemas.SwitchObserved, schemas.SwitchAbsent, schemas.SwitchImported:
 		return foldSwitch(tx, e)
 	case schemas.PKSwitchDeleteAll:
 		return foldSwitchPurge(tx, e)
@@ -76,13 +79,15 @@ type switchRow struct {
 	timestampBy  switchStamp
 	members      string // the raw list as JSON: deleted members are still in it
 	membersBy    switchStamp
-	ordered      bool  // their order is the true one, by the API
-	firstUS      int64 // the earliest it was heard of; 0: never
-	seenUS       int64 // the last sign of life; 0: none
-	observedUS   int64 // the last time the API had it when it was asked; 0: never
-	absentUS     int64 // and had it not
-	removedUS    int64 // its own delete event, which is final; 0: none
-	purgedUS     int64 // the DELETE_ALL_SWITCHES that took it; 0: none did. It is found, not kept
+	ordered      bool   // their order is the true one, by the API
+	firstUS      int64  // the earliest it was heard of; 0: never
+	seenUS       int64  // the last sign of life; 0: none
+	observedUS   int64  // the last time the API had it when it was asked; 0: never
+	absentUS     int64  // and had it not
+	standIn      bool   // a file told of it, and it has no uuid of PluralKit's
+	realUUID     string // of a stand-in that is not gone: the switch that has its place; empty: none has
+	removedUS    int64  // its own delete event, which is final; 0: none
+	purgedUS     int64  // the DELETE_ALL_SWITCHES that took it; 0: none did. It is found, not kept
 }
 
 // aliveUS is until when no DELETE_ALL_SWITCHES can have taken it.
@@ -105,7 +110,7 @@ func (s switchRow) deletedUS() int64 {
 
 // listed reports whether the switch is in the timeline.
 func (s switchRow) listed() bool {
-	return s.deletedUS() == 0 && s.timestampBy.rank > 0 && s.membersBy.rank > 0
+	return s.deletedUS() == 0 && s.realUUID == "" && s.timestampBy.rank > 0 && s.membersBy.rank > 0
 }
 
 // foldSwitch merges one event about one switch into its row and its place in
@@ -113,6 +118,9 @@ func (s switchRow) listed() bool {
 func foldSwitch(tx *Tx, e schemas.Recorded) error {
 	if e.Subject == "" || e.Route.Tenant == "" {
 		return fmt.Errorf("%w: %s: no switch or no system", schemas.ErrInvalid, e.Type)
+	}
+	if err := fitsStandIn(e); err != nil {
+		return err
 	}
 	old, err := loadSwitch(tx, e.Subject)
 	if err != nil {
@@ -123,15 +131,16 @@ func foldSwitch(tx *Tx, e schemas.Recorded) error {
 	}
 	s := old
 	s.uuid, s.system = e.Subject, e.Route.Tenant
-	if err := s.merge(tx, e); err != nil {
-		return err
+	told, err := s.merge(tx, e)
+	if err == nil {
+		err = s.settle(tx)
 	}
-	if s == old {
-		return nil
+	if err != nil || s == old && told == nil {
+		return err
 	}
 	quiet := s
 	quiet.seenUS, quiet.observedUS = old.seenUS, old.observedUS
-	if quiet == old && s.deletedUS() == old.deletedUS() {
+	if quiet == old && told == nil && s.deletedUS() == old.deletedUS() {
 		return tx.Exec(`UPDATE switches SET seen_us = ?, observed_us = ? WHERE uuid = ?`, s.seenUS, nullable(s.observedUS), s.uuid)
 	}
 	if err := tx.Touch("switches", s.uuid); err != nil {
@@ -142,14 +151,33 @@ func foldSwitch(tx *Tx, e schemas.Recorded) error {
 		return err
 	}
 	after, err := placeSwitch(tx, old, s, before)
+	if err == nil && !s.standIn {
+		after, err = yieldStandIns(tx, s.system, after, s.moments(old, told)...)
+	}
 	if err != nil {
 		return err
 	}
 	return settleFront(tx, e, before, after)
 }
 
-// merge takes in what the event says.
-func (s *switchRow) merge(tx *Tx, e schemas.Recorded) error {
+// moments are the timestamps at which something may be different now.
+func (s *switchRow) moments(old switchRow, told *int64) []int64 {
+	var us []int64
+	if s.timestampBy.rank > 0 {
+		us = append(us, s.timestampUS)
+	}
+	if old.timestampBy.rank > 0 {
+		us = append(us, old.timestampUS)
+	}
+	if told != nil {
+		us = append(us, *told)
+	}
+	return us
+}
+
+// merge takes in what the event says. Told is the timestamp it said, if the
+// switch is now known to have had more than one.
+func (s *switchRow) merge(tx *Tx, e schemas.Recorded) (told *int64, err error) {
 	was := s.aliveUS()
 	switch e.Type {
 	case schemas.PKSwitchDelete:
@@ -161,42 +189,43 @@ func (s *switchRow) merge(tx *Tx, e schemas.Recorded) error {
 	case schemas.SwitchAbsent:
 		_, asked, err := absent(e)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		s.absentUS = max(s.absentUS, asked)
-	case schemas.SwitchObserved:
+	case schemas.SwitchObserved, schemas.SwitchImported:
 		object, _, asked, err := observed(e, nil)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		d, err := switchOf(object, e)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		s.observedUS = max(s.observedUS, asked)
-		if err := s.set(e, d, switchStamp{rank: switchRankUpdate, atUS: asked, event: e.ID}, true); err != nil {
-			return err
+		told, err = s.set(tx, e, d, switchStamp{rank: switchRankUpdate, atUS: asked, event: e.ID})
+		if err != nil {
+			return nil, err
 		}
 	default:
 		d, err := schemas.Decode[schemas.PKSwitch](e.Event)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		by := switchStamp{rank: switchRankUpdate, atUS: e.Time.UnixMicro(), event: e.ID}
 		if e.Type == schemas.PKSwitchCreate {
 			by.rank = switchRankCreate
 		}
-		if err := s.set(e, d, by, false); err != nil {
-			return err
+		if told, err = s.set(tx, e, d, by); err != nil {
+			return nil, err
 		}
 	}
 	if s.aliveUS() == was {
-		return nil
+		return told, nil
 	}
-	return s.purge(tx)
+	return told, s.purge(tx)
 }
 
-// switchOf reads the switch that the API showed.
+// switchOf reads the switch that the API showed, or a file has.
 func switchOf(object schemas.Object, e schemas.Recorded) (schemas.PKSwitch, error) {
 	if err := isItself(object, "id", e.Subject); err != nil {
 		return schemas.PKSwitch{}, err
@@ -209,20 +238,30 @@ func switchOf(object schemas.Object, e schemas.Recorded) (schemas.PKSwitch, erro
 	return schemas.Decode[schemas.PKSwitch](e.Event)
 }
 
-// set merges the timestamp and the members that by has set. Ordered says that
-// the members are in their true order.
-func (s *switchRow) set(e schemas.Recorded, d schemas.PKSwitch, by switchStamp, ordered bool) error {
+// set merges the timestamp and the members that by has set. Told is as of merge.
+// Only the API gives members in their true order.
+func (s *switchRow) set(tx *Tx, e schemas.Recorded, d schemas.PKSwitch, by switchStamp) (told *int64, err error) {
 	whole := e.Type != schemas.PKSwitchUpdate
 	if whole && (d.Timestamp == nil || d.Members == nil) {
-		return fmt.Errorf("%w: %s: timestamp or members is missing", schemas.ErrInvalid, e.Type)
+		return nil, fmt.Errorf("%w: %s: timestamp or members is missing", schemas.ErrInvalid, e.Type)
 	}
 	if d.Timestamp == nil && d.Members == nil {
-		return fmt.Errorf("%w: %s: neither timestamp nor members", schemas.ErrInvalid, e.Type)
+		return nil, fmt.Errorf("%w: %s: neither timestamp nor members", schemas.ErrInvalid, e.Type)
 	}
 	if d.Timestamp != nil {
 		us, err := schemas.ParseTime(*d.Timestamp)
 		if err != nil {
-			return fmt.Errorf("%s: %w", e.Type, err)
+			return nil, fmt.Errorf("%s: %w", e.Type, err)
+		}
+		if e.Type == schemas.SwitchImported && s.uuid != schemas.StandInSwitch(s.system, us) {
+			return nil, fmt.Errorf("%w: %s: the uuid is not that of the timestamp", schemas.ErrInvalid, e.Type)
+		}
+		fresh, err := s.said(tx, us)
+		if err != nil {
+			return nil, err
+		}
+		if fresh {
+			told = &us
 		}
 		if by.newerThan(s.timestampBy) {
 			s.timestampUS, s.timestampBy = us, by
@@ -230,15 +269,15 @@ func (s *switchRow) set(e schemas.Recorded, d schemas.PKSwitch, by switchStamp, 
 	}
 	if d.Members != nil {
 		if slices.Contains(*d.Members, "") {
-			return fmt.Errorf("%w: %s: a member without uuid", schemas.ErrInvalid, e.Type)
+			return nil, fmt.Errorf("%w: %s: a member without uuid", schemas.ErrInvalid, e.Type)
 		}
 		if by.newerThan(s.membersBy) {
-			s.members, s.membersBy, s.ordered = jsonList(*d.Members), by, ordered
+			s.members, s.membersBy, s.ordered = jsonList(*d.Members), by, e.Type == schemas.SwitchObserved
 		}
 	}
 	s.seenUS = max(s.seenUS, by.atUS)
 	s.heard(by.atUS)
-	return nil
+	return told, nil
 }
 
 // heard notes that the switch was heard of.
@@ -266,7 +305,7 @@ func (s *switchRow) purge(tx *Tx) error {
 
 func loadSwitch(tx *Tx, uuid string) (switchRow, error) {
 	r, err := tx.Get(`SELECT system_uuid, timestamp_us, timestamp_rank, timestamp_at_us, timestamp_event,
-		members, members_rank, members_at_us, members_event, ordered,
+		members, members_rank, members_at_us, members_event, ordered, stand_in, real_uuid,
 		first_us, seen_us, observed_us, absent_us, removed_us,
 		(SELECT min(p.purged_us) FROM switch_purges p
 			WHERE p.system_uuid = w.system_uuid AND p.purged_us > coalesce(w.observed_us, w.first_us))
@@ -278,13 +317,17 @@ func loadSwitch(tx *Tx, uuid string) (switchRow, error) {
 		uuid: uuid, system: r.Text(0),
 		timestampUS: r.Int(1), timestampBy: switchStamp{rank: r.Int(2), atUS: r.Int(3), event: r.Text(4)},
 		members: r.Text(5), membersBy: switchStamp{rank: r.Int(6), atUS: r.Int(7), event: r.Text(8)}, ordered: r.Int(9) == 1,
-		firstUS: r.Int(10), seenUS: r.Int(11), observedUS: r.Int(12), absentUS: r.Int(13), removedUS: r.Int(14), purgedUS: r.Int(15),
+		standIn: r.Int(10) == 1, realUUID: r.Text(11),
+		firstUS: r.Int(12), seenUS: r.Int(13), observedUS: r.Int(14), absentUS: r.Int(15), removedUS: r.Int(16), purgedUS: r.Int(17),
 	}, nil
 }
 
 // saveSwitch writes the row; next is the switch after it in the timeline.
 func saveSwitch(tx *Tx, s switchRow, next *stint) error {
-	var timestamp, members, ended any
+	var timestamp, members, ended, realUUID any
+	if s.realUUID != "" {
+		realUUID = s.realUUID
+	}
 	if s.timestampBy.rank > 0 {
 		timestamp = s.timestampUS
 	}
@@ -295,18 +338,18 @@ func saveSwitch(tx *Tx, s switchRow, next *stint) error {
 		ended = next.us
 	}
 	return tx.Exec(`INSERT INTO switches (uuid, system_uuid, timestamp_us, ended_us, members, ordered, first_us, seen_us,
-			observed_us, absent_us, removed_us, deleted_us, listed,
+			observed_us, absent_us, removed_us, deleted_us, listed, stand_in, real_uuid,
 			timestamp_rank, timestamp_at_us, timestamp_event, members_rank, members_at_us, members_event)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (uuid) DO UPDATE SET timestamp_us = excluded.timestamp_us, ended_us = excluded.ended_us,
 			members = excluded.members, ordered = excluded.ordered, first_us = excluded.first_us, seen_us = excluded.seen_us,
 			observed_us = excluded.observed_us, absent_us = excluded.absent_us, removed_us = excluded.removed_us,
 			deleted_us = excluded.deleted_us,
-			listed = excluded.listed, timestamp_rank = excluded.timestamp_rank, timestamp_at_us = excluded.timestamp_at_us,
+			listed = excluded.listed, real_uuid = excluded.real_uuid, timestamp_rank = excluded.timestamp_rank, timestamp_at_us = excluded.timestamp_at_us,
 			timestamp_event = excluded.timestamp_event, members_rank = excluded.members_rank,
 			members_at_us = excluded.members_at_us, members_event = excluded.members_event`,
 		s.uuid, s.system, timestamp, ended, members, s.ordered, nullable(s.firstUS), nullable(s.seenUS),
-		nullable(s.observedUS), nullable(s.absentUS), nullable(s.removedUS), nullable(s.deletedUS()), s.listed(),
+		nullable(s.observedUS), nullable(s.absentUS), nullable(s.removedUS), nullable(s.deletedUS()), s.listed(), s.standIn, realUUID,
 		s.timestampBy.rank, s.timestampBy.atUS, s.timestampBy.event,
 		s.membersBy.rank, s.membersBy.atUS, s.membersBy.event)
 }

@@ -34,6 +34,15 @@ func settleFront(tx *Tx, e schemas.Recorded, before, after frontRow) error {
 	if err != nil {
 		return err
 	}
+	heard := before.members != after.members
+	if heard {
+		if heard, err = tx.Hears(schemas.FrontChanged); err != nil {
+			return err
+		}
+	}
+	if tx.mute && !heard {
+		return nil // a rebuild: neither the bucket nor anybody else is told
+	}
 	entry, err := describeFront(tx, system, after)
 	if err != nil {
 		return err
@@ -41,7 +50,7 @@ func settleFront(tx *Tx, e schemas.Recorded, before, after frontRow) error {
 	if err := tx.PutFront(system, entry); err != nil {
 		return err
 	}
-	if before.members == after.members {
+	if !heard {
 		return nil
 	}
 	return publishFront(tx, e, before, after, entry)
@@ -83,6 +92,9 @@ func publishFront(tx *Tx, e schemas.Recorded, before, after frontRow, entry json
 // refreshFront renews the system's entry in the FRONTERS bucket if the member
 // fronts now: something about it that the entry shows has changed.
 func refreshFront(tx *Tx, system, member string) error {
+	if tx.mute {
+		return nil
+	}
 	front, err := loadFront(tx, system)
 	if err != nil || front.switchUUID == "" {
 		return err

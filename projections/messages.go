@@ -16,7 +16,7 @@ var messagesSQL string
 // The objects inside a message are the only complete ones that PluralKit ever
 // sends, so they also fill the gaps in systems and members.
 var Messages = Projection{
-	Name: "messages", Source: schemas.PluralKit, Version: 2,
+	Name: "messages", Source: schemas.PluralKit, Version: 3, // 3: a sender is an account of the system
 	Schema: messagesSQL,
 	Fold:   foldMessage,
 }
@@ -98,6 +98,9 @@ func insertMessage(tx *Tx, e schemas.Recorded, m schemas.PKMessage, us int64, me
 		if err := tx.Exec(`INSERT OR IGNORE INTO message_guilds (system_uuid, guild_id) VALUES (?, ?)`, system, *m.Guild); err != nil {
 			return false, err
 		}
+	}
+	if err := nameAccount(tx, system, m.Sender); err != nil {
+		return false, err
 	}
 	return true, tx.Touch("messages", m.ID)
 }

@@ -108,6 +108,9 @@ func (tx *Tx) announce(r *row, typ, noun string) error {
 	if had == has && (!has || !r.changed()) {
 		return nil
 	}
+	if heard, err := tx.Hears(typ); err != nil || !heard {
+		return err
+	}
 	var before, after json.RawMessage
 	if had {
 		before = r.of.object(r.key[0], r.before)

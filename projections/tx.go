@@ -26,6 +26,9 @@ type Tx struct {
 	event schemas.Recorded // the event being folded
 	out   int              // entries it has put in the outbox
 	mute  bool             // its entries are left out, see Scratch
+	heard int              // changes it has caused that some subscription listens for
+
+	audience *audience // who has subscribed; nil: there is no table of them, or nothing is folded
 }
 
 func newTx(conn *sqlite3.SQLiteConn) *Tx {
@@ -33,9 +36,11 @@ func newTx(conn *sqlite3.SQLiteConn) *Tx {
 }
 
 // begin turns to the next event.
-func (tx *Tx) begin(e schemas.Recorded, mute bool) { tx.event, tx.out, tx.mute = e, 0, mute }
+func (tx *Tx) begin(e schemas.Recorded, mute bool) {
+	tx.event, tx.out, tx.mute, tx.heard = e, 0, mute, 0
+}
 
-// Exec runs one statement. Arguments are nil, bool, int, int64, string,
+// Exec runs one statement. Arguments are nil, bool, int, int64, float64, string,
 // []byte or a pointer to a string (nil: NULL).
 func (tx *Tx) Exec(query string, args ...any) error {
 	stmt, err := tx.prepare(query)
@@ -134,8 +139,23 @@ func (tx *Tx) Touch(table, key string) error {
 }
 
 // Publish puts a change into the outbox, to be sent after the transaction has
-// committed, once (D13). A rebuild throws the outbox away.
+// committed, once (D13), and makes a delivery of it for each subscription that
+// asks for it. A rebuild throws the outbox away, and makes the same deliveries.
 func (tx *Tx) Publish(change schemas.Event) error {
+	found, err := tx.listeners(change.Type, change.Route)
+	if err != nil {
+		return err
+	}
+	if len(found) > 0 {
+		tx.heard++
+		if err := tx.deliver(change, tx.heard); err != nil {
+			return err
+		}
+	}
+	if tx.mute {
+		tx.out++
+		return nil
+	}
 	m, err := change.Message()
 	if err != nil {
 		return err
@@ -210,7 +230,7 @@ func values(args []any) []driver.NamedValue {
 	for i, a := range args {
 		out[i].Ordinal = i + 1
 		switch v := a.(type) {
-		case nil, bool, int64, string, []byte:
+		case nil, bool, int64, float64, string, []byte:
 			out[i].Value = v
 		case int:
 			out[i].Value = int64(v)

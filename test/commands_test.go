@@ -233,6 +233,7 @@ func TestSettings(t *testing.T) {
 		{"unknown role", "", nil, []string{"--roles", "ingest,dance"}, `"dance"`},
 		{"no role", "", []string{"SWITCHLOG_ROLES="}, nil, "SWITCHLOG_ROLES"},
 		{"answers without a database", "roles: ingest,query\n", nil, nil, "process"},
+		{"a network that is none", "deliver-allow: 10.0.0.0/8,home\n", nil, nil, "--deliver-allow"},
 		{"two words", "", []string{"SWITCHLOG_PRIVATE_LISTEN=from-env"}, nil, "from-env"},
 	} {
 		dir := t.TempDir()

@@ -35,7 +35,7 @@ func (a admin) routes(mux *http.ServeMux) {
 	handle("GET /api/admin/access/{name}", a.access)
 	handle("GET /api/admin/queries", a.queries)
 	handle("GET /api/admin/replay", a.replay)
-	handle("POST /api/admin/import", a.importEvents)
+	handle("POST /api/admin/import", a.importFile)
 	handle("GET /api/admin/doctor", a.doctor)
 	database := func(pattern string, fn func(w http.ResponseWriter, r *http.Request) error) {
 		if !a.n.runs(roleProcess) {

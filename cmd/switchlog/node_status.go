@@ -53,6 +53,7 @@ func (n *node) status(ctx context.Context) (status, error) {
 		Version: version, Problems: n.problems(),
 		Public: e.Public, Private: e.Private, NATS: e.NATS,
 		Roles: n.cfg.Roles, Started: schemas.FormatTime(n.started), Sources: []sourceInfo{}, Away: n.alive.away(),
+		Deliveries: deliveryStatus{Problems: []string{}},
 	}
 	s.Ready = len(s.Problems) == 0
 	for _, src := range n.registry.Sources() {
@@ -78,10 +79,14 @@ func (n *node) status(ctx context.Context) (status, error) {
 			s.Log.LastTime = schemas.FormatTime(info.LastTime)
 		}
 	}
-	var err error
-	if n.db != nil {
-		s.Projection, err = n.projection(ctx)
+	if n.db == nil {
+		return s, nil
 	}
+	var err error
+	if s.Projection, err = n.projection(ctx); err != nil {
+		return s, err
+	}
+	s.Deliveries, err = n.deliveries(ctx)
 	return s, err
 }
 
