@@ -74,7 +74,7 @@ func foldAccount(tx *Tx, e schemas.Recorded) error {
 	return tx.write(r)
 }
 
-func linked(is bool) []schemas.Value { return []schemas.Value{{Field: linkedField, Value: is}} }
+func linked(is bool) []schemas.Value { return []schemas.Value{{Field: &linkedField, Value: is}} }
 
 // unlink lets deleted_us follow the register linked: an account, unlike a
 // uuid, may come back.

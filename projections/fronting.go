@@ -25,7 +25,7 @@ var frontingSQL string
 var Fronting = Projection{
 	Name:    "fronting",
 	Source:  schemas.PluralKit,
-	Version: 2,
+	Version: 3, // 3: members of an event are known by their exact names
 	Schema:  frontingSQL,
 	Fold:    foldFronting,
 	Queries: frontingQueries,

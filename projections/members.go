@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"switchlog/schemas"
 )
@@ -233,6 +234,9 @@ func normaliseTags(values []schemas.Value) error {
 		if v.Field.Name != "proxy_tags" {
 			continue
 		}
+		if text := v.Value.(string); tagsAreNormal(text) {
+			continue
+		}
 		tags, err := parseTags(v.Value.(string))
 		if err != nil {
 			return err
@@ -246,6 +250,37 @@ func normaliseTags(values []schemas.Value) error {
 		values[i].Value = string(bytes.TrimSpace(b.Bytes()))
 	}
 	return nil
+}
+
+// tagsAreNormal reports whether a list of proxy tags, which is compact JSON, is
+// written as normaliseTags would. PluralKit's nearly always are.
+func tagsAreNormal(list string) bool {
+	for list = list[1:]; list != "]"; list = strings.TrimPrefix(list, ",") {
+		for _, name := range []string{`{"prefix":`, `,"suffix":`} {
+			rest, next := strings.CutPrefix(list, name)
+			if !next {
+				return false
+			}
+			if list, next = strings.CutPrefix(rest, "null"); next {
+				continue
+			}
+			if rest == "" || rest[0] != '"' {
+				return false
+			}
+			end := strings.IndexByte(rest[1:], '"') + 1
+			for i := 1; i < end; i++ {
+				if c := rest[i]; c < ' ' || c > '~' || c == '\\' {
+					return false
+				}
+			}
+			list = rest[end+1:]
+		}
+		var next bool
+		if list, next = strings.CutPrefix(list, "}"); !next {
+			return false
+		}
+	}
+	return true
 }
 
 // replaceTags makes the member's rows in proxy_tags those of its list; none

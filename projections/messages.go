@@ -2,7 +2,10 @@ package projections
 
 import (
 	_ "embed"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 
 	"switchlog/schemas"
 )
@@ -16,7 +19,7 @@ var messagesSQL string
 // The objects inside a message are the only complete ones that PluralKit ever
 // sends, so they also fill the gaps in systems and members.
 var Messages = Projection{
-	Name: "messages", Source: schemas.PluralKit, Version: 2,
+	Name: "messages", Source: schemas.PluralKit, Version: 3, // 3: members of an event are known by their exact names
 	Schema: messagesSQL,
 	Fold:   foldMessage,
 }
@@ -46,16 +49,16 @@ func foldMessageCreate(tx *Tx, e schemas.Recorded) error {
 	if err != nil {
 		return err
 	}
-	system, err := snapshotOf(m.System, schemas.PKSystemObjectFields)
+	system, err := snapshotOf("system", m.System, systemSnapshot)
 	if err != nil {
-		return fmt.Errorf("system: %w", err)
+		return err
 	}
 	if system != nil && system.uuid != e.Route.Tenant {
 		return fmt.Errorf("%w: the message is another system's", schemas.ErrInvalid)
 	}
-	member, err := snapshotOf(m.Member, schemas.PKMemberObjectFields)
+	member, err := snapshotOf("member", m.Member, memberSnapshot)
 	if err != nil {
-		return fmt.Errorf("member: %w", err)
+		return err
 	}
 	fresh, err := insertMessage(tx, e, m, us, member)
 	if err != nil || !fresh {
@@ -135,21 +138,28 @@ type snapshot struct {
 	values []schemas.Value
 }
 
+// The fields of a message's objects, with whose they are before them.
+var (
+	systemSnapshot = withUUID(schemas.PKSystemObjectFields)
+	memberSnapshot = withUUID(schemas.PKMemberObjectFields)
+)
+
+func withUUID(fields []schemas.Field) []schemas.Field {
+	return slices.Concat([]schemas.Field{{Name: "uuid"}}, fields)
+}
+
 // snapshotOf reads the object of a message; nil if it has none.
-func snapshotOf(o *schemas.Object, fields []schemas.Field) (*snapshot, error) {
-	if o == nil {
+func snapshotOf(what string, object json.RawMessage, fields []schemas.Field) (*snapshot, error) {
+	if object == nil {
 		return nil, nil
 	}
-	uuid, err := o.Text("uuid")
-	if err == nil {
-		err = needID("it", uuid)
-	}
+	values, err := schemas.DecodeFields(what, object, fields)
 	if err != nil {
 		return nil, err
 	}
-	values, err := o.Fields(fields)
-	if err == nil {
-		err = normaliseTags(values)
+	if len(values) == 0 || values[0].Field != &fields[0] {
+		return nil, needID("the "+what, "")
 	}
-	return &snapshot{uuid: uuid, values: values}, err
+	s := &snapshot{uuid: values[0].Value.(string), values: values[1:]}
+	return s, errors.Join(needID("the "+what, s.uuid), normaliseTags(s.values))
 }
