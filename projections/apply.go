@@ -100,6 +100,9 @@ func (d *DB) fold(batch []schemas.Recorded, next schemas.Position, savepoints bo
 			return fmt.Errorf("seq %d (%s): %w", e.Seq, e.Type, err)
 		}
 	}
+	if err := d.tx.settleAll(); err != nil {
+		return err
+	}
 	return d.tx.Exec(`UPDATE positions SET seq = ?, event_id = ?, epoch = ? WHERE name = 'projections'`,
 		int64(next.Seq), next.ID, next.Epoch)
 }
@@ -119,7 +122,13 @@ func (d *DB) foldOne(e schemas.Recorded, savepoint bool) error {
 		err = d.cfg.Projections[i].Fold(d.tx, e)
 	}
 	if !savepoint {
+		if err == nil {
+			err = d.tx.trim()
+		}
 		return err
+	}
+	if err == nil {
+		err = d.tx.settleAll()
 	}
 	if errors.Is(err, schemas.ErrInvalid) {
 		err = d.setAside(e, err)
@@ -135,6 +144,7 @@ func (d *DB) setAside(e schemas.Recorded, why error) error {
 	if err := d.tx.Exec(`ROLLBACK TO event`); err != nil {
 		return err
 	}
+	d.tx.kept = memory{}
 	d.aside++
 	return d.tx.Exec(`INSERT INTO skipped (seq, type, reason, event_id, source, tenant, recorded_us) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		int64(e.Seq), e.Type, reason(why), e.ID, e.Route.Source, e.Route.Tenant, recordedUS(e))
@@ -177,6 +187,7 @@ func (d *DB) atomically(fn func() error) error {
 // rollback ends a transaction that failed. On a full disk, among others, SQLite
 // has ended it already; then there is nothing to do.
 func (d *DB) rollback() error {
+	d.tx.kept = memory{}
 	if d.tx.conn.AutoCommit() {
 		return nil
 	}

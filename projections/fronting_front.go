@@ -31,7 +31,7 @@ func settleFront(tx *Tx, e schemas.Recorded, before, after frontRow) error {
 		err = tx.Exec(`INSERT OR REPLACE INTO fronts (system_uuid, switch_uuid, since_us, members) VALUES (?, ?, ?, ?)`,
 			system, after.switchUUID, after.sinceUS, after.members)
 	}
-	if err != nil {
+	if err != nil || tx.mute {
 		return err
 	}
 	entry, err := describeFront(tx, system, after)
@@ -83,6 +83,9 @@ func publishFront(tx *Tx, e schemas.Recorded, before, after frontRow, entry json
 // refreshFront renews the system's entry in the FRONTERS bucket if the member
 // fronts now: something about it that the entry shows has changed.
 func refreshFront(tx *Tx, system, member string) error {
+	if tx.mute {
+		return nil
+	}
 	front, err := loadFront(tx, system)
 	if err != nil || front.switchUUID == "" {
 		return err
@@ -146,13 +149,13 @@ func describeFront(tx *Tx, system string, row frontRow) (json.RawMessage, error)
 
 func describeFronter(tx *Tx, system, uuid string) (schemas.Fronter, error) {
 	f := schemas.Fronter{UUID: uuid}
-	r, err := tx.Get(`SELECT id, name, display_name, pronouns, color, avatar_url FROM members WHERE uuid = ? AND system_uuid = ?`, uuid, system)
-	if err != nil || r == nil {
+	found, err := tx.look(memberEntity, system, uuid)
+	if err != nil || found == nil {
 		return f, err
 	}
-	for i, to := range []**string{&f.ID, &f.Name, &f.DisplayName, &f.Pronouns, &f.Color, &f.AvatarURL} {
-		if !r.Null(i) {
-			text := r.Text(i)
+	for name, to := range map[string]**string{"id": &f.ID, "name": &f.Name, "display_name": &f.DisplayName,
+		"pronouns": &f.Pronouns, "color": &f.Color, "avatar_url": &f.AvatarURL} {
+		if text, known := found.values[found.column(name)].(string); known {
 			*to = &text
 		}
 	}

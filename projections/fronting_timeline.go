@@ -134,11 +134,11 @@ func insertStint(tx *Tx, s switchRow, prev, next *stint) (live []string, err err
 		if this.has[member] {
 			continue
 		}
-		gone, err := tx.Get(`SELECT 1 FROM members WHERE uuid = ? AND system_uuid = ? AND deleted_us IS NOT NULL`, member, s.system)
+		gone, err := memberDeleted(tx, s.system, member)
 		if err != nil {
 			return nil, err
 		}
-		if gone != nil {
+		if gone {
 			continue
 		}
 		this.has[member], live = true, append(live, member)

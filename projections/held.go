@@ -154,7 +154,7 @@ func heldEntities(ctx context.Context, tx *Tx, en *entity, system string) ([]sch
 		if err != nil {
 			return err
 		}
-		held, err := r.held()
+		held, err := r.again().held()
 		list = append(list, held)
 		return err
 	})

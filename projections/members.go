@@ -169,9 +169,8 @@ func mergeMember(tx *Tx, system, member string, merge func(*row)) error {
 // memberDeleted reports whether the member is known to be gone: what an event
 // says of it then comes too late. Of another system's member it says nothing.
 func memberDeleted(tx *Tx, system, member string) (bool, error) {
-	got, err := tx.Get(`SELECT 1 FROM members WHERE uuid = ? AND system_uuid = ? AND deleted_us IS NOT NULL`,
-		member, system)
-	return got != nil, err
+	r, err := tx.look(memberEntity, system, member)
+	return r != nil && r.deletedUS != nil, err
 }
 
 // settleOwned brings in step what PluralKit silently removes with a member,

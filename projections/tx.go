@@ -5,7 +5,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/mattn/go-sqlite3"
@@ -20,7 +19,10 @@ import (
 // small. It is used by one goroutine at a time.
 type Tx struct {
 	conn  *sqlite3.SQLiteConn
-	stmts map[string]*sqlite3.SQLiteStmt // by SQL text; the texts are constants
+	stmts map[string]*statement // by SQL text; the texts are constants
+	kept  memory                // rows of entities, and what waits to be written
+
+	preparing *statement // for authorize; else nil
 
 	view  context.Context  // of a View: what is read ends with it; else nil
 	event schemas.Recorded // the event being folded
@@ -29,7 +31,9 @@ type Tx struct {
 }
 
 func newTx(conn *sqlite3.SQLiteConn) *Tx {
-	return &Tx{conn: conn, stmts: make(map[string]*sqlite3.SQLiteStmt)}
+	tx := &Tx{conn: conn, stmts: make(map[string]*statement)}
+	conn.RegisterAuthorizer(tx.authorize)
+	return tx
 }
 
 // begin turns to the next event.
@@ -38,14 +42,11 @@ func (tx *Tx) begin(e schemas.Recorded, mute bool) { tx.event, tx.out, tx.mute =
 // Exec runs one statement. Arguments are nil, bool, int, int64, string,
 // []byte or a pointer to a string (nil: NULL).
 func (tx *Tx) Exec(query string, args ...any) error {
-	stmt, err := tx.prepare(query)
+	stmt, err := tx.ready(query)
 	if err != nil {
 		return err
 	}
-	if _, err := stmt.ExecContext(context.Background(), values(args)); err != nil {
-		return fmt.Errorf("%s: %w", short(query), err)
-	}
-	return nil
+	return stmt.run(args)
 }
 
 // Row is one row of an answer: int64, float64, string, []byte or nil in each
@@ -69,12 +70,11 @@ func (r Row) Null(i int) bool { return r[i] == nil }
 
 // Get returns the first row of the answer, or nil if there is none.
 func (tx *Tx) Get(query string, args ...any) (Row, error) {
-	var first Row
-	err := tx.Each(query, args, func(r Row) error {
-		first = append(first, r...)
-		return io.EOF
-	})
-	return first, err
+	stmt, err := tx.ready(query)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.first(args)
 }
 
 // Each calls fn with every row of the answer, until fn returns an error;
@@ -87,50 +87,12 @@ func (tx *Tx) Each(query string, args []any, fn func(Row) error) error {
 // each is Each with a context that interrupts SQLite when it ends, arguments
 // that may have names, and the names of the columns told to head, if it is not
 // nil, before the first row.
-func (tx *Tx) each(ctx context.Context, query string, args []driver.NamedValue, head func(columns []string), fn func(Row) error) (err error) {
-	stmt, err := tx.prepare(query)
+func (tx *Tx) each(ctx context.Context, query string, args []driver.NamedValue, head func(columns []string), fn func(Row) error) error {
+	stmt, err := tx.ready(query)
 	if err != nil {
 		return err
 	}
-	rows, err := stmt.QueryContext(ctx, args)
-	if err != nil {
-		return fmt.Errorf("%s: %w", short(query), err)
-	}
-	defer func() {
-		// Closing a statement that failed repeats its error.
-		if closing := rows.Close(); err == nil {
-			err = closing
-		}
-	}()
-	columns := rows.Columns()
-	if head != nil {
-		head(columns)
-	}
-	row := make(Row, len(columns))
-	for {
-		if tx.view != nil && tx.view.Err() != nil {
-			return tx.view.Err()
-		}
-		switch err := rows.Next(row); {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return fmt.Errorf("%s: %w", short(query), err)
-		}
-		switch err := fn(row); {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return err
-		}
-	}
-}
-
-// Touch notes that the event made or changed the row of table under key; this
-// is what explain tells. A second note of the same row changes nothing.
-func (tx *Tx) Touch(table, key string) error {
-	return tx.Exec(`INSERT OR IGNORE INTO entity_events (table_name, key, seq) VALUES (?, ?, ?)`,
-		table, key, int64(tx.event.Seq))
+	return stmt.each(ctx, tx.view, args, head, fn)
 }
 
 // Publish puts a change into the outbox, to be sent after the transaction has
@@ -159,19 +121,6 @@ func (tx *Tx) send(subject, id string, body []byte, key string, front []byte) er
 		int64(tx.event.Seq), n, subject, id, body, key, front)
 }
 
-func (tx *Tx) prepare(query string) (*sqlite3.SQLiteStmt, error) {
-	if stmt, ok := tx.stmts[query]; ok {
-		return stmt, nil
-	}
-	prepared, err := tx.conn.Prepare(query)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", short(query), err)
-	}
-	stmt := prepared.(*sqlite3.SQLiteStmt)
-	tx.stmts[query] = stmt
-	return stmt, nil
-}
-
 // exec runs SQL that is not worth keeping prepared: schema, pragmas.
 func (tx *Tx) exec(query string) error {
 	if _, err := tx.conn.Exec(query, nil); err != nil {
@@ -180,9 +129,10 @@ func (tx *Tx) exec(query string) error {
 	return nil
 }
 
-// forget gives up the prepared statements.
+// forget gives up the prepared statements, and what is remembered.
 func (tx *Tx) forget() error {
 	var err error
+	tx.kept = memory{}
 	for query, stmt := range tx.stmts {
 		err = errors.Join(err, stmt.Close())
 		delete(tx.stmts, query)
