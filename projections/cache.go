@@ -8,22 +8,28 @@ import (
 )
 
 // Folding is mostly reading a row, changing it a little and writing it back,
-// and a few hundred rows have most of the events. So a Tx holds the rows of
-// entities that it has seen, and writes those that changed when it must: before
-// a statement that reads their table, before a transaction ends, and when there
+// and a few hundred rows have most of the events. So a Tx keeps rows that it
+// has seen in memory, and writes those that changed when it must: before a
+// statement that reads their table, before a transaction ends, and when there
 // are too many. Nothing outside of a transaction can tell the difference.
 //
-// What is held is true for as long as nobody else writes to the file, which
+// What is kept is true for as long as nobody else writes to the file, which
 // [DB.Apply] makes sure of; whenever a transaction is undone, all of it is
 // forgotten.
 
-// maxKeptRows is how many rows are remembered: about 1.5 kB each, so 12 MB.
-const maxKeptRows = 8192
+// maxKept is how many rows are kept: about 1.5 kB each, so 12 MB.
+const maxKept = 8192
 
 // maxTouches is how many notes of Touch wait at once.
 const maxTouches = 32_768
 
-// A memory is what a Tx remembers of the tables.
+// kept is a row as it is after the events so far.
+type kept interface {
+	// store writes what of it is not in the file.
+	store(tx *Tx) error
+}
+
+// memory is what a Tx keeps of the tables.
 type memory struct {
 	tables  map[string]*keptTable
 	rows    int
@@ -31,61 +37,71 @@ type memory struct {
 }
 
 type keptTable struct {
-	rows    map[string]*keptRow // by key
-	waiting []*keptRow          // those to be written
+	rows    map[string]*keptRow
+	waiting []*keptRow // those to be written
 }
 
-// A keptRow is a row of an entity as it is after the events so far.
 type keptRow struct {
-	key    string
-	row    row
-	stored bool    // the file has a row, if an older one
-	change writing // what of it is not in the file
+	kept
+	table *keptTable
+	key   string
+	waits bool
 }
-
-// writing says how much of a row is to be written.
-type writing int
-
-const (
-	nothing  writing = iota
-	counters         // what moves with every message, see entity
-	whole
-)
 
 type touch struct {
 	table, key string
 	seq        int64
 }
 
+// heldIn are tables whose rows are kept as parts of another's.
+var heldIn = map[string]string{"switch_members": "switches"}
+
 func (m *memory) empty() bool { return m.rows == 0 && len(m.touches) == 0 }
 
-func (m *memory) table(name string) *keptTable {
-	t := m.tables[name]
+// get is the row that is kept; nil: none is.
+func (m *memory) get(table, key string) *keptRow {
+	if t := m.tables[table]; t != nil {
+		return t.rows[key]
+	}
+	return nil
+}
+
+// add keeps a row.
+func (m *memory) add(table, key string, k kept) *keptRow {
+	t := m.tables[table]
 	if t == nil {
 		if m.tables == nil {
 			m.tables = make(map[string]*keptTable)
 		}
 		t = &keptTable{rows: make(map[string]*keptRow)}
-		m.tables[name] = t
+		m.tables[table] = t
 	}
-	return t
+	r := &keptRow{kept: k, table: t, key: key}
+	t.rows[key] = r
+	m.rows++
+	return r
 }
 
-func (m *memory) add(t *keptTable, r *keptRow) {
-	t.rows[r.key] = r
-	m.rows++
+// changed has the row written, in time.
+func (r *keptRow) changed() {
+	if !r.waits {
+		r.table.waiting, r.waits = append(r.table.waiting, r), true
+	}
 }
 
 // drop forgets the rows of a table.
 func (m *memory) drop(table string) {
+	if whole, is := heldIn[table]; is {
+		table = whole
+	}
 	if t := m.tables[table]; t != nil {
 		m.rows -= len(t.rows)
 		delete(m.tables, table)
 	}
 }
 
-// keptKey is the key of a row in one string; different keys give different
-// ones, whatever is in them.
+// keptKey is a key of several columns in one string; different keys give
+// different ones, whatever is in them.
 func keptKey(key []string) string {
 	if len(key) == 1 {
 		return key[0]
@@ -97,100 +113,29 @@ func keptKey(key []string) string {
 	return string(b)
 }
 
-// find is the row of en under key as it is now: nil if there is none.
-func (tx *Tx) find(en *entity, key []string) (*keptRow, error) {
-	t, k := tx.kept.table(en.table), keptKey(key)
-	if r := t.rows[k]; r != nil {
-		return r, nil
-	}
-	args := make([]any, len(key))
-	for i, part := range key {
-		args[i] = part
-	}
-	stmt, err := tx.prepare(en.read)
-	if err != nil {
-		return nil, err
-	}
-	got, err := stmt.first(args)
-	if err != nil || got == nil {
-		return nil, err
-	}
-	read, err := en.scan(got, key)
-	if err != nil {
-		return nil, err
-	}
-	r := &keptRow{key: k, row: *read, stored: true}
-	tx.kept.add(t, r)
-	return r, nil
-}
-
-// look is the row of en under key as it is now, to be read only: nil if there
-// is none, or it is another tenant's.
-func (tx *Tx) look(en *entity, tenant string, key ...string) (*row, error) {
-	h, err := tx.find(en, key)
-	if err != nil || h == nil || h.row.tenant != tenant {
-		return nil, err
-	}
-	return &h.row, nil
-}
-
-// keep holds the row as an event left it, to be written later.
-func (tx *Tx) keep(r *row, change writing) {
-	t, k := tx.kept.table(r.of.table), keptKey(r.key)
-	h := t.rows[k]
-	if h == nil {
-		h = &keptRow{key: k}
-		tx.kept.add(t, h)
-	}
-	if h.change == nothing {
-		t.waiting = append(t.waiting, h)
-	}
-	r.sharedValues, r.sharedVersions = true, true
-	h.row, h.change = *r, max(h.change, change)
-}
-
 // settle writes what waits for a table, in the order of keys: rows that are
 // neighbours in the file are then written together.
 func (tx *Tx) settle(table string) error {
 	if table == "entity_events" {
 		return tx.settleTouches()
 	}
+	if whole, is := heldIn[table]; is {
+		table = whole
+	}
 	t := tx.kept.tables[table]
 	if t == nil || len(t.waiting) == 0 {
 		return nil
 	}
 	slices.SortFunc(t.waiting, func(a, b *keptRow) int { return strings.Compare(a.key, b.key) })
-	for _, h := range t.waiting {
-		if err := tx.store(h); err != nil {
+	for _, r := range t.waiting {
+		if err := r.store(tx); err != nil {
 			return err
 		}
+		r.waits = false
 	}
 	clear(t.waiting)
 	t.waiting = t.waiting[:0]
 	return nil
-}
-
-func (tx *Tx) store(h *keptRow) error {
-	r := &h.row
-	query, args := r.of.note, []any(nil)
-	switch {
-	case !h.stored:
-		query, args = r.of.insert, r.keyArgs()
-		if r.of.owned {
-			args = append(args, r.tenant)
-		}
-		args = append(args, r.state()...)
-	case h.change == whole:
-		query, args = r.of.save, append(r.state(), r.keyArgs()...)
-	default:
-		args = append(r.moving(), r.keyArgs()...)
-	}
-	stmt, err := tx.prepare(query)
-	if err == nil {
-		err = stmt.run(args)
-	}
-	h.stored, h.change = true, nothing
-	return err
 }
 
 // settleAll writes everything that waits.
@@ -210,7 +155,7 @@ func (tx *Tx) settleAll() error {
 
 // trim keeps within the limits; it is called between events.
 func (tx *Tx) trim() error {
-	if tx.kept.rows <= maxKeptRows && len(tx.kept.touches) <= maxTouches {
+	if tx.kept.rows <= maxKept && len(tx.kept.touches) <= maxTouches {
 		return nil
 	}
 	if err := tx.settleAll(); err != nil {
@@ -250,11 +195,7 @@ func (tx *Tx) settleTouches() error {
 		for _, t := range touches[:n] {
 			args = append(args, t.table, t.key, t.seq)
 		}
-		stmt, err := tx.prepare(query)
-		if err == nil {
-			err = stmt.run(args)
-		}
-		if err != nil {
+		if err := tx.run(query, args...); err != nil {
 			return err
 		}
 		touches = touches[n:]

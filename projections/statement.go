@@ -78,7 +78,24 @@ func (tx *Tx) ready(query string) (*statement, error) {
 	return stmt, nil
 }
 
-// run runs a statement that answers nothing.
+// run is Exec of a statement that needs nothing to be settled.
+func (tx *Tx) run(query string, args ...any) error {
+	stmt, err := tx.prepare(query)
+	if err != nil {
+		return err
+	}
+	return stmt.run(args)
+}
+
+// first is Get of a statement that needs nothing to be settled.
+func (tx *Tx) first(query string, args ...any) (Row, error) {
+	stmt, err := tx.prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.first(args)
+}
+
 func (s *statement) run(args []any) error {
 	if _, err := s.ExecContext(context.Background(), values(args)); err != nil {
 		return fmt.Errorf("%s: %w", short(s.text), err)
@@ -86,7 +103,6 @@ func (s *statement) run(args []any) error {
 	return nil
 }
 
-// first is the first row of the answer, or nil if there is none.
 func (s *statement) first(args []any) (Row, error) {
 	var first Row
 	err := s.each(context.Background(), nil, values(args), nil, func(r Row) error {

@@ -123,6 +123,10 @@ func (tx *Tx) send(subject, id string, body []byte, key string, front []byte) er
 
 // exec runs SQL that is not worth keeping prepared: schema, pragmas.
 func (tx *Tx) exec(query string) error {
+	if err := tx.settleAll(); err != nil {
+		return err
+	}
+	tx.kept = memory{} // it may change anything
 	if _, err := tx.conn.Exec(query, nil); err != nil {
 		return fmt.Errorf("%s: %w", short(query), err)
 	}

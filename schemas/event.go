@@ -149,13 +149,13 @@ func Decode[T any](e Event) (T, error) {
 	if len(e.Data) == 0 {
 		return v, fmt.Errorf("%w: %s: no data", ErrInvalid, e.Type)
 	}
-	var err error
 	if r, itself := any(&v).(reader); itself {
-		err = r.read(e.Data)
-	} else {
-		err = json.Unmarshal(e.Data, &v)
+		if err := r.read(e.Data); err != nil {
+			return v, fmt.Errorf("%s: %w", e.Type, err)
+		}
+		return v, nil
 	}
-	if err != nil {
+	if err := json.Unmarshal(e.Data, &v); err != nil {
 		return v, fmt.Errorf("%w: %s: %w", ErrInvalid, e.Type, err)
 	}
 	return v, nil
