@@ -17,8 +17,9 @@ import (
 // [DB.Apply] makes sure of; whenever a transaction is undone, all of it is
 // forgotten.
 
-// maxKept is how many rows are kept: about 1.5 kB each, so 12 MB.
-const maxKept = 8192
+// maxKept is how many rows are kept at most. A member's is the largest, about
+// 1.2 kB: so 20 MB if all of them are in use.
+const maxKept = 16_384
 
 // maxTouches is how many notes of Touch wait at once.
 const maxTouches = 32_768
@@ -32,13 +33,15 @@ type kept interface {
 // memory is what a Tx keeps of the tables.
 type memory struct {
 	tables  map[string]*keptTable
-	rows    int
+	recent  int // how many rows there are in recent of all tables
 	touches []touch
 }
 
+// keptTable has rows in two generations: when there are too many recent ones,
+// they become the older ones, and what is still there of those is forgotten.
 type keptTable struct {
-	rows    map[string]*keptRow
-	waiting []*keptRow // those to be written
+	recent, older map[string]*keptRow
+	waiting       []*keptRow // those to be written
 }
 
 type keptRow struct {
@@ -56,14 +59,24 @@ type touch struct {
 // heldIn are tables whose rows are kept as parts of another's.
 var heldIn = map[string]string{"switch_members": "switches"}
 
-func (m *memory) empty() bool { return m.rows == 0 && len(m.touches) == 0 }
+func (m *memory) empty() bool { return len(m.tables) == 0 && len(m.touches) == 0 }
 
 // get is the row that is kept; nil: none is.
 func (m *memory) get(table, key string) *keptRow {
-	if t := m.tables[table]; t != nil {
-		return t.rows[key]
+	t := m.tables[table]
+	if t == nil {
+		return nil
 	}
-	return nil
+	r := t.recent[key]
+	if r != nil {
+		return r
+	}
+	if r = t.older[key]; r != nil {
+		delete(t.older, key)
+		t.recent[key] = r
+		m.recent++
+	}
+	return r
 }
 
 // add keeps a row.
@@ -73,12 +86,12 @@ func (m *memory) add(table, key string, k kept) *keptRow {
 		if m.tables == nil {
 			m.tables = make(map[string]*keptTable)
 		}
-		t = &keptTable{rows: make(map[string]*keptRow)}
+		t = &keptTable{recent: make(map[string]*keptRow)}
 		m.tables[table] = t
 	}
 	r := &keptRow{kept: k, table: t, key: key}
-	t.rows[key] = r
-	m.rows++
+	t.recent[key] = r
+	m.recent++
 	return r
 }
 
@@ -95,7 +108,7 @@ func (m *memory) drop(table string) {
 		table = whole
 	}
 	if t := m.tables[table]; t != nil {
-		m.rows -= len(t.rows)
+		m.recent -= len(t.recent)
 		delete(m.tables, table)
 	}
 }
@@ -155,13 +168,18 @@ func (tx *Tx) settleAll() error {
 
 // trim keeps within the limits; it is called between events.
 func (tx *Tx) trim() error {
-	if tx.kept.rows <= maxKept && len(tx.kept.touches) <= maxTouches {
+	if tx.kept.recent <= maxKept/2 && len(tx.kept.touches) <= maxTouches {
 		return nil
 	}
 	if err := tx.settleAll(); err != nil {
 		return err
 	}
-	tx.kept = memory{touches: tx.kept.touches}
+	if tx.kept.recent > maxKept/2 {
+		for _, t := range tx.kept.tables {
+			t.older, t.recent = t.recent, make(map[string]*keptRow)
+		}
+		tx.kept.recent = 0
+	}
 	return nil
 }
 

@@ -11,9 +11,9 @@ type keptSwitch struct {
 	stored bool        // the file has a row
 	file   switchState // as it is there
 
-	// The listed switches before and after it, for as long as they are known;
-	// nil: there is none.
-	prev, next           *keptSwitch
+	// The listed switches before and after it, while they are known; empty:
+	// there is none.
+	prev, next           string
 	prevKnown, nextKnown bool
 }
 
@@ -33,6 +33,9 @@ type stintMember struct {
 
 // switchOf is the switch as it is now; nil: none was ever heard of.
 func (tx *Tx) switchOf(uuid string) (*keptSwitch, error) {
+	if uuid == "" {
+		return nil, nil
+	}
 	if at := tx.kept.get("switches", uuid); at != nil {
 		return at.kept.(*keptSwitch), nil
 	}
@@ -56,7 +59,7 @@ func (tx *Tx) switchOf(uuid string) (*keptSwitch, error) {
 		if err != nil {
 			return nil, err
 		}
-		err = stmt.each(context.Background(), nil, values([]any{uuid}), nil, func(r Row) error {
+		err = stmt.each(context.Background(), nil, values(nil, []any{uuid}), nil, func(r Row) error {
 			w.fronters = append(w.fronters, stintMember{position: r.Int(0), uuid: r.Text(1), starts: r.Int(2) == 1, ends: r.Int(3) == 1})
 			return nil
 		})

@@ -21,7 +21,7 @@ func placeSwitch(tx *Tx, w *keptSwitch, s switchRow, front frontRow) (frontRow, 
 	}
 	tx.changedSwitch(w)
 	w.switchRow, w.endedUS, w.fronters = s, nil, nil
-	w.prev, w.next, w.prevKnown, w.nextKnown = nil, nil, false, false
+	w.prevKnown, w.nextKnown = false, false
 	if wasListed && (!s.listed() || prev != oldPrev || next != oldNext) {
 		tx.join(oldPrev, oldNext)
 	}
@@ -49,13 +49,15 @@ func neighbours(tx *Tx, w *keptSwitch, s switchRow, front frontRow) (prev, next 
 	case front.switchUUID == "":
 		return nil, nil, nil
 	case front.switchUUID == s.uuid:
-		w.next, w.nextKnown = nil, true
+		w.next, w.nextKnown = "", true
 	case front.sinceUS < s.timestampUS || front.sinceUS == s.timestampUS && front.switchUUID < s.uuid:
 		prev, err = tx.switchOf(front.switchUUID)
 		return prev, nil, err
 	}
-	if w.listed() && w.prevKnown && w.nextKnown && w.prev.before(s) && (w.next == nil || !w.next.before(s)) {
-		return w.prev, w.next, nil
+	if w.listed() && w.prevKnown && w.nextKnown {
+		if prev, next, err = tx.linked(w); err != nil || prev.before(s) && (next == nil || !next.before(s)) {
+			return prev, next, err
+		}
 	}
 	prev, err = oneSwitch(tx, `SELECT uuid FROM switches
 		WHERE system_uuid = ? AND listed = 1 AND (timestamp_us, uuid) < (?, ?) AND uuid <> ?
@@ -67,9 +69,26 @@ func neighbours(tx *Tx, w *keptSwitch, s switchRow, front frontRow) (prev, next 
 		WHERE system_uuid = ? AND listed = 1 AND (timestamp_us, uuid) > (?, ?) AND uuid <> ?
 		ORDER BY timestamp_us, uuid LIMIT 1`, s.system, s.timestampUS, s.uuid, s.uuid)
 	if w.listed() && s == w.switchRow {
-		w.prev, w.next, w.prevKnown, w.nextKnown = prev, next, true, true
+		w.prev, w.next, w.prevKnown, w.nextKnown = prev.id(), next.id(), true, true
 	}
 	return prev, next, err
+}
+
+// linked is the two switches that w is known to be between.
+func (tx *Tx) linked(w *keptSwitch) (prev, next *keptSwitch, err error) {
+	if prev, err = tx.switchOf(w.prev); err != nil {
+		return nil, nil, err
+	}
+	next, err = tx.switchOf(w.next)
+	return prev, next, err
+}
+
+// id is the uuid; of none (nil) it is empty.
+func (w *keptSwitch) id() string {
+	if w == nil {
+		return ""
+	}
+	return w.uuid
 }
 
 // before reports whether the place of s is behind w; none (nil) is before all.
@@ -116,7 +135,7 @@ func (w *keptSwitch) enter(tx *Tx) error {
 // have it.
 func (tx *Tx) join(prev, next *keptSwitch) {
 	if prev != nil {
-		prev.next, prev.nextKnown = next, true
+		prev.next, prev.nextKnown = next.id(), true
 		var ended any
 		if next != nil {
 			ended = next.timestampUS
@@ -135,7 +154,7 @@ func (tx *Tx) join(prev, next *keptSwitch) {
 		}
 	}
 	if next != nil {
-		next.prev, next.prevKnown = prev, true
+		next.prev, next.prevKnown = prev.id(), true
 		changed := false
 		in := prev.has()
 		for i := range next.fronters {

@@ -15,6 +15,7 @@ import (
 type statement struct {
 	*sqlite3.SQLiteStmt
 	text          string
+	bound         []driver.NamedValue // the arguments, used again
 	reads, writes []string
 }
 
@@ -97,15 +98,30 @@ func (tx *Tx) first(query string, args ...any) (Row, error) {
 }
 
 func (s *statement) run(args []any) error {
-	if _, err := s.ExecContext(context.Background(), values(args)); err != nil {
+	s.bound = values(s.bound[:0], args)
+	var err error
+	if len(args) < manyArgs {
+		_, err = s.ExecContext(context.Background(), s.bound)
+	} else {
+		var rows driver.Rows
+		if rows, err = s.QueryContext(context.Background(), s.bound); err == nil {
+			err = rows.Close()
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", short(s.text), err)
 	}
 	return nil
 }
 
+// manyArgs: the driver binds arguments one by one if a statement is executed,
+// and all at once if it is asked for rows. That it has none costs a little.
+const manyArgs = 8
+
 func (s *statement) first(args []any) (Row, error) {
 	var first Row
-	err := s.each(context.Background(), nil, values(args), nil, func(r Row) error {
+	s.bound = values(s.bound[:0], args)
+	err := s.each(context.Background(), nil, s.bound, nil, func(r Row) error {
 		first = append(first, r...)
 		return io.EOF
 	})

@@ -81,7 +81,7 @@ func (tx *Tx) Get(query string, args ...any) (Row, error) {
 // io.EOF means enough. The row is only valid during the call, and fn must not
 // run the same query.
 func (tx *Tx) Each(query string, args []any, fn func(Row) error) error {
-	return tx.each(context.Background(), query, values(args), nil, fn)
+	return tx.each(context.Background(), query, values(nil, args), nil, fn)
 }
 
 // each is Each with a context that interrupts SQLite when it ends, arguments
@@ -158,23 +158,23 @@ func short(query string) string {
 	}
 }
 
-// values brings arguments into the forms the driver binds.
-func values(args []any) []driver.NamedValue {
-	out := make([]driver.NamedValue, len(args))
+// values brings arguments into the forms the driver binds, after what is in out.
+func values(out []driver.NamedValue, args []any) []driver.NamedValue {
 	for i, a := range args {
-		out[i].Ordinal = i + 1
-		switch v := a.(type) {
+		v := driver.NamedValue{Ordinal: i + 1}
+		switch a := a.(type) {
 		case nil, bool, int64, string, []byte:
-			out[i].Value = v
+			v.Value = a
 		case int:
-			out[i].Value = int64(v)
+			v.Value = int64(a)
 		case *string:
-			if v != nil {
-				out[i].Value = *v
+			if a != nil {
+				v.Value = *a
 			}
 		default:
 			panic(fmt.Sprintf("projections: cannot bind a %T", a))
 		}
+		out = append(out, v)
 	}
 	return out
 }
