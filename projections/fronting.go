@@ -265,11 +265,14 @@ func (s *switchRow) purge(tx *Tx) error {
 	if s.firstUS == 0 {
 		return nil
 	}
-	row, err := tx.Get(`SELECT min(purged_us) FROM switch_purges WHERE system_uuid = ? AND purged_us > ?`, s.system, s.aliveUS())
+	purges, err := tx.purges(s.system)
 	if err != nil {
 		return err
 	}
-	s.purgedUS = row.Int(0)
+	s.purgedUS = 0
+	if i, _ := slices.BinarySearch(purges, s.aliveUS()+1); i < len(purges) {
+		s.purgedUS = purges[i]
+	}
 	return nil
 }
 

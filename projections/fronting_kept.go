@@ -41,10 +41,7 @@ func (tx *Tx) switchOf(uuid string) (*keptSwitch, error) {
 	}
 	r, err := tx.first(`SELECT system_uuid, timestamp_us, timestamp_rank, timestamp_at_us, timestamp_event,
 		members, members_rank, members_at_us, members_event, ordered,
-		first_us, seen_us, observed_us, absent_us, removed_us, ended_us, listed,
-		(SELECT min(p.purged_us) FROM switch_purges p
-			WHERE p.system_uuid = w.system_uuid AND p.purged_us > coalesce(w.observed_us, w.first_us))
-		FROM switches w WHERE uuid = ?`, uuid)
+		first_us, seen_us, observed_us, absent_us, removed_us, ended_us, listed FROM switches WHERE uuid = ?`, uuid)
 	if err != nil || r == nil {
 		return nil, err
 	}
@@ -52,8 +49,11 @@ func (tx *Tx) switchOf(uuid string) (*keptSwitch, error) {
 		uuid: uuid, system: r.Text(0),
 		timestampUS: r.Int(1), timestampBy: switchStamp{rank: r.Int(2), atUS: r.Int(3), event: r.Text(4)},
 		members: r.Text(5), membersBy: switchStamp{rank: r.Int(6), atUS: r.Int(7), event: r.Text(8)}, ordered: r.Int(9) == 1,
-		firstUS: r.Int(10), seenUS: r.Int(11), observedUS: r.Int(12), absentUS: r.Int(13), removedUS: r.Int(14), purgedUS: r.Int(17),
+		firstUS: r.Int(10), seenUS: r.Int(11), observedUS: r.Int(12), absentUS: r.Int(13), removedUS: r.Int(14),
 	}}}
+	if err := w.purge(tx); err != nil {
+		return nil, err
+	}
 	if r.Int(16) == 1 {
 		stmt, err := tx.prepare(`SELECT position, member_uuid, starts, ends FROM switch_members WHERE switch_uuid = ? ORDER BY position`)
 		if err != nil {
@@ -189,4 +189,29 @@ func (tx *Tx) front(system string) (*keptRow, error) {
 	}
 	f.file = f.row
 	return tx.kept.add("fronts", system, f), nil
+}
+
+// keptPurges is when a system's switches were all deleted, in order, in memory.
+type keptPurges struct{ us []int64 }
+
+func (*keptPurges) store(*Tx) error { return nil } // what adds one writes it
+
+func (tx *Tx) purges(system string) ([]int64, error) {
+	if at := tx.kept.get("switch_purges", system); at != nil {
+		return at.kept.(*keptPurges).us, nil
+	}
+	stmt, err := tx.prepare(`SELECT purged_us FROM switch_purges WHERE system_uuid = ? ORDER BY purged_us`)
+	if err != nil {
+		return nil, err
+	}
+	p := &keptPurges{}
+	err = stmt.each(context.Background(), nil, values(nil, []any{system}), nil, func(r Row) error {
+		p.us = append(p.us, r.Int(0))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	tx.kept.add("switch_purges", system, p)
+	return p.us, nil
 }

@@ -98,11 +98,25 @@ func insertMessage(tx *Tx, e schemas.Recorded, m schemas.PKMessage, us int64, me
 		return false, ownMessage(tx, m.ID, system)
 	}
 	if m.Guild != nil {
-		if err := tx.Exec(`INSERT OR IGNORE INTO message_guilds (system_uuid, guild_id) VALUES (?, ?)`, system, *m.Guild); err != nil {
-			return false, err
-		}
+		tx.seeGuild(system, *m.Guild)
 	}
 	return true, tx.Touch("messages", m.ID)
+}
+
+// seeGuild notes that the system was proxied in that Discord server. It nearly
+// always is the one that was seen before.
+func (tx *Tx) seeGuild(system, guild string) {
+	g := &messageGuild{system, guild}
+	if key := keptKey([]string{system, guild}); tx.kept.get("message_guilds", key) == nil {
+		tx.kept.add("message_guilds", key, g).changed()
+	}
+}
+
+// messageGuild is a row of message_guilds in memory.
+type messageGuild struct{ system, guild string }
+
+func (g *messageGuild) store(tx *Tx) error {
+	return tx.run(`INSERT OR IGNORE INTO message_guilds (system_uuid, guild_id) VALUES (?, ?)`, g.system, g.guild)
 }
 
 // ownMessage refuses the id of a message of another system.
