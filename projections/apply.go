@@ -95,8 +95,14 @@ func (d *DB) fold(batch []schemas.Recorded, next schemas.Position, savepoints bo
 	if row == nil || position(row) != d.position() {
 		return errMoved
 	}
-	for _, e := range batch {
-		if err := d.foldOne(e, savepoints); err != nil {
+	take := func(int) any { return nil }
+	if len(batch) >= aheadChunk && !savepoints {
+		r := d.decodeAhead(batch)
+		defer r.close()
+		take = r.take
+	}
+	for i, e := range batch {
+		if err := d.foldOne(e, take(i), savepoints); err != nil {
 			return fmt.Errorf("seq %d (%s): %w", e.Seq, e.Type, err)
 		}
 	}
@@ -107,8 +113,8 @@ func (d *DB) fold(batch []schemas.Recorded, next schemas.Position, savepoints bo
 		int64(next.Seq), next.ID, next.Epoch)
 }
 
-func (d *DB) foldOne(e schemas.Recorded, savepoint bool) error {
-	d.tx.begin(e, d.scratch && e.Seq <= d.floor)
+func (d *DB) foldOne(e schemas.Recorded, ahead any, savepoint bool) error {
+	d.tx.begin(e, ahead, d.scratch && e.Seq <= d.floor)
 	if savepoint {
 		if err := d.tx.Exec(`SAVEPOINT event`); err != nil {
 			return err

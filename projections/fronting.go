@@ -28,6 +28,10 @@ var Fronting = Projection{
 	Version: 3, // 3: members of an event are known by their exact names
 	Schema:  frontingSQL,
 	Fold:    foldFronting,
+	Ahead: map[string]Decoder{
+		schemas.PKSwitchCreate: inAdvance(readSwitch),
+		schemas.PKSwitchUpdate: inAdvance(readSwitch),
+	},
 	Queries: frontingQueries,
 }
 
@@ -187,7 +191,7 @@ func (s *switchRow) merge(tx *Tx, e schemas.Recorded) error {
 			return err
 		}
 	default:
-		d, err := schemas.Decode[schemas.PKSwitch](e.Event)
+		d, err := data(tx, e, readSwitch)
 		if err != nil {
 			return err
 		}
@@ -203,6 +207,10 @@ func (s *switchRow) merge(tx *Tx, e schemas.Recorded) error {
 		return nil
 	}
 	return s.purge(tx)
+}
+
+func readSwitch(e schemas.Recorded) (schemas.PKSwitch, error) {
+	return schemas.Decode[schemas.PKSwitch](e.Event)
 }
 
 // switchOf reads the switch that the API showed.

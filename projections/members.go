@@ -21,6 +21,10 @@ var Members = Projection{
 	Name: "members", Source: schemas.PluralKit, Version: 2,
 	Schema: membersSQL,
 	Fold:   foldMember,
+	Ahead: map[string]Decoder{
+		schemas.PKMemberCreate: inAdvance(readMember),
+		schemas.PKMemberUpdate: inAdvance(readMember),
+	},
 	Queries: []Query{{
 		Name: "members", Path: "members",
 		Doc: "The system's members, as PluralKit's API shows them to the owner, by name.",
@@ -102,11 +106,16 @@ func foldMember(tx *Tx, e schemas.Recorded) error {
 	return nil // of a message, its own fold merges the snapshot
 }
 
-func foldMemberEvent(tx *Tx, e schemas.Recorded) error {
+func readMember(e schemas.Recorded) ([]schemas.Value, error) {
 	values, err := schemas.DecodeFields(e.Type, e.Data, schemas.PKMemberFields)
 	if err == nil {
 		err = normaliseTags(values)
 	}
+	return values, err
+}
+
+func foldMemberEvent(tx *Tx, e schemas.Recorded) error {
+	values, err := data(tx, e, readMember)
 	if err != nil {
 		return err
 	}

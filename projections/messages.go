@@ -22,6 +22,7 @@ var Messages = Projection{
 	Name: "messages", Source: schemas.PluralKit, Version: 3, // 3: members of an event are known by their exact names
 	Schema: messagesSQL,
 	Fold:   foldMessage,
+	Ahead:  map[string]Decoder{schemas.PKMessageCreate: inAdvance(readMessage)},
 }
 
 func foldMessage(tx *Tx, e schemas.Recorded) error {
@@ -37,50 +38,61 @@ func foldMessage(tx *Tx, e schemas.Recorded) error {
 	return nil
 }
 
+// A message is what CREATE_MESSAGE says.
+type message struct {
+	schemas.PKMessage
+	us             int64     // its timestamp
+	system, member *snapshot // nil: there is none
+}
+
+func readMessage(e schemas.Recorded) (message, error) {
+	var m message
+	var err error
+	if m.PKMessage, err = schemas.Decode[schemas.PKMessage](e.Event); err != nil {
+		return m, err
+	}
+	if m.us, err = schemas.ParseTime(m.Timestamp); err != nil {
+		return m, err
+	}
+	if err := needID("the message", m.ID); err != nil {
+		return m, err
+	}
+	if m.system, err = snapshotOf("system", m.System, systemSnapshot); err != nil {
+		return m, err
+	}
+	m.member, err = snapshotOf("member", m.Member, memberSnapshot)
+	return m, err
+}
+
 func foldMessageCreate(tx *Tx, e schemas.Recorded) error {
-	m, err := schemas.Decode[schemas.PKMessage](e.Event)
+	m, err := data(tx, e, readMessage)
 	if err != nil {
 		return err
 	}
-	us, err := schemas.ParseTime(m.Timestamp)
-	if err == nil {
-		err = needID("the message", m.ID)
-	}
-	if err != nil {
-		return err
-	}
-	system, err := snapshotOf("system", m.System, systemSnapshot)
-	if err != nil {
-		return err
-	}
-	if system != nil && system.uuid != e.Route.Tenant {
+	if m.system != nil && m.system.uuid != e.Route.Tenant {
 		return fmt.Errorf("%w: the message is another system's", schemas.ErrInvalid)
 	}
-	member, err := snapshotOf("member", m.Member, memberSnapshot)
-	if err != nil {
-		return err
-	}
-	fresh, err := insertMessage(tx, e, m, us, member)
+	fresh, err := insertMessage(tx, e, m)
 	if err != nil || !fresh {
 		return err
 	}
 	err = mergeSystem(tx, e.Route.Tenant, func(r *row) {
-		if system != nil {
-			r.snapshot(system.values, us, m.ID)
+		if m.system != nil {
+			r.snapshot(m.system.values, m.us, m.ID)
 		}
 	})
-	if err != nil || member == nil {
+	if err != nil || m.member == nil {
 		return err
 	}
-	return mergeMember(tx, e.Route.Tenant, member.uuid, func(r *row) { r.snapshot(member.values, us, m.ID) })
+	return mergeMember(tx, e.Route.Tenant, m.member.uuid, func(r *row) { r.snapshot(m.member.values, m.us, m.ID) })
 }
 
 // insertMessage adds the row and reports whether there was none, or one that
 // only knew of an absence: the id of a message is never used again.
-func insertMessage(tx *Tx, e schemas.Recorded, m schemas.PKMessage, us int64, member *snapshot) (bool, error) {
+func insertMessage(tx *Tx, e schemas.Recorded, m message) (bool, error) {
 	var memberUUID *string
-	if member != nil {
-		memberUUID = &member.uuid
+	if m.member != nil {
+		memberUUID = &m.member.uuid
 	}
 	system := e.Route.Tenant
 	made, err := tx.Get(`INSERT INTO messages (id, system_uuid, member_uuid, timestamp_us, original, sender, channel, guild, seen_us)
@@ -90,7 +102,7 @@ func insertMessage(tx *Tx, e schemas.Recorded, m schemas.PKMessage, us int64, me
 			seen_us = excluded.seen_us, deleted_us = iif(absent_us > excluded.seen_us, absent_us, NULL)
 			WHERE seen_us IS NULL AND system_uuid = excluded.system_uuid
 		RETURNING 1`,
-		m.ID, system, memberUUID, us, m.Original, m.Sender, m.Channel, m.Guild, e.Time.UnixMicro())
+		m.ID, system, memberUUID, m.us, m.Original, m.Sender, m.Channel, m.Guild, e.Time.UnixMicro())
 	if err != nil {
 		return false, err
 	}

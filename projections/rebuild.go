@@ -63,6 +63,8 @@ func (d *DB) Scratch(sent uint64) (*DB, error) {
 		scratch: true,
 		floor:   max(d.position().Seq, sent),
 		live:    d,
+
+		decoders: d.decoders,
 	}
 	if err := s.open(scratchOptions); err != nil {
 		return nil, fmt.Errorf("projections: %s: %w", path, errors.Join(err, removeFiles(path)))

@@ -26,6 +26,7 @@ type Tx struct {
 
 	view  context.Context  // of a View: what is read ends with it; else nil
 	event schemas.Recorded // the event being folded
+	ahead any              // what was read of it in advance; nil: nothing
 	out   int              // entries it has put in the outbox
 	mute  bool             // its entries are left out, see Scratch
 }
@@ -37,7 +38,9 @@ func newTx(conn *sqlite3.SQLiteConn) *Tx {
 }
 
 // begin turns to the next event.
-func (tx *Tx) begin(e schemas.Recorded, mute bool) { tx.event, tx.out, tx.mute = e, 0, mute }
+func (tx *Tx) begin(e schemas.Recorded, ahead any, mute bool) {
+	tx.event, tx.ahead, tx.out, tx.mute = e, ahead, 0, mute
+}
 
 // Exec runs one statement. Arguments are nil, bool, int, int64, string,
 // []byte or a pointer to a string (nil: NULL).
