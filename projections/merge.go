@@ -155,8 +155,9 @@ func (r *row) observes(i int) bool { return r.observedID != "" && !r.of.columns[
 // set merges values that were all set by v: those win that are newer than
 // what is there.
 func (r *row) set(values []schemas.Value, v fieldVersion) {
+	i := -1
 	for _, val := range values {
-		i := r.column(val.Field.Name)
+		i = r.of.place(val.Field.Name, i)
 		if v.after(r.version(i)) {
 			r.put(i, val.Value)
 			r.remember(i, v)
@@ -214,8 +215,9 @@ func (r *row) snapshot(values []schemas.Value, us int64, id string) {
 		return
 	}
 	carried := make([]bool, len(r.of.columns))
+	i := -1
 	for _, val := range values {
-		i := r.column(val.Field.Name)
+		i = r.of.place(val.Field.Name, i)
 		carried[i] = true
 		if r.version(i).after(v) {
 			continue
@@ -290,13 +292,7 @@ func earlier(old any, us int64) any {
 	return us
 }
 
-func (r *row) column(field string) int {
-	i, known := r.of.index[field]
-	if !known {
-		panic("projections: " + r.of.table + " has no field " + field)
-	}
-	return i
-}
+func (r *row) column(field string) int { return r.of.place(field, -1) }
 
 func (r *row) remember(i int, v fieldVersion) {
 	if v == r.implied(i) {
