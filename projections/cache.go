@@ -168,13 +168,13 @@ func (tx *Tx) settleAll() error {
 
 // trim keeps within the limits; it is called between events.
 func (tx *Tx) trim() error {
-	if tx.kept.recent <= maxKept/2 && len(tx.kept.touches) <= maxTouches {
+	if tx.kept.recent <= tx.limit/2 && len(tx.kept.touches) <= maxTouches {
 		return nil
 	}
 	if err := tx.settleAll(); err != nil {
 		return err
 	}
-	if tx.kept.recent > maxKept/2 {
+	if tx.kept.recent > tx.limit/2 {
 		for _, t := range tx.kept.tables {
 			t.older, t.recent = t.recent, make(map[string]*keptRow)
 		}

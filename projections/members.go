@@ -249,15 +249,19 @@ func normaliseTags(values []schemas.Value) error {
 		if err != nil {
 			return err
 		}
-		var b bytes.Buffer
-		enc := json.NewEncoder(&b)
-		enc.SetEscapeHTML(false)
-		if err := enc.Encode(tags); err != nil {
-			return err
-		}
-		values[i].Value = string(bytes.TrimSpace(b.Bytes()))
+		values[i].Value = writeTags(tags)
 	}
 	return nil
+}
+
+func writeTags(tags []proxyTag) string {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(tags); err != nil {
+		panic("projections: proxy tags that are no JSON: " + err.Error())
+	}
+	return string(bytes.TrimSpace(b.Bytes()))
 }
 
 // tagsAreNormal reports whether a list of proxy tags, which is compact JSON, is

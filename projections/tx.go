@@ -21,6 +21,7 @@ type Tx struct {
 	conn  *sqlite3.SQLiteConn
 	stmts map[string]*statement // by SQL text; the texts are constants
 	kept  memory                // rows of entities, and what waits to be written
+	limit int                   // of rows that are kept
 
 	preparing *statement // for authorize; else nil
 
@@ -32,7 +33,7 @@ type Tx struct {
 }
 
 func newTx(conn *sqlite3.SQLiteConn) *Tx {
-	tx := &Tx{conn: conn, stmts: make(map[string]*statement)}
+	tx := &Tx{conn: conn, stmts: make(map[string]*statement), limit: maxKept}
 	conn.RegisterAuthorizer(tx.authorize)
 	return tx
 }
