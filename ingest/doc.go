@@ -23,6 +23,12 @@
 // registry carry references. Log lines, answers and metrics never quote a
 // body, a token or a tenant.
 //
+// What may have been missed is told to a [Watcher]: a verified request that was
+// not stored, a burst of requests that name a tenant of ours with a wrong
+// secret. The second is what a stranger can make up, so it is counted after the
+// 401, in the same bounded work for any name, and only ever leads to a
+// look at the provider.
+//
 // Law 10: bodies have a size and a time, large ones share a budget of memory,
 // JSON has a depth, a source has a number of requests that wait to be
 // stored. An unverified request is scanned up to its token, hashed once and

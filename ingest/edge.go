@@ -27,6 +27,7 @@ type EdgeConfig struct {
 	MaxLargeBytes int64         // all bodies above 8 KiB together that are in memory at once; 32 MiB
 	MaxWaiting    int64         // requests of one source that may wait to be stored; 4,096
 
+	Watch      Watcher               // is told what may have been missed; nil: nobody is
 	Now        func() time.Time      // the clock; nil: time.Now
 	Log        *slog.Logger          // nil: nothing is logged
 	Registerer prometheus.Registerer // nil: metrics are not registered
@@ -44,6 +45,8 @@ type edge struct {
 	mux     *http.ServeMux
 	large   *semaphore.Weighted // bytes of large bodies
 	metrics *metrics
+
+	strangers unproven // what is counted of tenants that are not ours, for the time it takes
 }
 
 // NewEdge returns the handler of the public listener. It verifies by the
@@ -65,6 +68,9 @@ func NewEdge(c EdgeConfig, r *Registry, a Appender) http.Handler {
 	c.MaxWaiting = orDefault(c.MaxWaiting, 4096)
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Watch == nil {
+		c.Watch = nobody{}
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -150,7 +156,11 @@ func (e *edge) handle(w http.ResponseWriter, r *http.Request, k Kind, names []st
 			src.stats.refused.Add(1)
 		}
 		e.logUnless(err, k, schemas.Event{})
-		return refuse(w, err)
+		outcome := refuse(w, err)
+		if outcome == outcomeUnauthorized {
+			e.unverified(k, body)
+		}
+		return outcome
 	}
 	events, err := src.source.Events(req, body)
 	if err != nil {
@@ -161,12 +171,14 @@ func (e *edge) handle(w http.ResponseWriter, r *http.Request, k Kind, names []st
 	if len(events) == 0 {
 		src.stats.lastPing.Store(e.Now().UnixMicro())
 		acknowledge(w, src.source, nil)
+		e.Watch.Tried(k.Name, src.tenant)
 		return outcomePing
 	}
 	fresh, err := e.append(r.Context(), src, events)
 	if err != nil {
 		src.stats.refused.Add(1)
 		e.logUnless(err, k, events[0])
+		e.unstored(k, src, err)
 		return refuse(w, err)
 	}
 	src.stats.accepted.Add(1)

@@ -229,3 +229,24 @@ func FuzzEdge(f *testing.F) {
 		}
 	})
 }
+
+// FuzzClaimedSystem: what an unverified body names is a uuid that is in it, or
+// nothing; and of a whole body of PluralKit's form it is the system_id.
+func FuzzClaimedSystem(f *testing.F) {
+	for _, body := range seeds(f) {
+		f.Add(body)
+	}
+	f.Add([]byte(wrong(testSystem)))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		system := claimedSystem(body)
+		if system == "" {
+			return
+		}
+		if id, err := checkSystem(system); err != nil || id != system {
+			t.Errorf("got %q, want a uuid", system)
+		}
+		if bytes.IndexByte(body, '\\') < 0 && !bytes.Contains(bytes.ToLower(body), []byte(system)) {
+			t.Errorf("got %q out of nothing", system)
+		}
+	})
+}

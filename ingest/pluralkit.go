@@ -33,6 +33,7 @@ var pluralKit = Kind{
 		{Purpose: purposeAPIToken},
 	},
 	Credential:  firstSigningToken,
+	Claims:      claimedSystem,
 	Tenant:      func(_ string, settings map[string]string) string { return settings[settingSystem] },
 	DefaultName: func(settings map[string]string) string { return settings[settingSystem] },
 	Warn:        warnPluralKitToken,
@@ -93,6 +94,31 @@ func (p pluralKitSource) TellTenant(body []byte) string {
 		return ""
 	}
 	return id
+}
+
+// claimedSystem is the first system_id in the beginning of a body, which may
+// break off. Of a ping it is empty: PluralKit sends one with a wrong token on
+// purpose.
+func claimedSystem(beginning []byte) (system string) {
+	s := scanner{text: beginning}
+	s.open()
+	for first := true; ; first = false {
+		name, more := s.next(first)
+		if !more {
+			return system
+		}
+		value, ok := s.skip(maxDepth)
+		said, isText := text(value)
+		switch {
+		case !ok || !isText:
+		case spells(name, "type") && said == ping:
+			return ""
+		case system == "" && spells(name, memberSystem):
+			if id, err := checkSystem(said); err == nil {
+				system = id
+			}
+		}
+	}
 }
 
 // envelopeAuth reads what authenticates the envelope. The token is nil if

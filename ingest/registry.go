@@ -268,6 +268,11 @@ type SourceStatus struct {
 	LastPing  *string           `json:"last_ping"`
 	Accepted  uint64            `json:"accepted"` // requests stored
 	Refused   uint64            `json:"refused"`  // requests of this source that were not
+
+	// Requests that name this source's tenant and bear a wrong secret: its provider's, or
+	// anybody's.
+	Unproven     uint64  `json:"unproven"`
+	LastUnproven *string `json:"last_unproven"`
 }
 
 // Sources describes all sources, by kind and name.
@@ -304,6 +309,8 @@ func (r *Registry) status(e *entry) SourceStatus {
 		LastPing:  formatMicros(e.stats.lastPing.Load()),
 		Accepted:  e.stats.accepted.Load(), Refused: e.stats.refused.Load(),
 	}
+	unproven, last := e.stats.unproven.seen()
+	s.Unproven, s.LastUnproven = unproven, formatMicros(last)
 	if s.Settings == nil {
 		s.Settings = map[string]string{}
 	}

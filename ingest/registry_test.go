@@ -282,6 +282,7 @@ func TestMerge(t *testing.T) {
 	want := a.reg.Sources()
 	for i := range want {
 		want[i].Missing, want[i].Accepted, want[i].LastEvent = []string{"token"}, 0, nil
+		want[i].Unproven, want[i].LastUnproven = 0, nil
 	}
 	for name, order := range map[string][]schemas.Event{"in order": events, "backwards": reversed, "twice": append(slices.Clone(events), reversed...)} {
 		b := newBench(t, EdgeConfig{})

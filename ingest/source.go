@@ -84,6 +84,10 @@ type Kind struct {
 	// reads no further than it must. Nil if Route has {name}.
 	Credential func(body []byte) (string, bool)
 
+	// Claims is the tenant that an unverified request names in the beginning of
+	// its body; empty: none. It decides nothing. May be nil: no request names one.
+	Claims func(beginning []byte) (tenant string)
+
 	// Check says what is wrong with settings and secrets together; each alone
 	// is right. It runs when the source is added, and when secrets are
 	// replaced: then with these alone. Its error wraps schemas.ErrInvalid. May

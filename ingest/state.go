@@ -144,6 +144,7 @@ func (r record) good(now time.Time) []string {
 type snapshot struct {
 	sources map[sourceKey]*entry
 	tokens  map[tokenKey]*entry // for kinds whose path names no source
+	tenants map[tenantKey]*entry
 }
 
 // tokenKey finds a source by a hash: how far a wrong one matches tells
@@ -167,19 +168,26 @@ type stats struct {
 	accepted, refused   atomic.Uint64 // verified requests
 	waiting             atomic.Int64
 	lastEvent, lastPing atomic.Int64 // microseconds since 1970; 0: none yet
+	unproven            unproven
 }
 
 // build makes a snapshot. Secrets are looked up by reference; one that is not
 // here (a log from another machine) is missing, and its source verifies
 // nobody.
 func (s state) build(secrets map[string]secret, seal sealer, old *snapshot, now func() time.Time) *snapshot {
-	snap := &snapshot{sources: make(map[sourceKey]*entry, len(s.sources)), tokens: make(map[tokenKey]*entry, len(s.sources))}
+	snap := &snapshot{
+		sources: make(map[sourceKey]*entry, len(s.sources)), tokens: make(map[tokenKey]*entry, len(s.sources)),
+		tenants: make(map[tenantKey]*entry, len(s.sources)),
+	}
 	for key, rec := range s.sources {
 		e := &entry{record: rec, stats: &stats{}}
 		if before := old.sources[key]; before != nil && before.created.Equal(rec.created) {
 			e.stats = before.stats
 		}
 		snap.sources[key] = e
+		if rec.tenant != "" {
+			snap.tenants[tenantKey{key.kind, rec.tenant}] = e
+		}
 		kind, known := kindNamed(key.kind)
 		if !known {
 			continue

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -32,6 +33,10 @@ type ReadOptions struct {
 // erased. What is stored after Read began is not read. A message that is no
 // event comes with Fault set. The Message is as stored; its bytes are fn's.
 //
+// What cannot be read though nobody erased it is left out, and the error says
+// so at the end (schemas.ErrLogDamaged): what is left is still worth reading,
+// but it is not the log. That is only seen without a Subject.
+//
 // An error of fn ends it and is returned. After a disconnect it goes on where
 // it was, for as long as ctx lives.
 func (l *Log) Read(ctx context.Context, o ReadOptions, fn func(schemas.Recorded, schemas.Message) error) error {
@@ -48,18 +53,35 @@ func (l *Log) Read(ctx context.Context, o ReadOptions, fn func(schemas.Recorded,
 		f.subjects = []string{o.Subject}
 	}
 	expected := max(o.From, 1)
-	return l.read(ctx, f, to, func(m jetstream.Msg, md meta) error {
-		if o.Subject == "" && md.seq != expected {
-			if err := l.explain(ctx, expected, md.seq); errors.Is(err, schemas.ErrLogDamaged) {
-				l.log.Error("reading the log", "seq", md.seq, "err", err) // what is left is still worth reading
-			} else if err != nil {
-				return err
-			}
+	var damage error // the first; there may be thousands
+	gap := func(seq uint64) error {
+		if o.Subject != "" || seq == expected {
+			return nil
+		}
+		err := l.explain(ctx, expected, seq)
+		if !errors.Is(err, schemas.ErrLogDamaged) {
+			return err
+		}
+		if damage == nil {
+			damage = err
+		}
+		return nil
+	}
+	ended := false
+	err = l.read(ctx, f, to, func(m jetstream.Msg, md meta) error {
+		if err := gap(md.seq); err != nil {
+			return err
 		}
 		expected = md.seq + 1
 		stored := schemas.Message{Subject: m.Subject(), ID: m.Headers().Get(nats.MsgIdHdr), Body: m.Data()}
-		return fn(recorded(stored, md.seq), stored)
+		err := fn(recorded(stored, md.seq), stored)
+		ended = ended || err != nil
+		return err
 	})
+	if err == nil && !ended && expected <= to {
+		err = gap(to + 1)
+	}
+	return errors.Join(err, damage)
 }
 
 // read hands over what f says up to the sequence to, which must not lie
@@ -97,18 +119,48 @@ func recorded(m schemas.Message, seq uint64) schemas.Recorded {
 }
 
 // explain says why there is nothing from expected up to seq: nil if that was
-// erased, schemas.ErrLogDamaged (counted) if not. It looks at the log as a
-// whole: everything that is missing must have been erased.
+// erased, schemas.ErrLogDamaged (counted) if not. A record that a bad disk has
+// changed is one that the server still counts, and leaves out without a word.
 func (l *Log) explain(ctx context.Context, expected, seq uint64) error {
 	info, err := l.Info(ctx)
 	if err != nil {
 		return err
 	}
+	err = damaged(info)
 	if seq > expected && info.Missing <= info.Erased {
-		return nil
+		unread, askErr := l.unreadable(ctx, expected, seq)
+		if askErr != nil {
+			return askErr
+		}
+		if unread == 0 {
+			return nil
+		}
+		err = fmt.Errorf("%w: event %d is there and cannot be read (hint: stop switchlog, put a good copy of the directory nats/ back, and look at the disk; do not rebuild before that)",
+			schemas.ErrLogDamaged, unread)
 	}
 	l.metrics.gaps.Inc()
-	return fmt.Errorf("log: from %d to %d: %w", expected, seq, damaged(info))
+	return fmt.Errorf("log: from %d to %d: %w", expected, seq, err)
+}
+
+// unreadable is the first sequence from expected up to seq that the stream
+// does not count as deleted; 0: there is none.
+func (l *Log) unreadable(ctx context.Context, expected, seq uint64) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
+	defer cancel()
+	s, err := l.js.Stream(ctx, schemas.StreamEvents)
+	if err != nil {
+		return 0, fmt.Errorf("log: %w", err)
+	}
+	info, err := s.Info(ctx, jetstream.WithDeletedDetails(true))
+	if err != nil {
+		return 0, fmt.Errorf("log: %w", err)
+	}
+	for n := max(expected, info.State.FirstSeq); n < seq; n++ {
+		if _, deleted := slices.BinarySearch(info.State.Deleted, n); !deleted {
+			return n, nil
+		}
+	}
+	return 0, nil
 }
 
 // Get gives the event at a sequence; ErrNotFound if there is none. A message

@@ -12,6 +12,7 @@ var All = []Projection{
 	Autoproxy,
 	Messages,
 	Imports,
+	SourceStates,
 	Fronting, // reads members
 	Discord,
 	BotGhost,

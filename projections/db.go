@@ -77,7 +77,9 @@ type DB struct {
 
 // Open opens the database, creating it if there is none. A file that was made
 // by other tables or folds is left as it is, to answer until it is rebuilt:
-// see Stale. A file that SQLite cannot read is ErrDamaged.
+// see Stale. A file that SQLite cannot read is renamed to {path}.damaged, and a
+// new one begun: all of it comes back from the log, and webhooks do not wait
+// until a person finds the time.
 func Open(cfg Config) (*DB, error) {
 	if cfg.Projections == nil {
 		cfg.Projections = All
@@ -95,7 +97,15 @@ func Open(cfg Config) (*DB, error) {
 
 		decoders: decoders(cfg.Projections),
 	}
-	if err := d.open(liveOptions); err != nil {
+	err := d.open(liveOptions)
+	if damage := d.fault(err); errors.Is(damage, ErrDamaged) {
+		cfg.Log.Error("projections: the file is damaged; it is put aside and made anew from the log (hint: look at the disk)",
+			"aside", cfg.Path+asideSuffix, "err", err)
+		if err = setAside(cfg.Path); err == nil {
+			err = d.open(liveOptions)
+		}
+	}
+	if err != nil {
 		return nil, fmt.Errorf("projections: %s: %w", cfg.Path, d.fault(err))
 	}
 	return d, nil

@@ -128,6 +128,11 @@ func readHeld(ctx context.Context, tx *Tx, system string, h *schemas.Held) error
 	if err := leaveOutGone(h); err != nil {
 		return err
 	}
+	source, err := sourceState(tx, system)
+	if err != nil {
+		return err
+	}
+	h.Source = schemas.SourceState(source.state)
 	return tx.each(ctx, `SELECT guild_id FROM (SELECT guild_id FROM system_guilds WHERE system_uuid = ?1
 			UNION SELECT guild_id FROM member_guilds WHERE system_uuid = ?1
 			UNION SELECT guild_id FROM autoproxy WHERE system_uuid = ?1

@@ -53,7 +53,8 @@ func (d *drawer) event() (typ, subject string, data json.RawMessage) {
 		schemas.GroupObserved, schemas.GroupObserved, schemas.SystemGuildObserved, schemas.MemberGuildObserved,
 		schemas.AutoproxyObserved, schemas.AccountObserved,
 		schemas.SystemAbsent, schemas.MemberAbsent, schemas.MemberAbsent, schemas.GroupAbsent, schemas.SystemGuildAbsent,
-		schemas.MemberGuildAbsent, schemas.AccountAbsent, schemas.MessageAbsent)
+		schemas.MemberGuildAbsent, schemas.AccountAbsent, schemas.MessageAbsent,
+		schemas.SourceObserved)
 	if strings.HasPrefix(typ, "switchlog.") {
 		subject, data = d.fromAPI(typ, member, group)
 		return typ, subject, data
@@ -116,6 +117,8 @@ func (d *drawer) fromAPI(typ, member, group string) (subject string, data json.R
 		object = d.object(schemas.PKAutoproxyFields, guild)
 	case schemas.AccountObserved:
 		subject, object = d.of("account", "1150", "1151"), d.object(schemas.PKAccountFields, nil)
+	case schemas.SourceObserved:
+		object = json.RawMessage(`{"state":"` + d.of("state", "ok", "deaf_url", "unauthorized") + `"}`)
 	case schemas.MemberAbsent, schemas.MemberGuildAbsent:
 		subject = member
 	case schemas.GroupAbsent:

@@ -137,5 +137,8 @@ func (d *DB) fault(err error) error {
 		return fmt.Errorf("%w: %w (hint: stop switchlog, delete %[3]s, %[3]s-wal and %[3]s-shm, and start it; "+
 			"nothing is lost, the file comes back from the log)", ErrDamaged, err, d.cfg.Path)
 	}
+	if errors.As(err, &e) && (e.Code == sqlite3.ErrFull || e.Code == sqlite3.ErrIoErr || e.Code == sqlite3.ErrReadonly) {
+		return fmt.Errorf("%w (hint: is there room on the disk of %s, and may switchlog write there? It goes on by itself then)", err, d.cfg.Path)
+	}
 	return err
 }

@@ -100,6 +100,24 @@ func removeFiles(path string) error {
 	return errs
 }
 
+// asideSuffix ends the names of the files that setAside leaves.
+const asideSuffix = ".damaged"
+
+// setAside renames a damaged database, so that it can be looked at and a new
+// one begun in its place. What was set aside before is removed.
+func setAside(path string) error {
+	if err := removeFiles(path + asideSuffix); err != nil {
+		return fmt.Errorf("projections: set aside: %w", err)
+	}
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+		err := os.Rename(path+suffix, path+asideSuffix+suffix)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("projections: set aside: %w", err)
+		}
+	}
+	return nil
+}
+
 // Replace puts the scratch's tables, rows and position in place of this
 // database's, in one transaction on the same file: path and inode stay, readers
 // of this and other processes see the old rows until the commit and the new

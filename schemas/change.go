@@ -12,6 +12,7 @@ const (
 	GroupChanged    = "switchlog.group.changed"
 	SystemChanged   = "switchlog.system.changed"
 	SettingsChanged = "switchlog.settings.changed"
+	SourceChanged   = "switchlog.source.changed"
 )
 
 // Change is the data of a change event: before and after, and the event that

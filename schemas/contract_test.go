@@ -104,6 +104,7 @@ var payloads = []struct {
 	{MemberGuildObserved, decodeAs[Observed], reflect.TypeFor[Observed](), nil},
 	{AutoproxyObserved, decodeAs[Observed], reflect.TypeFor[Observed](), nil},
 	{AccountObserved, decodeAs[Observed], reflect.TypeFor[Observed](), nil},
+	{SourceObserved, decodeAs[Observed], reflect.TypeFor[Observed](), nil},
 	{SystemAbsent, decodeAs[Absent], reflect.TypeFor[Absent](), nil},
 	{MemberAbsent, decodeAs[Absent], reflect.TypeFor[Absent](), nil},
 	{GroupAbsent, decodeAs[Absent], reflect.TypeFor[Absent](), nil},
@@ -117,6 +118,7 @@ var payloads = []struct {
 	{GroupChanged, decodeAs[Change], reflect.TypeFor[Change](), []string{"before", "after"}},
 	{SystemChanged, decodeAs[Change], reflect.TypeFor[Change](), []string{"before", "after"}},
 	{SettingsChanged, decodeAs[Change], reflect.TypeFor[Change](), []string{"before", "after"}},
+	{SourceChanged, decodeAs[Change], reflect.TypeFor[Change](), []string{"before", "after"}},
 	{SourceAdded, decodeAs[SourceEvent], reflect.TypeFor[SourceEvent](), nil},
 	{SourceLearned, decodeAs[SourceEvent], reflect.TypeFor[SourceEvent](), nil},
 	{SourceRotated, decodeAs[SourceEvent], reflect.TypeFor[SourceEvent](), nil},
@@ -454,8 +456,10 @@ func (c contractTest) payloads(t *testing.T) {
 			}
 		}
 	}
-	definitions := c.document[FrontChanged]["$defs"].(object)
-	for name, of := range map[string]reflect.Type{"front": reflect.TypeFor[Front](), "fronter": reflect.TypeFor[Fronter]()} {
+	definitions := maps.Clone(c.document[FrontChanged]["$defs"].(object))
+	maps.Copy(definitions, c.document[SourceChanged]["$defs"].(object))
+	for name, of := range map[string]reflect.Type{"front": reflect.TypeFor[Front](), "fronter": reflect.TypeFor[Fronter](),
+		"report": reflect.TypeFor[SourceReport]()} {
 		bySchema[of] = map[string]bool{}
 		for property := range definitions[name].(object)["properties"].(object) {
 			bySchema[of][property] = true

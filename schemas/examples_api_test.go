@@ -115,7 +115,7 @@ func TestAPITypes(t *testing.T) {
 		}
 	}
 	for verb, want := range map[string][]string{
-		"observed": {"account", "autoproxy", "group", "member", "member_guild", "settings", "switch", "system", "system_guild"},
+		"observed": {"account", "autoproxy", "group", "member", "member_guild", "settings", "source", "switch", "system", "system_guild"},
 		"absent":   {"account", "group", "member", "member_guild", "message", "switch", "system", "system_guild"},
 	} {
 		if got := nouns[verb]; !slices.Equal(slices.Sorted(slices.Values(got)), want) {

@@ -108,7 +108,8 @@ func allExamples(t *testing.T) []example {
 	all = append(all, discordExamples(t, len(all))...)
 	all = append(all, botGhostExamples(len(all))...)
 	all = append(all, stellarStackExamples(t, len(all))...)
-	return append(all, genericExamples(len(all))...)
+	all = append(all, genericExamples(len(all))...)
+	return append(all, sourceExamples(t, len(all))...)
 }
 
 // dispatchExamples makes an event of every dispatch body in testdata but the

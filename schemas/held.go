@@ -8,6 +8,8 @@ type Held struct {
 	System   *HeldEntity // nil: nothing is held; likewise the settings
 	Settings *HeldEntity
 
+	Source SourceState // how the source stands, by the newest event that told; empty: none did
+
 	// Things that are gone are among them, marked so. Each list is in the
 	// order of ID, Guild, Channel.
 	Members      []HeldEntity

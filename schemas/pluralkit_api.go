@@ -19,6 +19,7 @@ const (
 	MemberGuildObserved = "switchlog.member_guild.observed"
 	AutoproxyObserved   = "switchlog.autoproxy.observed"
 	AccountObserved     = "switchlog.account.observed"
+	SourceObserved      = "switchlog.source.observed" // how the source stands: an object with a SourceState as state
 
 	SystemAbsent      = "switchlog.system.absent"
 	MemberAbsent      = "switchlog.member.absent"
@@ -50,7 +51,7 @@ type Absent struct {
 }
 
 // NewObserved makes the event of type typ that says what subject (a uuid, or
-// an account id; of settings, system_guild and autoproxy, the system's uuid)
+// an account id; of settings, system_guild, autoproxy and source, the system's uuid)
 // was when the API was asked. The object is what encodes as such; its time
 // is left to whoever stores it.
 func NewObserved(typ, system, subject string, asked time.Time, object any) (Event, error) {

@@ -73,6 +73,7 @@ var types = []Type{
 	api(MemberGuildObserved, "What the API says of a member's settings for one Discord server."),
 	api(AutoproxyObserved, "What the API says of autoproxy in one Discord server."),
 	api(AccountObserved, "The API says that a Discord account is the system's."),
+	api(SourceObserved, "How PluralKit's API says the source stands: whether webhooks come to us, and the API token is good."),
 	api(SystemAbsent, "The API says that there is no such system any more."),
 	api(MemberAbsent, "The API says that there is no such member."),
 	api(GroupAbsent, "The API says that there is no such group."),
@@ -87,6 +88,7 @@ var types = []Type{
 	change(GroupChanged, "A group became different."),
 	change(SystemChanged, "The system became different."),
 	change(SettingsChanged, "The system's settings became different."),
+	change(SourceChanged, "How the source stands with PluralKit became different: it went deaf, say, or hears again."),
 
 	ofType(StandardReceive, "standard.", StandardWebhooks, "A Standard Webhooks message that names no type of its own."),
 	ofType(TokenReceive, "token.", SharedToken, "A message of a sender with a shared token that names no type of its own."),

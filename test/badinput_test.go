@@ -353,7 +353,10 @@ func TestIdleConnections(t *testing.T) {
 }
 
 // memory is the highest resident memory of the process so far, in bytes.
-func (s *server) memory() int {
+func (s *server) memory() int { return s.statusOf("VmHWM") }
+
+// statusOf is a size the kernel tells of the process, in bytes.
+func (s *server) statusOf(what string) int {
 	s.t.Helper()
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {
@@ -362,10 +365,10 @@ func (s *server) memory() int {
 	lines := bufio.NewScanner(bytes.NewReader(b))
 	for lines.Scan() {
 		var kib int
-		if _, err := fmt.Sscanf(lines.Text(), "VmHWM: %d kB", &kib); err == nil {
+		if _, err := fmt.Sscanf(lines.Text(), what+": %d kB", &kib); err == nil {
 			return kib << 10
 		}
 	}
-	s.t.Fatalf("no VmHWM in %s", b)
+	s.t.Fatalf("no %s in %s", what, b)
 	return 0
 }

@@ -125,35 +125,47 @@ func tail(s string, n int) string {
 	return s
 }
 
-// start starts the process (again).
+// start starts the process (again), and wants it to run.
 func (s *server) start() {
+	s.t.Helper()
+	if err := s.launch(); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// launch starts the process and waits until it says where it listens, or ends.
+func (s *server) launch() error {
 	s.t.Helper()
 	path, err := program()
 	if err != nil {
-		s.t.Fatal(err)
+		return err
 	}
 	endpoints := filepath.Join(s.dir, "endpoints.json")
 	if err := os.Remove(endpoints); err != nil && !errors.Is(err, os.ErrNotExist) {
-		s.t.Fatal(err)
+		return err
 	}
 	args := append([]string{"serve", "--data", s.dir, "--listen", "127.0.0.1:0", "--private-listen", "127.0.0.1:0", "--nats-listen", "127.0.0.1:0"}, s.args...)
 	s.cmd = exec.Command(path, args...)
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
 	s.cmd.Env = append(os.Environ(), gorace)
 	if err := s.cmd.Start(); err != nil {
-		s.t.Fatal(err)
+		return err
 	}
 	s.done = make(chan error, 1)
 	go func(cmd *exec.Cmd, done chan error) { done <- cmd.Wait() }(s.cmd, s.done)
+	var ended error
 	await(s.t, "endpoints.json", func() bool {
 		select {
 		case err := <-s.done:
-			s.t.Fatalf("the server ended at once: %v\n%s", err, s.out)
+			s.done = nil
+			ended = fmt.Errorf("the server ended at once: %v\n%s", err, tail(s.out.String(), 8000))
+			return true
 		default:
 		}
 		b, err := os.ReadFile(endpoints)
 		return err == nil && json.Unmarshal(b, s) == nil
 	})
+	return ended
 }
 
 // await polls until ok, for startWithin: what is awaited happens in another

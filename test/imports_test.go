@@ -38,6 +38,7 @@ var star = []row{
 	{pkg: "cmd/switchlog", ours: []string{anything}, why: "wires everything to everything"},
 	{pkg: "test", ours: []string{anything}, why: "proof needs the whole"},
 	{pkg: "test/bench", ours: []string{anything}, why: "measures the whole"},
+	{pkg: "test/faultfs", why: "a helper: a disk that fails; it knows nothing of what is on it"},
 	{pkg: "test/fakepk", ours: []string{"schemas"}, why: "a helper: any test may import it, so it imports nothing of ours"},
 	{pkg: "test/mix", ours: []string{"schemas"}, why: "events to measure with: a helper, likewise"},
 }
@@ -68,6 +69,7 @@ var outsiders = []outsider{
 		"processor/deliver", "projections", "projections/mirror", "projections/query", "cmd/switchlog"},
 		"each package has its own metrics; the vocabulary has nothing to measure"},
 	{"github.com/spf13", []string{"cmd/switchlog"}, "only cmd has a command line"},
+	{"github.com/hanwen/go-fuse/v2", []string{"test/faultfs"}, "a disk that fails, in tests"},
 	{"golang.org/x/crypto", []string{"ingest"}, "sealing of secrets"},
 	{"golang.org/x/net", []string{"cmd/switchlog"}, "a limit on connections"},
 	{"golang.org/x/sync", []string{anything}, "errgroup, semaphore: almost the standard library"},

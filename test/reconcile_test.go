@@ -55,6 +55,31 @@ func TestReconcile(t *testing.T) {
 	if out := s.cli("", "status"); !strings.Contains(out, "to another address, or to none") {
 		t.Errorf("status: got %s", out)
 	}
+	_, err = system.CreateMember("Clover", nil)
+	world.Must(err)
+	clovers := func() int { return len(rows(t, db, `SELECT 1 FROM members WHERE name = 'Clover'`)) }
+	out, told, code := s.try("", "reconcile", "--dry-run")
+	if !strings.Contains(out, "is missing, and would be added: 1 member\n") || clovers() != 0 || code != 1 {
+		t.Errorf("a dry run: got code %d, %d members, %s", code, clovers(), out)
+	}
+	if strings.ContainsAny(told, "\r\x1b") || !strings.Contains(told, "pk;system webhook") {
+		t.Errorf("a dry run, not on a terminal: got %q, want no progress bar, and what helps", told)
+	}
+	var r struct {
+		Emitted, Requests int
+		State             string
+		Repairs           map[string]struct{ Missing int }
+		Late              struct{ Count int }
+		Differences       []string
+		First             bool
+	}
+	out, _, _ = s.try("", "reconcile", "--json")
+	if err := json.Unmarshal([]byte(out), &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Emitted != 1 || r.Repairs["member"].Missing != 1 || r.Late.Count != 1 || r.Requests < 6 || r.State != "deaf_url" || len(r.Differences) != 1 || r.First {
+		t.Errorf("got %s, want a member that was missing", out)
+	}
 	api.Close()
 	s.cli("", "rebuild")
 	for _, m := range Check(s) {

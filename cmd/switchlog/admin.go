@@ -42,6 +42,7 @@ func (a admin) routes(mux *http.ServeMux) {
 	handle("POST /api/admin/rebuild", a.rebuild)
 	handle("POST /api/admin/verify", a.verify)
 	handle("POST /api/admin/reconcile", a.reconcile)
+	handle("GET /api/admin/doctor", a.doctor)
 }
 
 // fault is an error with the status it is answered by.
@@ -236,7 +237,10 @@ func (a admin) replay(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	glob := q.Get("type")
-	subject := schemas.LogEvents + ".*." + wildcardToken(q.Get("tenant")) + ".>"
+	subject := "" // all: then it is seen if something cannot be read
+	if tenant := q.Get("tenant"); tenant != "" {
+		subject = schemas.LogEvents + ".*." + wildcardToken(tenant) + ".>"
+	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	if from <= to {
 		err = a.n.events.Read(r.Context(), processor.ReadOptions{From: from, To: to, Subject: subject},

@@ -22,7 +22,12 @@ type progress struct {
 	Total   uint64   `json:"total"`
 	Error   string   `json:"error,omitempty"`
 	Outcome *outcome `json:"outcome,omitempty"`
+
+	Reconciled *reconciled `json:"reconciled,omitempty"` // the outcome of a look at PluralKit; also beside an error
 }
+
+// over reports whether it is the last line.
+func (p progress) over() bool { return p.Outcome != nil || p.Reconciled != nil }
 
 // outcome is what a rebuild or a verification found.
 type outcome struct {
@@ -120,7 +125,7 @@ func follow(cmd *cobra.Command, path string, asJSON bool) (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	return followLines(cmd.Context(), c, path, func(line []byte, p progress) error {
+	last, err := followLines(cmd.Context(), c, path, func(line []byte, p progress) error {
 		if asJSON {
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s\n", line)
 			return err
@@ -128,12 +133,15 @@ func follow(cmd *cobra.Command, path string, asJSON bool) (*outcome, error) {
 		showBar(cmd.ErrOrStderr(), p)
 		return nil
 	})
+	return last.Outcome, err
 }
 
-func followLines(ctx context.Context, c *client, path string, show func(line []byte, p progress) error) (*outcome, error) {
+// followLines shows a long command's lines and gives the last one, with the
+// outcome; also with an error that the server tells.
+func followLines(ctx context.Context, c *client, path string, show func(line []byte, p progress) error) (progress, error) {
 	body, err := c.do(ctx, "POST", path, nil)
 	if err != nil {
-		return nil, err
+		return progress{}, err
 	}
 	defer body.Close()
 	lines := bufio.NewScanner(body)
@@ -141,34 +149,42 @@ func followLines(ctx context.Context, c *client, path string, show func(line []b
 	for lines.Scan() {
 		var p progress
 		if err := json.Unmarshal(lines.Bytes(), &p); err != nil {
-			return nil, err
+			return progress{}, err
 		}
 		if p.Error != "" {
-			return nil, errors.New(p.Error)
+			return p, errors.New(p.Error)
 		}
 		if err := show(lines.Bytes(), p); err != nil {
-			return nil, err
+			return progress{}, err
 		}
-		if p.Outcome != nil {
-			return p.Outcome, nil
+		if p.over() {
+			return p, nil
 		}
 	}
-	return nil, errors.Join(errors.New("the server stopped in the middle (hint: nothing was put in place; run it again)"), lines.Err())
+	return progress{}, errors.Join(errors.New("the server stopped in the middle (hint: it is safe to run it again)"), lines.Err())
 }
 
 // showBar draws the progress on a terminal; anywhere else it writes nothing.
 func showBar(w io.Writer, p progress) {
-	f, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		fmt.Fprint(w, bar(p))
 	}
-	const width = 40
-	filled := width
+}
+
+// bar is the line of a terminal that says how far p is, in place of the one
+// before. Of what has no step it is empty: the outcome is told otherwise.
+func bar(p progress) string {
+	const width, clear = 40, "\r\x1b[K"
+	if p.Step == "" {
+		return clear
+	}
+	line := fmt.Sprintf(clear+"%-10s %d", p.Step, p.Done) // nobody knows of how many
 	if p.Total > 0 {
-		filled = int(min(p.Done*width/p.Total, width))
+		filled := int(min(p.Done*width/p.Total, width))
+		line = fmt.Sprintf(clear+"%-10s [%s%s] %d of %d", p.Step, strings.Repeat("#", filled), strings.Repeat(" ", width-filled), p.Done, p.Total)
 	}
-	fmt.Fprintf(w, "\r%-10s [%s%s] %d of %d", p.Step, strings.Repeat("#", filled), strings.Repeat(" ", width-filled), p.Done, p.Total)
 	if p.Outcome != nil {
-		fmt.Fprintln(w)
+		line += "\n"
 	}
+	return line
 }

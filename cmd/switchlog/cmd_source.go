@@ -16,7 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"switchlog/ingest"
-	"switchlog/ingest/pluralkit"
+	"switchlog/schemas"
 )
 
 // sourceAnswer is what the server says of a source it has just made or
@@ -47,6 +47,11 @@ type sourceInfo struct {
 	API      string   `json:"api,omitempty"`
 	APISince string   `json:"api_since,omitempty"`
 	Coverage *float64 `json:"coverage,omitempty"`
+	LastLook string   `json:"last_look,omitempty"` // at all the lists, and with all its answers
+
+	// Requests that name this source's tenant and bear a wrong secret.
+	Unproven     uint64 `json:"unproven"`
+	LastUnproven string `json:"last_unproven,omitempty"`
 }
 
 func newSource() *cobra.Command {
@@ -106,25 +111,41 @@ func printSources(w io.Writer, list []sourceInfo) error {
 		return err
 	}
 	for _, s := range list {
-		if s.API == "" || s.Coverage == nil {
-			continue
-		}
-		if _, err := fmt.Fprintf(w, "\n%s %s, asked of PluralKit: %s, since %s; webhooks brought %.0f %% of all changes first\n",
-			s.Kind, s.Name, apiStates[s.API], ago(s.APISince), 100**s.Coverage); err != nil {
+		if err := s.printStanding(w); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// apiStates says in words how a source stands with PluralKit.
-var apiStates = map[string]string{
-	string(pluralkit.StateOK):           "all is well",
-	string(pluralkit.StateDeaf):         "it sends its webhooks to another address, or to none (hint: pk;system webhook in a direct message to the bot)",
-	string(pluralkit.StateUnauthorized): "it does not know the API token any more (hint: pk;token, then switchlog source rotate pluralkit --api-token-file F)",
-	string(pluralkit.StateAnonymous):    "the API token is not this system's (hint: pk;token, then switchlog source rotate pluralkit --api-token-file F)",
-	string(pluralkit.StateDeleted):      "the system is deleted",
-	string(pluralkit.StateUnreachable):  "it does not answer",
+// printStanding says how a source stands with its provider, if that is known.
+func (s sourceInfo) printStanding(w io.Writer) error {
+	if s.API != "" && s.Coverage != nil {
+		_, err := fmt.Fprintf(w, "\n%s %s: %s\n  So since %s, last compared %s. Since the start webhooks brought %.0f %% of what changed; asking found the rest.\n",
+			s.Kind, s.Name, inWords(s.API), ago(s.APISince), ago(s.LastLook), 100**s.Coverage)
+		if err != nil {
+			return err
+		}
+	}
+	if s.Unproven == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintf(w, "\n%s %s: %d requests named it and bore a wrong token, the last %s (hint: if events are missing, PluralKit has a newer token:\n"+
+		"  pk;system webhook URL once more, then switchlog source rotate %s --token-file -; else it was a stranger, or PluralKit's own test)\n",
+		s.Kind, s.Name, s.Unproven, ago(s.LastUnproven), s.Kind)
+	return err
+}
+
+// inWords says how a source stands with PluralKit, and what helps.
+func inWords(state string) string {
+	r, err := schemas.NewSourceReport(schemas.SourceState(state), 0)
+	switch {
+	case err != nil:
+		return "PluralKit does not answer, or not so that it can be understood."
+	case r.ToDo == "":
+		return r.Reason
+	}
+	return r.Reason + " (hint: " + r.ToDo + ")"
 }
 
 // sourcePath is where the server answers for a source. What a person typed
@@ -312,5 +333,6 @@ func newSourceInfo(s ingest.SourceStatus) sourceInfo {
 	return sourceInfo{
 		Kind: s.Kind, Name: s.Name, Tenant: s.Tenant, URL: s.URL, Settings: s.Settings, Created: s.Created,
 		LastEvent: text(s.LastEvent), LastPing: text(s.LastPing), Accepted: s.Accepted,
+		Unproven: s.Unproven, LastUnproven: text(s.LastUnproven),
 	}
 }

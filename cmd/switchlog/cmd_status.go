@@ -18,6 +18,7 @@ type status struct {
 	Private    string           `json:"private"`
 	NATS       string           `json:"nats"`
 	Started    string           `json:"started"`
+	Away       *gap             `json:"away"` // when the server last did not run; null: never, as far as is known
 	Sources    []sourceInfo     `json:"sources"`
 	Log        logStatus        `json:"log"`
 	Projection projectionStatus `json:"projection"`
@@ -107,7 +108,11 @@ func (s status) print(w io.Writer) error {
 	if s.Projection.Skipped > 0 {
 		fmt.Fprintf(w, ", %d events set aside (hint: switchlog sql \"SELECT * FROM skipped\")", s.Projection.Skipped)
 	}
-	fmt.Fprint(w, "\n\n")
+	fmt.Fprintln(w)
+	if s.Away != nil {
+		fmt.Fprintf(w, "away     until %s, for %s: what was sent then is asked for, of PluralKit sources with an API token\n", ago(s.Away.To), s.Away.length())
+	}
+	fmt.Fprintln(w)
 	return printSources(w, s.Sources)
 }
 

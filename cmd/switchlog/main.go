@@ -80,6 +80,7 @@ func newRoot(program string, environ []string) *cobra.Command {
 		newRebuild(),
 		newVerify(),
 		newReconcile(),
+		newDoctor(),
 		newExplain(),
 		newQuery(),
 		newSQL(),

@@ -72,6 +72,7 @@ type node struct {
 	changes  *processor.Changes
 
 	reconcilers *reconcilers
+	alive       *heartbeat
 
 	stoppedMu sync.Mutex // guards stopped
 	stopped   []string   // parts that ended for good, and why
@@ -157,7 +158,6 @@ func (n *node) openDatabase() (err error) {
 	if err != nil {
 		return err
 	}
-	n.reconcilers = newReconcilers(n)
 	n.loop = processor.NewLoop(processor.LoopConfig{
 		Log: n.events, Sink: watchedSink{n.db, n.reconcilers}, Applied: func() { n.changes.Wake() }, Logger: n.log, Metrics: n.metrics,
 	})

@@ -21,7 +21,7 @@ func (n *node) problems() []string {
 		add("the log has not been reached yet")
 	}
 	if s.StoreError != "" {
-		add("webhooks are being refused, the spool cannot be written: " + s.StoreError + " (hint: is the disk full?)")
+		add("webhooks are being refused, the spool cannot be written: " + s.StoreError)
 	}
 	if n.server != nil {
 		if err := n.server.Health(); err != nil {
@@ -49,7 +49,7 @@ func (n *node) status(ctx context.Context) (status, error) {
 	s := status{
 		Version: version, Problems: n.problems(),
 		Public: e.Public, Private: e.Private, NATS: e.NATS,
-		Started: schemas.FormatTime(n.started), Sources: []sourceInfo{},
+		Started: schemas.FormatTime(n.started), Sources: []sourceInfo{}, Away: n.alive.away(),
 	}
 	s.Ready = len(s.Problems) == 0
 	for _, src := range n.registry.Sources() {

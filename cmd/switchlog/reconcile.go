@@ -2,15 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/spf13/cobra"
 
 	"switchlog/ingest/pluralkit"
 	"switchlog/projections"
@@ -31,9 +25,10 @@ type reconcilers struct {
 	asked    *pluralkit.ClientMetrics
 	metrics  *pluralkit.ReconcilerMetrics
 
-	mu    sync.Mutex
-	of    map[string]*reconciler // by system
-	group sync.WaitGroup
+	mu     sync.Mutex
+	of     map[string]*reconciler // by system
+	missed map[string]bool        // systems of which a request could not be stored
+	group  sync.WaitGroup
 }
 
 // reconciler is one that runs.
@@ -46,7 +41,7 @@ type reconciler struct {
 
 func newReconcilers(n *node) *reconcilers {
 	return &reconcilers{
-		n: n, limiters: pluralkit.NewLimiters(), of: map[string]*reconciler{},
+		n: n, limiters: pluralkit.NewLimiters(), of: map[string]*reconciler{}, missed: map[string]bool{},
 		asked:   pluralkit.NewClientMetrics(n.metrics),
 		metrics: pluralkit.NewReconcilerMetrics(n.metrics),
 	}
@@ -62,6 +57,7 @@ func (r *reconcilers) run(ctx context.Context) error {
 	}
 	for {
 		r.adjust(ctx)
+		r.makeUp()
 		if !pause(ctx, lookForSources) {
 			r.group.Wait()
 			return nil
@@ -153,6 +149,9 @@ func (r *reconcilers) describe(s *sourceInfo) {
 	}
 	coverage := found.Sum().Coverage()
 	s.API, s.APISince, s.Coverage = string(state), schemas.FormatTime(since), &coverage
+	if last := found.Last(); !last.Began.IsZero() {
+		s.LastLook = schemas.FormatTime(last.Began)
+	}
 }
 
 // settled returns when what was accepted before the call is in the database.
@@ -184,80 +183,4 @@ func (w watchedSink) Apply(ctx context.Context, epoch string, batch []schemas.Re
 		}
 	}
 	return nil
-}
-
-// reconciled is the answer to a look that was asked for.
-type reconciled struct {
-	System  string            `json:"system"`
-	DryRun  bool              `json:"dry_run"`
-	State   pluralkit.State   `json:"state"`
-	Emitted int               `json:"emitted"`
-	Repairs map[string]repair `json:"repairs"`
-	Summary string            `json:"summary"`
-}
-
-// repair counts what was different of one kind of thing.
-type repair struct {
-	Missing int `json:"missing"`
-	Wrong   int `json:"wrong"`
-	Extra   int `json:"extra"`
-	Unsaid  int `json:"unsaid"`
-}
-
-func (a admin) reconcile(w http.ResponseWriter, r *http.Request) error {
-	q := r.URL.Query()
-	tenant, err := q.Get("tenant"), error(nil)
-	if tenant == "" {
-		if tenant, err = a.n.onlyTenant(schemas.PluralKit); err != nil {
-			return err
-		}
-	}
-	found := a.n.reconcilers.find(tenant)
-	if found == nil {
-		return badRequest("PluralKit cannot be asked about %s: there is no API token (hint: switchlog source rotate pluralkit --api-token-file F)", tenant)
-	}
-	report, err := found.Reconcile(r.Context(), pluralkit.Full, q.Get("dry_run") == "true")
-	if err != nil {
-		return fault{http.StatusBadGateway, err}
-	}
-	out := reconciled{System: tenant, DryRun: report.DryRun, State: report.State, Emitted: report.Emitted,
-		Repairs: map[string]repair{}, Summary: report.String()}
-	for noun, n := range report.Repairs {
-		out.Repairs[noun] = repair{n.Missing, n.Wrong, n.Extra, n.Unsaid}
-	}
-	answerJSON(w, http.StatusOK, out)
-	return nil
-}
-
-func newReconcile() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "reconcile",
-		Short: "Compare with what PluralKit says now, and put right what differs",
-		Long: "Ask PluralKit for everything it knows of a system, compare, and add events for what differs. It needs the\n" +
-			"system's API token (source add pluralkit --api-token-file). The same runs by itself at every start and every 15 minutes.",
-		Args: cobra.NoArgs,
-	}
-	tenant := cmd.Flags().String("tenant", "", "the system's uuid (may be left out while there is only one)")
-	dryRun := cmd.Flags().Bool("dry-run", false, "say what differs and change nothing")
-	asJSON := cmd.Flags().Bool("json", false, "answer as JSON")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := newClient(cmd)
-		if err != nil {
-			return err
-		}
-		q := url.Values{"tenant": {*tenant}, "dry_run": {fmt.Sprint(*dryRun)}}
-		var out reconciled
-		if err := c.call(cmd.Context(), "POST", "/api/admin/reconcile?"+q.Encode(), nil, &out); err != nil {
-			return err
-		}
-		if *asJSON {
-			return printJSON(cmd.OutOrStdout(), out)
-		}
-		_, err = fmt.Fprintln(cmd.OutOrStdout(), strings.TrimSpace(out.Summary))
-		if out.State != pluralkit.StateOK {
-			return errors.Join(err, fmt.Errorf("PluralKit: %s", out.State))
-		}
-		return err
-	}
-	return cmd
 }

@@ -66,7 +66,10 @@ func (n *node) start(ctx, partsCtx context.Context, parts *errgroup.Group, serve
 	if err != nil {
 		return err
 	}
-	edge := ingest.NewEdge(ingest.EdgeConfig{Log: n.log, Registerer: n.metrics}, n.registry, n.spool)
+	n.reconcilers = newReconcilers(n)
+	n.alive = newHeartbeat(n.path(fileAlive), n.log, time.Now, n.reconcilers.away)
+	part(n.alive.run)
+	edge := ingest.NewEdge(ingest.EdgeConfig{Watch: n.reconcilers, Log: n.log, Registerer: n.metrics}, n.registry, n.spool)
 	servers.serve(netutil.LimitListener(n.public, maxConnections), publicServer(edge))
 
 	if err := n.openLog(); err != nil {

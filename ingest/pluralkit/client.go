@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -44,6 +45,7 @@ type Client struct {
 	limiters *Limiters
 	log      *slog.Logger
 	metrics  *ClientMetrics
+	requests atomic.Uint64 // sent
 }
 
 // requestTimeout is for one request, from the connection to the end of the

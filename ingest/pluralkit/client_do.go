@@ -90,6 +90,7 @@ func (c *Client) ask(ctx context.Context, r *route, path string) ([]byte, error)
 	if !r.noAuth {
 		req.Header.Set("Authorization", c.token()) // no scheme word
 	}
+	c.requests.Add(1)
 	res, err := c.http.Do(req)
 	if err != nil {
 		return nil, broken(ctx, err)

@@ -23,6 +23,14 @@
 // the fold believes such an event and not the observation. So a newer event is
 // never undone, whatever the order of requests, events and crashes.
 //
+// # How the source stands
+//
+// That PluralKit sends elsewhere, or does not take the token for the owner's, is
+// a [State] and never data. Each transition is said by one event, which
+// names the state and nothing else; what is held tells the next look, also after
+// a restart, that it has been said. An outage is no answer, so no event
+// tells of it.
+//
 // # When it stops half-way
 //
 //   - before an append: nothing happened;
@@ -73,6 +81,6 @@
 //
 // The client only reads, keeps nothing, and starts nothing but what a request
 // needs; whose token it is is the caller's. What an observation overrides is the
-// fold's to decide. That we were away, or that a token is refused, others
-// notice and say by [Reconciler.Trigger].
+// fold's to decide. That we were away, that something could not be stored, or
+// that a token is refused, others notice and say by [Reconciler.Trigger].
 package pluralkit

@@ -93,6 +93,7 @@ type Reconciler struct {
 	mu     sync.Mutex // guards the fields below
 	state  State
 	since  time.Time
+	told   State                // what the newest event says of the source; empty: not looked yet
 	heard  int                  // webhook events since the last look at the lists
 	ids    map[string]bool      // uuids of members and groups the last look saw; nil: none was made
 	recent map[string]time.Time // when a thing was last updated, by event type and id
@@ -160,14 +161,21 @@ func NewReconciler(c ReconcilerConfig) (*Reconciler, error) {
 // has been appended, and the Report says what. ErrUnauthorized and
 // ErrAnonymous change the state and no row.
 func (r *Reconciler) Reconcile(ctx context.Context, d Depth, dryRun bool) (Report, error) {
-	report, _, err := r.reconcile(ctx, wantedBy(d), dryRun)
+	return r.ReconcileTelling(ctx, d, dryRun, nil)
+}
+
+// ReconcileTelling is Reconcile that tells how far it is, from the same
+// goroutine: after each answer, so a tell that waits holds the look up.
+func (r *Reconciler) ReconcileTelling(ctx context.Context, d Depth, dryRun bool, tell func(Progress)) (Report, error) {
+	report, _, err := r.reconcile(ctx, wantedBy(d), dryRun, tell)
 	report.Depth = d
 	return report, err
 }
 
 // reconcile looks at w, and gives what is left of it.
-func (r *Reconciler) reconcile(ctx context.Context, w wanted, dryRun bool) (Report, wanted, error) {
+func (r *Reconciler) reconcile(ctx context.Context, w wanted, dryRun bool, tell func(Progress)) (Report, wanted, error) {
 	report := newReport(r.c.System, dryRun)
+	report.tell = tell
 	select {
 	case r.turn <- struct{}{}:
 	case <-ctx.Done():
@@ -176,11 +184,14 @@ func (r *Reconciler) reconcile(ctx context.Context, w wanted, dryRun bool) (Repo
 	defer func() { <-r.turn }()
 	whole := w
 	report.Heard = r.tookIn(w, dryRun)
+	requests := r.c.Client.requests.Load()
 	err := r.tries(ctx, &w, &report)
 	report.Took = time.Since(report.Began)
 	report.State, _ = r.State()
 	report.Deferred = w.names()
+	report.Requests, report.Late = int(r.c.Client.requests.Load()-requests), report.late.late()
 	r.c.Metrics.looked(report, err)
+	report.tell, report.late = nil, ages{}
 	r.keep(whole, report, err)
 	if err != nil {
 		err = fmt.Errorf("pluralkit: reconcile %s: %w", r.c.System, err)
@@ -233,6 +244,9 @@ func (r *Reconciler) tries(ctx context.Context, w *wanted, report *Report) error
 		*w = again
 		if again.nothing() || report.DryRun || try == r.c.Tries {
 			return nil
+		}
+		if report.tell != nil {
+			report.tell(Progress{StepAgain, try, r.c.Tries - 1})
 		}
 		if err := wait(ctx, r.c.Margin+settle); err != nil {
 			return err

@@ -27,8 +27,9 @@ type notebook struct {
 	held     schemas.Held
 	switches map[string]schemas.HeldSwitch
 	entities map[string]map[string]schemas.HeldEntity // by noun; by id and server
-	events   []schemas.Event
-	refuse   int // appends that are let through before the next is refused; negative: all are
+	events   []schemas.Event                          // but those of the source
+	states   []State                                  // of the source, each as an event told it
+	refuse   int                                      // appends that are let through before the next is refused; negative: all are
 }
 
 var errNoRoom = errors.New("no room")
@@ -52,8 +53,9 @@ func (n *notebook) Append(_ context.Context, events ...schemas.Event) (int, erro
 		if strings.Contains(string(e.Data), "webhook_url") || e.Origin != schemas.OriginAPI {
 			n.t.Errorf("got a secret, or another origin, in %s", e.Data)
 		}
-		n.events = append(n.events, e)
-		n.fold(e)
+		if n.fold(e); e.Type != schemas.SourceObserved {
+			n.events = append(n.events, e)
+		}
 	}
 	return len(events), nil
 }
@@ -69,6 +71,15 @@ func (n *notebook) fold(e schemas.Event) {
 		n.t.Fatal(err)
 	}
 	gone := e.Route.Verb == "absent"
+	if noun == "source" {
+		state, err := o.Object.Text("state")
+		if _, unknown := schemas.NewSourceReport(State(state), us); err != nil || unknown != nil || n.held.Source == State(state) {
+			n.t.Errorf("got %s after %s, want another state", e.Data, n.held.Source)
+		}
+		n.held.Source = State(state)
+		n.states = append(n.states, n.held.Source)
+		return
+	}
 	if noun == "switch" {
 		n.foldSwitch(e, o.Object, us, gone)
 		return

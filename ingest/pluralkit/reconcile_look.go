@@ -22,14 +22,17 @@ type look struct {
 	hids  map[HID]UUID
 	full  map[string]seenSwitch // switches whose order is known, by uuid
 	out   []difference          // not yet appended
+	state State                 // what flush will have said of the source; empty: nothing new was asked
 	odd   int                   // switches that were not as held, whatever became of it
 }
 
-// A difference is what is to be said, and what it is.
+// A difference is what is to be said, and what it is. Of how the source stands
+// there is no finding: it is no data.
 type difference struct {
 	event          schemas.Event
 	of             finding
 	noun, id, what string
+	born           time.Time // of what was missing: when it came to be; zero: not known, or found by a first look
 }
 
 // answers are what PluralKit said, each list with the moment it stands for.
@@ -63,11 +66,13 @@ func (r *Reconciler) look(ctx context.Context, w wanted, report *Report) (again 
 
 // ask puts the questions that have one answer each.
 func (l *look) ask(ctx context.Context, w wanted) (a answers, err error) {
-	c := l.r.c.Client
+	c, lists := l.r.c.Client, 0
+	done := func() { lists++; l.tell(StepLists, lists, w.lists()) }
 	a.askedSystem = l.r.asked()
 	if a.system, err = c.System(ctx); err != nil {
 		return a, err
 	}
+	done()
 	if string(a.system.UUID) != l.r.c.System {
 		return a, fmt.Errorf("%w: it is of system %s", ErrAnonymous, a.system.UUID)
 	}
@@ -76,6 +81,7 @@ func (l *look) ask(ctx context.Context, w wanted) (a answers, err error) {
 		if a.settings, err = c.Settings(ctx); err != nil {
 			return a, err
 		}
+		done()
 	}
 	if w.members {
 		a.askedMembers = l.r.asked()
@@ -85,32 +91,37 @@ func (l *look) ask(ctx context.Context, w wanted) (a answers, err error) {
 		for _, m := range a.members {
 			l.hids[m.HID] = m.UUID
 		}
+		done()
 	}
 	if w.groups {
 		a.askedGroups = l.r.asked()
 		if a.groups, err = c.Groups(ctx); err != nil {
 			return a, err
 		}
+		done()
 	}
 	if w.front {
 		a.askedFront = l.r.asked()
 		if a.front, a.fronting, err = c.Fronters(ctx); err != nil {
 			return a, err
 		}
+		done()
 	}
 	return a, nil
 }
 
 // compare holds the answers against what is held, and asks on.
 func (l *look) compare(ctx context.Context, w wanted, a answers) error {
+	state := StateDeaf
 	if a.system.WebhookURL != "" && l.r.c.Ours(a.system.WebhookURL) {
-		l.r.enter(StateOK)
-	} else {
-		l.r.enter(StateDeaf)
+		state = StateOK
 	}
+	l.r.enter(state)
 	if err := l.hold(ctx); err != nil {
 		return err
 	}
+	l.report.First = l.report.First || l.held.Source == ""
+	l.source(state, a.askedSystem)
 	l.entity("system", schemas.SystemObserved, l.r.c.System, l.held.System,
 		tidy(a.system.JSON, schemas.PKSystemObjectFields), schemas.PKSystemObjectFields, a.askedSystem)
 	if w.settings {
@@ -164,8 +175,15 @@ func (l *look) flush(ctx context.Context) error {
 			}
 		}
 		for _, d := range batch {
-			l.report.found(d.of, d.noun, d.id, d.what)
+			if d.of != "" {
+				l.report.found(d)
+			}
 		}
+	}
+	if l.state != "" && !l.report.DryRun {
+		l.r.mu.Lock()
+		l.r.told = l.state
+		l.r.mu.Unlock()
 	}
 	return nil
 }
@@ -176,13 +194,13 @@ func fresh(touchedUS int64, asked time.Time) bool { return touchedUS >= asked.Un
 
 // entity holds one thing against what is held of it (nil: nothing).
 func (l *look) entity(noun, typ, id string, held *schemas.HeldEntity, said schemas.Object, fields []schemas.Field, asked time.Time) {
-	f, fieldsNamed := missing, ""
+	f, fieldsNamed, from := missing, "", born(said)
 	if held != nil && !held.Gone {
 		names := differing(said, held.Object, fields)
 		if len(names) == 0 {
 			return
 		}
-		f, fieldsNamed = findingOf(names, held.Object), joined(names)
+		f, fieldsNamed, from = findingOf(names, held.Object), joined(names), time.Time{}
 	}
 	switch {
 	case held != nil && fresh(held.TouchedUS, asked):
@@ -190,16 +208,19 @@ func (l *look) entity(noun, typ, id string, held *schemas.HeldEntity, said schem
 	case held != nil && held.Final:
 		l.report.Disputed++
 	default:
-		l.observed(f, noun, typ, id, fieldsNamed, said, asked)
+		l.observed(f, noun, typ, id, fieldsNamed, said, asked, from)
 	}
 }
 
-func (l *look) observed(f finding, noun, typ, id, what string, object any, asked time.Time) {
+func (l *look) observed(f finding, noun, typ, id, what string, object any, asked, born time.Time) {
 	e, err := schemas.NewObserved(typ, l.r.c.System, id, asked, object)
 	if err != nil {
 		panic("pluralkit: what was read as JSON is none: " + err.Error())
 	}
-	l.out = append(l.out, difference{e, f, noun, id, what})
+	if l.report.First {
+		born = time.Time{} // it was there before we were
+	}
+	l.out = append(l.out, difference{e, f, noun, id, what, born})
 }
 
 func (l *look) absent(noun, typ, id string, asked time.Time, guild string) {
@@ -211,7 +232,7 @@ func (l *look) absent(noun, typ, id string, asked time.Time, guild string) {
 	if guild != "" {
 		what = "server " + guild
 	}
-	l.out = append(l.out, difference{e, extra, noun, id, what})
+	l.out = append(l.out, difference{e, extra, noun, id, what, time.Time{}})
 }
 
 // later has the list that a thing is on looked at again.

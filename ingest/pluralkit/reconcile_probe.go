@@ -41,6 +41,9 @@ func (l *look) probe(ctx context.Context, a answers) error {
 	for _, h := range l.held.MemberGuilds {
 		guilds[h.Guild] = true
 	}
+	pairs, held := l.memberPairs(a.members, sortedKeys(guilds))
+	done, total := 0, len(guilds)+len(pairs)+len(l.held.Accounts)
+	step := func() { done++; l.tell(StepServers, done, total) }
 	for _, guild := range sortedKeys(guilds) {
 		if err := l.systemGuild(ctx, guild, systems[guild]); err != nil {
 			return err
@@ -48,14 +51,19 @@ func (l *look) probe(ctx context.Context, a answers) error {
 		if err := l.autoproxy(ctx, guild, proxies[guild]); err != nil {
 			return err
 		}
+		step()
 	}
-	if err := l.memberGuilds(ctx, a.members, sortedKeys(guilds)); err != nil {
-		return err
+	for _, p := range pairs {
+		if err := l.memberGuild(ctx, p, held[p]); err != nil {
+			return err
+		}
+		step()
 	}
 	for i := range l.held.Accounts {
 		if err := l.account(ctx, &l.held.Accounts[i]); err != nil {
 			return err
 		}
+		step()
 	}
 	return l.flush(ctx)
 }
@@ -128,9 +136,9 @@ func (l *look) autoproxy(ctx context.Context, guild string, held *schemas.HeldEn
 
 type pair struct{ member, guild string }
 
-// memberGuilds asks for the pairs that are held, and for a day's share of all
-// others.
-func (l *look) memberGuilds(ctx context.Context, members []Member, guilds []string) error {
+// memberPairs are the pairs that are held, with what is held of them, and a
+// day's share of all others.
+func (l *look) memberPairs(members []Member, guilds []string) ([]pair, map[pair]*schemas.HeldEntity) {
 	there := make(map[string]bool, len(members))
 	for _, m := range members {
 		there[string(m.UUID)] = true
@@ -150,12 +158,7 @@ func (l *look) memberGuilds(ctx context.Context, members []Member, guilds []stri
 			}
 		}
 	}
-	for _, p := range append(pairs, share(others, time.Now())...) {
-		if err := l.memberGuild(ctx, p, held[p]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return append(pairs, share(others, time.Now())...), held
 }
 
 // share is the part of the pairs that is a day's turn.
@@ -200,7 +203,7 @@ func (l *look) account(ctx context.Context, held *schemas.HeldEntity) error {
 	case fresh(held.TouchedUS, asked):
 		l.later("account")
 	case linked:
-		l.observed(missing, "account", schemas.AccountObserved, held.ID, "", schemas.Object{}, asked)
+		l.observed(missing, "account", schemas.AccountObserved, held.ID, "", schemas.Object{}, asked, time.Time{})
 	default:
 		l.absent("account", schemas.AccountAbsent, held.ID, asked, "")
 	}

@@ -1,12 +1,6 @@
 package pluralkit
 
-import (
-	"fmt"
-	"maps"
-	"slices"
-	"strings"
-	"time"
-)
+import "time"
 
 // A Report is what a reconciliation found.
 type Report struct {
@@ -16,10 +10,13 @@ type Report struct {
 	Began  time.Time
 	Took   time.Duration
 	State  State
+	First  bool // PluralKit was never asked before: what is found is the past, and nobody missed it
 
-	Emitted int               // events appended; of a dry run: that would have been
-	Repairs map[string]Repair // by noun: member, group, switch, …; those without any are not in it
-	Heard   int               // events that webhooks brought since the last look at the lists
+	Emitted  int               // events appended of what was different; of a dry run: that would have been
+	Requests int               // to PluralKit, repeated ones included
+	Late     Late              // how old what was missing was
+	Repairs  map[string]Repair // by noun: member, group, switch, …; those without any are not in it
+	Heard    int               // events that webhooks brought since the last look at the lists
 	// Unheard is by how much PluralKit's message counters are ahead of those
 	// we hold: messages whose webhook was lost, or is still on its way.
 	Unheard int64
@@ -34,6 +31,9 @@ type Report struct {
 	// Differences says what was different, at most 100: the noun, the id and
 	// the names of fields; no values.
 	Differences []string
+
+	late ages           // of single things
+	tell func(Progress) // is told how far the look is; nil: nobody is
 }
 
 // Repair counts what was different, by kind.
@@ -61,9 +61,9 @@ const (
 	unsaid  finding = "unsaid"
 )
 
-func (r *Report) found(f finding, noun, id, what string) {
-	counts := r.Repairs[noun]
-	switch f {
+func (r *Report) found(d difference) {
+	counts := r.Repairs[d.noun]
+	switch d.of {
 	case missing:
 		counts.Missing++
 	case wrong:
@@ -73,21 +73,28 @@ func (r *Report) found(f finding, noun, id, what string) {
 	case unsaid:
 		counts.Unsaid++
 	default:
-		panic("pluralkit: no such finding: " + string(f))
+		panic("pluralkit: no such finding: " + string(d.of))
 	}
-	r.Repairs[noun] = counts
+	r.Repairs[d.noun] = counts
 	r.Emitted++
+	if d.of == missing && !d.born.IsZero() {
+		r.late.add(r.Began.Sub(d.born))
+	}
 	if len(r.Differences) < maxDifferences {
-		line := string(f) + ": " + noun + " " + id
-		if what != "" {
-			line += " (" + what + ")"
+		line := string(d.of) + ": " + d.noun + " " + d.id
+		if d.what != "" {
+			line += " (" + d.what + ")"
 		}
 		r.Differences = append(r.Differences, line)
 	}
 }
 
-// add counts another report in. What is of one look alone stays as it is.
+// add counts another report in, but for what a first look found. What is of one
+// look alone stays as it is.
 func (r *Report) add(o Report) {
+	if o.First {
+		o.Repairs, o.Emitted = nil, 0
+	}
 	for noun, p := range o.Repairs {
 		q := r.Repairs[noun]
 		r.Repairs[noun] = Repair{q.Missing + p.Missing, q.Wrong + p.Wrong, q.Extra + p.Extra, q.Unsaid + p.Unsaid}
@@ -96,6 +103,7 @@ func (r *Report) add(o Report) {
 	r.Heard += o.Heard
 	r.Unheard += o.Unheard
 	r.Took += o.Took
+	r.Requests += o.Requests
 }
 
 // Total is all kinds of things together.
@@ -113,46 +121,18 @@ func (r Report) Total() Repair {
 // Coverage is which part of what changed webhooks brought before this look had
 // to, from 0 to 1; 1 when nothing changed.
 func (r Report) Coverage() float64 {
-	t := r.Total()
-	repaired := t.Missing + t.Wrong + t.Extra
-	if r.Heard+repaired == 0 {
+	missed := r.missed()
+	if r.Heard+missed == 0 {
 		return 1
 	}
-	return float64(r.Heard) / float64(r.Heard+repaired)
+	return float64(r.Heard) / float64(r.Heard+missed)
 }
 
-// String is the report in plain words, a line for each thing to know.
-func (r Report) String() string {
-	var b strings.Builder
+// missed is what webhooks should have brought and did not.
+func (r Report) missed() int {
+	if r.First {
+		return 0
+	}
 	t := r.Total()
-	repaired := t.Missing + t.Wrong + t.Extra
-	verb := "repaired"
-	if r.DryRun {
-		verb = "would be repaired"
-	}
-	fmt.Fprintf(&b, "%s: state %s; ", r.System, r.State)
-	switch {
-	case repaired+t.Unsaid == 0:
-		b.WriteString("what we hold is what PluralKit says")
-	default:
-		fmt.Fprintf(&b, "%d %s (%d missing, %d wrong, %d extra), %d completed", repaired, verb, t.Missing, t.Wrong, t.Extra, t.Unsaid)
-	}
-	fmt.Fprintf(&b, "; webhooks brought %d events, %.0f %% of what changed\n", r.Heard, 100*r.Coverage())
-	for _, noun := range slices.Sorted(maps.Keys(r.Repairs)) {
-		p := r.Repairs[noun]
-		fmt.Fprintf(&b, "  %s: %d missing, %d wrong, %d extra, %d completed\n", noun, p.Missing, p.Wrong, p.Extra, p.Unsaid)
-	}
-	if r.Unheard > 0 {
-		fmt.Fprintf(&b, "  messages: about %d were not announced, and cannot be asked for\n", r.Unheard)
-	}
-	if r.Disputed > 0 {
-		fmt.Fprintf(&b, "  %d things were announced as deleted, but PluralKit still has them: left as deleted\n", r.Disputed)
-	}
-	if r.Unlistable > 0 {
-		fmt.Fprintf(&b, "  at %d moments there are more switches than PluralKit lists\n", r.Unlistable)
-	}
-	if len(r.Deferred) > 0 {
-		fmt.Fprintf(&b, "  to be looked at again: %s\n", strings.Join(r.Deferred, ", "))
-	}
-	return b.String()
+	return t.Missing + t.Wrong + t.Extra
 }

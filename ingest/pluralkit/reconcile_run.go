@@ -15,11 +15,15 @@ type Reason string
 
 // The reasons there are.
 const (
-	ReasonLinked   Reason = "linked"   // the source, or its API token, is new
+	ReasonLinked   Reason = "linked"   // the webhook was just registered, or its address is
 	ReasonGap      Reason = "gap"      // we were away: anything may have been missed
+	ReasonFull     Reason = "full"     // verified requests could not be stored
 	ReasonRefused  Reason = "refused"  // many requests for this system with a wrong token: was it issued anew?
 	ReasonOperator Reason = "operator" // somebody wants it
 )
+
+// Reasons is all of them.
+var Reasons = []Reason{ReasonLinked, ReasonGap, ReasonFull, ReasonRefused, ReasonOperator}
 
 // A plan is what is to be looked at, and when. A zero time is never.
 type plan struct {
@@ -41,11 +45,15 @@ const (
 // at everything. It does not wait.
 func (r *Reconciler) Trigger(reason Reason) {
 	r.c.Log.Info("reconciliation asked for", "reason", reason)
-	if reason == ReasonRefused {
+	r.c.Metrics.triggers.WithLabelValues(string(reason)).Inc()
+	switch reason {
+	case ReasonRefused:
 		r.add(wantedBy(Lists), settle)
-		return
+	case ReasonLinked: // PluralKit tries an address before it keeps it
+		r.add(wantedBy(Full), r.c.Margin+settle)
+	default:
+		r.add(wantedBy(Full), 0)
 	}
-	r.add(wantedBy(Full), 0)
 }
 
 // add plans a look at w in no less than d. What is planned already is put off,
@@ -113,7 +121,7 @@ func (r *Reconciler) Run(ctx context.Context) error {
 
 // attend looks at w once, and plans what comes after.
 func (r *Reconciler) attend(ctx context.Context, w wanted, failed int) int {
-	report, again, err := r.reconcile(ctx, w, false)
+	report, again, err := r.reconcile(ctx, w, false, nil)
 	switch {
 	case ctx.Err() != nil:
 		return failed

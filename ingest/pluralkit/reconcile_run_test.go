@@ -175,7 +175,7 @@ func TestTriggers(t *testing.T) {
 		requests := r.runs()
 		later(time.Minute)
 		requests()
-		for _, reason := range []Reason{ReasonLinked, ReasonGap, ReasonRefused, ReasonOperator} {
+		for _, reason := range Reasons {
 			r.world.Must(r.sys.EditMember(m[0], fakepk.Fields{"name": string(reason)}))
 			later(time.Minute)
 			r.Trigger(reason)
@@ -228,7 +228,7 @@ func TestCoverage(t *testing.T) {
 			report.Repairs["member"] != (Repair{Wrong: 1, Unsaid: 1}) {
 			t.Errorf("got %s%+v", report, report)
 		}
-		if sum, last := r.Sum(), r.Last(); sum.Heard != 3 || sum.Total().Missing != 9 || sum.Total().Wrong != 1 || last.Heard != 3 || last.State != StateOK {
+		if sum, last := r.Sum(), r.Last(); sum.Heard != 3 || sum.Total().Missing != 0 || sum.Coverage() != 0.75 || sum.Total().Wrong != 1 || last.Heard != 3 || last.State != StateOK {
 			t.Errorf("got the sum %sand the last %s", sum, last)
 		}
 		const want = "webhooks brought 3 events, 75 % of what changed"

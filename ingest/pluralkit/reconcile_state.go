@@ -9,17 +9,18 @@ import (
 )
 
 // State is how a source stands with PluralKit. It is never data: none but
-// StateDeleted changes a row.
-type State string
+// StateDeleted changes what is known of the system. Each new one is said as an
+// event, but for StateUnreachable, which PluralKit has not said.
+type State = schemas.SourceState
 
 // The states there are. Before the first look there is none: the empty State.
 const (
-	StateOK           State = "ok"
-	StateDeaf         State = "deaf_url"     // PluralKit sends to another address, or to none
-	StateUnauthorized State = "unauthorized" // PluralKit does not know the API token any more
-	StateAnonymous    State = "anonymous"    // it knows the token, and not as this system's owner
-	StateDeleted      State = "deleted"      // the system is gone
-	StateUnreachable  State = "unreachable"  // no answer, or none that can be understood
+	StateOK           = schemas.SourceOK
+	StateDeaf         = schemas.SourceDeaf
+	StateUnauthorized = schemas.SourceUnauthorized
+	StateAnonymous    = schemas.SourceAnonymous
+	StateDeleted      = schemas.SourceDeleted
+	StateUnreachable  = schemas.SourceUnreachable
 )
 
 // States is all of them.
@@ -80,8 +81,7 @@ func (r *Reconciler) judge(ctx context.Context, err error, report *Report) error
 	case ctx.Err() != nil || errors.As(err, &ours):
 		return err
 	case errors.Is(err, ErrAnonymous):
-		r.enter(StateAnonymous)
-		return err
+		return errors.Join(err, r.stands(ctx, StateAnonymous, r.asked(), report))
 	case !errors.Is(err, ErrUnauthorized):
 		r.enter(StateUnreachable)
 		return err
@@ -95,11 +95,44 @@ func (r *Reconciler) judge(ctx context.Context, err error, report *Report) error
 		r.enter(StateUnreachable)
 		return errors.Join(err, existsErr)
 	case exists:
-		r.enter(StateUnauthorized)
-		return err
+		return errors.Join(err, r.stands(ctx, StateUnauthorized, asked, report))
 	}
 	r.enter(StateDeleted)
 	return r.deleted(ctx, asked, report)
+}
+
+// stands enters a state that PluralKit's answer of that moment gave it, and
+// says so if that is news.
+func (r *Reconciler) stands(ctx context.Context, s State, asked time.Time, report *Report) error {
+	r.enter(s)
+	if r.said(s) {
+		return nil
+	}
+	l := &look{r: r, report: report}
+	if err := l.hold(ctx); err != nil {
+		return err
+	}
+	l.source(s, asked)
+	return l.flush(ctx)
+}
+
+// said reports whether an event says already that s is how the source stands.
+func (r *Reconciler) said(s State) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.told == s
+}
+
+// source has an event say how the source stands, unless that is what is held.
+func (l *look) source(s State, asked time.Time) {
+	if l.held.Source != s {
+		e, err := schemas.NewObserved(schemas.SourceObserved, l.r.c.System, l.r.c.System, asked, map[string]State{"state": s})
+		if err != nil {
+			panic("pluralkit: a state is no JSON: " + err.Error())
+		}
+		l.out = append(l.out, difference{event: e})
+	}
+	l.state = s
 }
 
 // deleted says that the system is gone, unless that is known.
@@ -108,8 +141,9 @@ func (r *Reconciler) deleted(ctx context.Context, asked time.Time, report *Repor
 	if err := l.hold(ctx); err != nil {
 		return err
 	}
+	l.source(StateDeleted, asked)
 	if s := l.held.System; s != nil && (s.Gone || s.TouchedUS >= asked.UnixMicro()) {
-		return nil
+		return l.flush(ctx)
 	}
 	l.absent("system", schemas.SystemAbsent, r.c.System, asked, "")
 	return l.flush(ctx)

@@ -3,6 +3,7 @@ package pluralkit
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -53,9 +54,66 @@ func TestStates(t *testing.T) {
 				if got := len(r.book.events) - said; got != c.said {
 					t.Errorf("got %d events, want %d", got, c.said)
 				}
+				want := []State{StateOK, c.want}
+				if c.want == StateUnreachable { // nobody has said so
+					want = want[:1]
+				}
+				if !slices.Equal(r.book.states, want) {
+					t.Errorf("got events of the source %q, want %q", r.book.states, want)
+				}
 			})
 		})
 	}
+}
+
+// TestStateIsSaidOnce: each transition is an event, and nothing else is: not a
+// look that finds the same, not one that is dry, not the first one after a
+// restart, not an outage. What could not be stored is said by the next look.
+func TestStateIsSaidOnce(t *testing.T) {
+	reconcileIn(t, fakepk.APIConfig{}, func(t *testing.T, r *reconciling) {
+		ours := func(url string) bool { return url == "https://hooks.example.org/in/pluralkit" }
+		r.c.Ours = ours
+		expect := func(when string, want ...State) {
+			t.Helper()
+			if !slices.Equal(r.book.states, want) {
+				t.Errorf("%s: got %q, want %q", when, r.book.states, want)
+			}
+		}
+		r.lived()
+		must[Report](t)(r.Reconcile(t.Context(), Lists, true))
+		expect("a dry run")
+		r.look(Lists)
+		r.look(Lists)
+		expect("linked", StateOK)
+		r.world.Must(r.sys.ClearWebhook())
+		r.book.refuse = 0
+		if _, err := r.Reconcile(t.Context(), Lists, false); !errors.Is(err, errNoRoom) {
+			t.Errorf("got %v, want no room", err)
+		}
+		expect("no room", StateOK)
+		r.book.refuse = -1
+		r.look(Lists)
+		expect("deaf", StateOK, StateDeaf)
+		again := r.reconciler(func(c *ReconcilerConfig) { c.Known, c.Append, c.Ours = r.book, r.book, ours })
+		again.book = r.book
+		again.look(Lists)
+		expect("after a restart", StateOK, StateDeaf)
+		r.api.Inject(fakepk.Fault{Kind: fakepk.FaultStatus, Status: 503})
+		for range 2 {
+			if _, err := again.Reconcile(t.Context(), Lists, false); err == nil {
+				t.Error("got no error of an outage")
+			}
+		}
+		r.api.Heal()
+		again.look(Lists)
+		expect("after an outage", StateOK, StateDeaf)
+		must[string](t)(r.sys.SetWebhook("https://hooks.example.org/in/pluralkit"))
+		report := again.look(Lists)
+		expect("hearing again", StateOK, StateDeaf, StateOK)
+		if report.Emitted != 0 {
+			t.Errorf("got %s, want no data to differ", report)
+		}
+	})
 }
 
 // TestTokenOfAnother: an owner's token, and not of this system.

@@ -145,6 +145,7 @@ func (h *walkback) page(ctx context.Context, list []Switch, last bool, asked tim
 	if !last {
 		h.beforeUS = fromUS
 	}
+	h.tell(StepHistory, len(h.seen), 0)
 	return h.flush(ctx)
 }
 
@@ -229,8 +230,9 @@ func (l *look) resolve(hids []HID) (members []string, known bool) {
 
 // differs appends a switch that is not what is held of it.
 func (l *look) differs(s seenSwitch, held *schemas.HeldSwitch) {
-	f, what := missing, ""
+	f, what, from := missing, "", time.UnixMicro(s.atUS)
 	if held != nil && held.Listed {
+		from = time.Time{}
 		moved, others := *held.TimestampUS != s.atUS, !sameMembers(held.Members, s.members)
 		turned := !held.Ordered || !slices.Equal(held.Members, s.members)
 		switch {
@@ -258,7 +260,7 @@ func (l *look) differs(s seenSwitch, held *schemas.HeldSwitch) {
 			ID        string   `json:"id"`
 			Timestamp string   `json:"timestamp"`
 			Members   []string `json:"members"`
-		}{s.id, schemas.FormatTime(time.UnixMicro(s.atUS)), s.members}, s.asked)
+		}{s.id, schemas.FormatTime(time.UnixMicro(s.atUS)), s.members}, s.asked, from)
 	}
 }
 

@@ -32,6 +32,16 @@ func wantedBy(d Depth) wanted {
 	return w
 }
 
+// lists is how many answers the lists take, the system's included.
+func (w wanted) lists() (n int) {
+	for _, on := range []bool{true, w.settings, w.members, w.groups, w.front} {
+		if on {
+			n++
+		}
+	}
+	return n
+}
+
 func (w wanted) nothing() bool { return len(w.names()) == 0 }
 
 // names says what is wanted, for people.

@@ -286,8 +286,8 @@ func TestReserveOfTheDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	free, total := uint64(0), uint64(0)
-	s.diskFree = func(string) (uint64, uint64, error) { return free, total, nil }
+	var free, total atomic.Uint64
+	s.diskFree = func(string) (uint64, uint64, error) { return free.Load(), total.Load(), nil }
 	r := run(t, s, nil)
 	for i, tt := range []struct {
 		free, total uint64
@@ -298,9 +298,23 @@ func TestReserveOfTheDisk(t *testing.T) {
 		{5<<20 - 1, 100 << 20, ErrFull},
 		{5 << 20, 100 << 20, nil},
 	} {
-		free, total = tt.free, tt.total
+		free.Store(tt.free)
+		total.Store(tt.total)
 		if _, err := r.Append(t.Context(), event(fmt.Sprint(i))); !errors.Is(err, tt.want) {
 			t.Errorf("%d of %d free: got %v, want %v", tt.free, tt.total, err, tt.want)
+		}
+	}
+	// That there is room again is known before anybody tries.
+	free.Store(0)
+	if _, err := r.Append(t.Context(), event("x")); !errors.Is(err, ErrFull) || r.State().StoreError == "" {
+		t.Errorf("got %v and %+v, want ErrFull", err, r.State())
+	}
+	free.Store(total.Load())
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(time.Minute); r.State().StoreError != ""; <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("got %s a minute later, want none", r.State().StoreError)
 		}
 	}
 }

@@ -16,7 +16,8 @@ type State struct {
 	Anchor schemas.Anchor
 
 	// StoreError says why the last write failed; empty if it did not. While
-	// it is set, requests are being answered 503.
+	// it is set, requests are being answered 503. It is tried once a second
+	// whether they would still be.
 	StoreError string
 
 	// ForwardError says why nothing moves into the log; empty if it does.

@@ -12,7 +12,7 @@ const (
 	maxBatchBytes = 8 << 20 // of their data
 
 	settleAfter = 100 * time.Millisecond // delivered rows wait this long for a transaction to be deleted in, then get their own
-	retryAfter  = time.Second            // before deleting is tried again on a disk that refused
+	retryAfter  = time.Second            // before a disk that refused is tried again
 	idleAfter   = time.Second            // without work, before the WAL is emptied
 )
 
@@ -40,17 +40,17 @@ func (s *Spool) Run(ctx context.Context) error {
 				timer.Reset(settleAfter)
 			}
 		case <-timer.C:
-			if !s.unsettled() {
+			if !s.unsettled() && !s.refusing() {
 				settling = false
 				s.tidy()
 				continue
 			}
 			err := s.write(nil)
-			settling = s.unsettled()
+			settling = s.unsettled() || s.refusing()
 			switch {
 			case !settling:
 				timer.Reset(idleAfter)
-			case err != nil:
+			case err != nil || s.refusing():
 				timer.Reset(retryAfter)
 			default:
 				timer.Reset(0) // more than one step to delete
@@ -84,14 +84,16 @@ func (s *Spool) gather(first *request) []*request {
 
 // write stores a batch in one transaction, which also takes over what the
 // forwarder has delivered since the last, and answers everyone. With an empty
-// batch it does the second only.
+// batch it does the second only; and if requests were refused, it finds out
+// whether the next would be, so that State says so before somebody tries.
 func (s *Spool) write(batch []*request) error {
-	if len(batch) == 0 && !s.unsettled() {
+	probing := len(batch) == 0 && s.refusing()
+	if len(batch) == 0 && !probing && !s.unsettled() {
 		return nil
 	}
 	began := time.Now()
 	err := s.file.again()
-	if err == nil && len(batch) > 0 {
+	if err == nil && (len(batch) > 0 || probing) {
 		err = s.roomLeft()
 	}
 	if err == nil {
@@ -109,7 +111,10 @@ func (s *Spool) write(batch []*request) error {
 			refused = r.err
 		}
 	}
-	s.publish(refused, len(batch) > 0)
+	if probing && err == nil && s.file.at.bytes+maxMessageBytes > s.cfg.MaxWaiting {
+		probing = false // there is no saying whether the next has room: it will tell
+	}
+	s.publish(refused, len(batch) > 0 || probing)
 	if len(batch) > 0 {
 		s.metrics.committed(fresh, repeats, time.Since(began), err)
 	}
@@ -203,6 +208,13 @@ func (s *Spool) publish(err error, asked bool) {
 		s.logger.Info("spool: events are accepted again")
 	}
 	k.storeErr = err
+}
+
+// refusing reports whether the last requests could not be stored.
+func (s *Spool) refusing() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.known.storeErr != nil
 }
 
 // unsettled reports whether there is something to delete or note.

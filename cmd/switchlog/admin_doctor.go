@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"switchlog/processor"
+	"switchlog/schemas"
+)
+
+// Longer than this nothing should wait.
+const longWait = time.Minute
+
+// doctor says what the server knows of itself that is wrong.
+func (a admin) doctor(w http.ResponseWriter, r *http.Request) error {
+	s, err := a.n.status(r.Context())
+	if err != nil {
+		return err
+	}
+	findings := a.n.examine(s)
+	if r.URL.Query().Get("quick") == "" {
+		findings = append(findings, a.n.examineLog(r.Context()))
+	}
+	answerJSON(w, http.StatusOK, findings)
+	return nil
+}
+
+// examine turns the status into findings.
+func (n *node) examine(s status) []finding {
+	var findings []finding
+	add := func(f finding) { findings = append(findings, f) }
+	for _, p := range s.Problems {
+		add(found("server", problem, p))
+	}
+	if len(s.Problems) == 0 {
+		add(found("server", fine, "ready"))
+	}
+	waiting := time.Duration(s.Spool.OldestSeconds * float64(time.Second))
+	switch {
+	case waiting > longWait:
+		add(found("waiting", problem, fmt.Sprintf("%d events are not in the log yet, the oldest for %s (hint: see above what the log says)", s.Spool.Depth, waiting.Round(time.Second))))
+	default:
+		add(found("waiting", fine, fmt.Sprintf("%d events on their way to the log", s.Spool.Depth)))
+	}
+	switch lag := time.Duration(s.Projection.LagSeconds * float64(time.Second)); {
+	case lag > longWait:
+		add(found("behind", warning, fmt.Sprintf("the database is %d events and %s behind the log (hint: wait; if it does not shrink, see: switchlog status)", s.Projection.LagEvents, lag.Round(time.Second))))
+	default:
+		add(found("behind", fine, fmt.Sprintf("the database is %d events behind the log", s.Projection.LagEvents)))
+	}
+	if s.Projection.Skipped > 0 {
+		add(found("set aside", warning, fmt.Sprintf("%d events break the contract of their types (hint: switchlog sql \"SELECT * FROM skipped\" says why; a newer switchlog may know better)", s.Projection.Skipped)))
+	}
+	if len(s.Sources) == 0 {
+		add(found("sources", warning, "nobody may send webhooks (hint: switchlog source add --help)"))
+	}
+	for _, src := range s.Sources {
+		add(examineSource(src))
+	}
+	return findings
+}
+
+func examineSource(s sourceInfo) finding {
+	name := s.Kind + " " + s.Name
+	switch {
+	case s.API != "" && s.API != "ok":
+		return found("source", problem, fmt.Sprintf("%s: %s since %s (hint: switchlog status says what that means)", name, s.API, s.APISince))
+	case s.LastEvent == "":
+		return found("source", warning, fmt.Sprintf("%s: no event yet (hint: switchlog source test %s)", name, name))
+	}
+	return found("source", fine, fmt.Sprintf("%s: last event %s", name, ago(s.LastEvent)))
+}
+
+// examineLog reads all of the log.
+func (n *node) examineLog(ctx context.Context) finding {
+	var events uint64
+	faults := 0
+	err := n.events.Read(ctx, processor.ReadOptions{From: 1}, func(e schemas.Recorded, _ schemas.Message) error {
+		events++
+		if e.Fault != nil {
+			faults++
+		}
+		return nil
+	})
+	switch {
+	case err != nil && !strings.Contains(err.Error(), "(hint: "):
+		return found("log", problem, err.Error()+" (hint: is the log's server there? See what is said of the server)")
+	case err != nil:
+		return found("log", problem, err.Error())
+	case faults > 0:
+		return found("log", warning, fmt.Sprintf("%d of %d messages are no events (hint: did somebody publish to %s.>? switchlog sql \"SELECT * FROM skipped\" shows them)", faults, events, schemas.LogEvents))
+	}
+	return found("log", fine, fmt.Sprintf("%d events, all of them readable", events))
+}
