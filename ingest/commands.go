@@ -2,9 +2,6 @@ package ingest
 
 import (
 	"context"
-	"database/sql"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -84,7 +81,7 @@ func (r *Registry) Add(ctx context.Context, n NewSource) (Added, error) {
 	if err != nil {
 		return Added{}, err
 	}
-	err = r.commit(ctx, schemas.SourceAdded, schemas.SourceEvent{
+	err = r.commitSource(ctx, schemas.SourceAdded, schemas.SourceEvent{
 		Kind: kind.Name, Name: n.Name, Tenant: tenant, Settings: settings, Secrets: refs,
 	}, kept)
 	if err != nil {
@@ -137,7 +134,7 @@ func (r *Registry) Rotate(ctx context.Context, kindName, name string, secrets ma
 		return Rotated{}, err
 	}
 	until := schemas.FormatTime(r.Now().Add(grace))
-	err = r.commit(ctx, schemas.SourceRotated, schemas.SourceEvent{
+	err = r.commitSource(ctx, schemas.SourceRotated, schemas.SourceEvent{
 		Kind: kindName, Name: name, Secrets: refs, Until: until,
 	}, kept)
 	if err != nil {
@@ -151,7 +148,7 @@ func (r *Registry) Rotate(ctx context.Context, kindName, name string, secrets ma
 func (r *Registry) Remove(ctx context.Context, kind, name string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.commit(ctx, schemas.SourceRemoved, schemas.SourceEvent{Kind: kind, Name: name}, nil)
+	return r.commitSource(ctx, schemas.SourceRemoved, schemas.SourceEvent{Kind: kind, Name: name}, nil)
 }
 
 // Learn fixes the tenant of a source that has none. ErrConflict: it has
@@ -162,71 +159,11 @@ func (r *Registry) Learn(ctx context.Context, kind, name, tenant string) error {
 	if r.state.sources[sourceKey{kind, name}].tenant == tenant {
 		return nil // another request was faster
 	}
-	return r.commit(ctx, schemas.SourceLearned, schemas.SourceEvent{Kind: kind, Name: name, Tenant: tenant}, nil)
+	return r.commitSource(ctx, schemas.SourceLearned, schemas.SourceEvent{Kind: kind, Name: name, Tenant: tenant}, nil)
 }
 
-// commit makes a change: secrets and event into secrets.db, marked; the event
-// into the log; the state; the mark away. A crash after the first step leaves
-// a mark, and the next start goes on from there. If the log cannot take the
-// event the first step is undone.
-func (r *Registry) commit(ctx context.Context, typ string, d schemas.SourceEvent, secrets map[string]secret) error {
-	if err := r.flush(ctx); err != nil {
-		return err
-	}
-	e, err := r.event(typ, d)
-	if err != nil {
-		return err
-	}
-	next := r.state.clone()
-	if err := next.apply(e); err != nil {
-		return err
-	}
-	err = r.db.transact(ctx, func(tx *sql.Tx) error {
-		for ref, kept := range secrets {
-			if err := insertSecret(ctx, tx, ref, kept); err != nil {
-				return err
-			}
-		}
-		return insertEvent(ctx, tx, e, false)
-	})
-	if err != nil {
-		return fmt.Errorf("secrets: %w", err)
-	}
-	if err := r.append(ctx, e); err != nil {
-		undo := r.db.transact(ctx, func(tx *sql.Tx) error {
-			return errors.Join(deleteEvent(ctx, tx, e.ID), deleteSecrets(ctx, tx, slices.Collect(maps.Keys(secrets))))
-		})
-		return errors.Join(err, undo) // not undone: it will be done by the next start
-	}
-	maps.Copy(r.secrets, secrets)
-	r.events = append(r.events, e)
-	r.known[e.ID] = true
-	r.last, r.state = e.Time, next
-	if err := r.prune(ctx); err != nil {
-		r.Log.Warn("secrets that are over were not deleted yet", "err", err)
-	}
-	r.publish()
-	r.Log.Info("the registry changed", "type", typ, "source", d.Kind, "event", e.ID)
-	return nil
-}
-
-// event makes an event of the registry. Its time is later than that of all
-// before it, even when the clock was set back: they are folded by time.
-func (r *Registry) event(typ string, d schemas.SourceEvent) (schemas.Event, error) {
-	data, err := json.Marshal(d)
-	if err != nil {
-		return schemas.Event{}, err
-	}
-	now := r.Now().UTC().Truncate(time.Microsecond)
-	if !now.After(r.last) {
-		now = r.last.Add(time.Microsecond)
-	}
-	return schemas.Event{
-		ID: schemas.NewID(), Source: schemas.SelfURI, Type: typ, Subject: d.Kind + "/" + d.Name,
-		Time: now, DataSchema: schemas.SchemaID(typ), Origin: schemas.OriginCommand, Data: data,
-		Route:   schemas.RegistryRoute("source", strings.TrimPrefix(typ, "switchlog.source.")),
-		Repeats: registryRepeats,
-	}, nil
+func (r *Registry) commitSource(ctx context.Context, typ string, d schemas.SourceEvent, secrets map[string]secret) error {
+	return r.commit(ctx, typ, d.Kind+"/"+d.Name, d, secrets)
 }
 
 // keep gives each secret a reference and the form it is kept in.

@@ -1,6 +1,6 @@
 // Package ingest is how things come in: the public HTTP listener that takes
 // providers' webhooks, the sources that understand them, and the registry of
-// which sources there are, with their secrets.
+// which sources and subscriptions there are, with their secrets.
 //
 // A request passes these steps, and the first that objects answers it:
 //
@@ -51,6 +51,16 @@
 // with it; if undoing fails too, the mark stands and the next start, or the
 // next command, carries the command out.
 //
+// # Subscriptions
+//
+// Outgoing webhooks are in the registry, too: by the same commands, with the
+// same steps, and a URL that is sealed like a secret, for often it is one. The
+// sender asks the registry where to and signed with what, and is told of each
+// change ([Registry.Watch]). [NewWebhooksHandler] is how people make them:
+// StellarStack's management API. A secret that is made here is answered once. A
+// replay is a list of events that ask for deliveries, appended all at once or
+// not at all.
+//
 // # Adding a kind of source
 //
 // A file with a [Kind] and its [Source], samples in testdata, a line in
@@ -72,5 +82,6 @@
 // # What it leaves to others
 //
 // Storing (ingest/spool), TLS and the number of connections (cmd), who may
-// call [NewSourcesHandler] (cmd), and judging what data means (the folds).
+// call [NewSourcesHandler] (cmd), judging what data means (the folds), which
+// events a subscription gets (the folds) and sending them (processor/deliver).
 package ingest

@@ -30,14 +30,24 @@ type RegistryConfig struct {
 	Log       *slog.Logger     // nil: nothing is logged
 }
 
-// Registry is which sources there are, with their secrets. Its methods may be
-// called from many goroutines.
+// Nouns of the registry's own events.
+const (
+	nounSource       = "source"
+	nounSubscription = "subscription"
+)
+
+// RegistryNouns are the nouns of the events that Merge takes.
+func RegistryNouns() []string { return []string{nounSource, nounSubscription} }
+
+// Registry is which sources and subscriptions there are, with their secrets.
+// Its methods may be called from many goroutines.
 type Registry struct {
 	RegistryConfig
 	db     *secretsDB
 	seal   sealer
 	log    Appender
 	lookup atomic.Pointer[snapshot]
+	watch  watchers
 
 	mu      sync.Mutex // guards what follows, and the order of commands
 	events  []schemas.Event
@@ -114,7 +124,7 @@ func (r *Registry) Merge(ctx context.Context, events []schemas.Event) error {
 	var seen []string
 	err := r.db.transact(ctx, func(tx *sql.Tx) error {
 		for _, e := range events {
-			if e.Route.Source != schemas.SelfSource || e.Route.Tenant != schemas.SelfTenant || e.Route.Noun != "source" {
+			if !ofRegistry(e.Route) {
 				continue
 			}
 			if r.known[e.ID] && !r.pending[e.ID] {
@@ -144,6 +154,12 @@ func (r *Registry) Merge(ctx context.Context, events []schemas.Event) error {
 	return nil
 }
 
+// ofRegistry reports whether the registry's state follows from an event.
+// Deliveries are of the same tenant, but none of its business.
+func ofRegistry(r schemas.Route) bool {
+	return r.Source == schemas.SelfSource && r.Tenant == schemas.SelfTenant && slices.Contains(RegistryNouns(), r.Noun)
+}
+
 // refold computes everything that follows from r.events.
 func (r *Registry) refold() {
 	var skipped []error
@@ -166,6 +182,7 @@ func (r *Registry) publish() {
 		old = &snapshot{}
 	}
 	r.lookup.Store(r.state.build(r.secrets, r.seal, old, r.Now))
+	r.watch.tell()
 }
 
 // prune deletes the secrets nothing refers to any more, or not for longer.
@@ -173,6 +190,11 @@ func (r *Registry) prune(ctx context.Context) error {
 	good, now := map[string]bool{}, r.Now()
 	for _, rec := range r.state.sources {
 		for _, ref := range rec.good(now) {
+			good[ref] = true
+		}
+	}
+	for _, s := range r.state.subscriptions {
+		for _, ref := range s.good(now) {
 			good[ref] = true
 		}
 	}

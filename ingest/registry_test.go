@@ -58,6 +58,23 @@ func TestLaw3RegistryCrash(t *testing.T) {
 			return err
 		},
 		"remove": func(r *Registry) error { return r.Remove(t.Context(), "pluralkit", "old") },
+		"subscribe": func(r *Registry) error {
+			_, err := r.Subscribe(t.Context(), schemas.Subscription{Name: "new", Enabled: true}, discordURL, "")
+			return err
+		},
+		"resubscribe": func(r *Registry) error {
+			d := r.newestFirst()[0]
+			s := d.Subscription
+			s.Name = "another"
+			_, err := r.Resubscribe(t.Context(), s, d.updated, discordURL+"-new")
+			return err
+		},
+		"rotate a subscription": func(r *Registry) error {
+			_, err := r.RotateSubscription(t.Context(), r.newestFirst()[0].ID, newSigningSecret())
+			return err
+		},
+		"disable":     func(r *Registry) error { return r.Disable(t.Context(), r.newestFirst()[0].ID, "gone") },
+		"unsubscribe": func(r *Registry) error { return r.Unsubscribe(t.Context(), r.newestFirst()[0].ID) },
 	}
 	for name, command := range commands {
 		t.Run(name, func(t *testing.T) {
@@ -66,6 +83,10 @@ func TestLaw3RegistryCrash(t *testing.T) {
 			if _, err := r.Add(t.Context(), NewSource{Kind: "pluralkit", Name: "old", Secrets: map[string]string{"token": testToken}}); err != nil {
 				t.Fatal(err)
 			}
+			if _, err := r.Subscribe(t.Context(), schemas.Subscription{Name: "old", Enabled: true}, discordURL, givenSecret); err != nil {
+				t.Fatal(err)
+			}
+			wasSubscribed := r.newestFirst()
 			var crashes []string
 			crash := func() { crashes = append(crashes, copyDir(t, dir)) }
 			crash()            // before the first step
@@ -76,7 +97,7 @@ func TestLaw3RegistryCrash(t *testing.T) {
 			}
 			log.before, log.after = nil, nil
 			crash() // behind the last
-			want := r.Sources()
+			want, wantSubscribed := r.Sources(), r.newestFirst()
 			wantLog := len(log.all())
 
 			for i, left := range crashes {
@@ -93,10 +114,16 @@ func TestLaw3RegistryCrash(t *testing.T) {
 					if got := names(again); !slices.Equal(got, []string{"old"}) {
 						t.Errorf("crash %d: sources %v, want the old one", i, got)
 					}
+					if got := again.newestFirst(); !reflect.DeepEqual(got, wasSubscribed) {
+						t.Errorf("crash %d: subscriptions %+v, want the old one", i, got)
+					}
 					continue
 				}
 				if got := again.Sources(); !reflect.DeepEqual(got, want) {
 					t.Errorf("crash %d: sources %+v, want %+v", i, got, want)
+				}
+				if got := again.newestFirst(); !reflect.DeepEqual(got, wantSubscribed) {
+					t.Errorf("crash %d: subscriptions %+v, want %+v", i, got, wantSubscribed)
 				}
 				if got := len(after.all()); got != wantLog {
 					t.Errorf("crash %d: %d events in the log, want %d", i, got, wantLog)

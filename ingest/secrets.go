@@ -59,12 +59,15 @@ func (s sealer) open(ref string, kept secret) (string, error) {
 }
 
 // newPathKey makes a part of a path that nobody can guess: 256 bits.
-func newPathKey() string {
+func newPathKey() string { return base64.RawURLEncoding.EncodeToString(newRandom()) }
+
+// newRandom makes 256 random bits.
+func newRandom() []byte {
 	raw := make([]byte, 32)
 	if _, err := rand.Read(raw); err != nil {
 		panic("ingest: no randomness: " + err.Error()) // the kernel's generator does not fail
 	}
-	return base64.RawURLEncoding.EncodeToString(raw)
+	return raw
 }
 
 func hashed(plain string) secret {

@@ -40,7 +40,7 @@ var standard = Kind{
 	Name:  schemas.StandardWebhooks,
 	Route: "/in/standard/{name}",
 	Secrets: []SecretSpec{
-		{Purpose: purposeSecret, Inside: "\r\n", Check: checkEach("whsec_", checkStandardSecret)},
+		{Purpose: purposeSecret, Inside: "\r\n", Check: checkEach(signingPrefix, checkStandardSecret)},
 		{Purpose: purposePublicKey, Inside: "\r\n", Check: checkEach("whpk_", checkStandardPublicKey)},
 	},
 	Check: func(_ string, _, secrets map[string]string) error {
@@ -53,7 +53,7 @@ var standard = Kind{
 	New: func(c Configured) Source {
 		return standardSource{
 			Configured: c,
-			secrets:    standardKeys(c.Keys[purposeSecret], "whsec_"),
+			secrets:    standardKeys(c.Keys[purposeSecret], signingPrefix),
 			public:     standardKeys(c.Keys[purposePublicKey], "whpk_"),
 		}
 	},

@@ -33,18 +33,19 @@ type oldSecret struct {
 // state is what the registry's events add up to. The same events give the
 // same state, in whatever order they were met: foldAll sorts them.
 type state struct {
-	sources map[sourceKey]record
-	tenants map[tenantKey]sourceKey // who receives a tenant's data: one source, or none
+	sources       map[sourceKey]record
+	tenants       map[tenantKey]sourceKey // who receives a tenant's data: one source, or none
+	subscriptions map[string]subscription // by id
 }
 
 type tenantKey struct{ kind, tenant string }
 
 func newState() state {
-	return state{sources: map[sourceKey]record{}, tenants: map[tenantKey]sourceKey{}}
+	return state{sources: map[sourceKey]record{}, tenants: map[tenantKey]sourceKey{}, subscriptions: map[string]subscription{}}
 }
 
 func (s state) clone() state {
-	return state{sources: maps.Clone(s.sources), tenants: maps.Clone(s.tenants)}
+	return state{sources: maps.Clone(s.sources), tenants: maps.Clone(s.tenants), subscriptions: maps.Clone(s.subscriptions)}
 }
 
 // foldAll folds events by time, then ID. Events that are not the registry's,
@@ -66,6 +67,16 @@ func foldAll(events []schemas.Event) (s state, skipped []error) {
 // an event of long ago. It replaces records and never changes one: snapshots
 // hold them.
 func (s state) apply(e schemas.Event) error {
+	switch e.Route.Noun {
+	case nounSource:
+		return s.applySource(e)
+	case nounSubscription:
+		return s.applySubscription(e)
+	}
+	return fmt.Errorf("%w: type %s", schemas.ErrInvalid, e.Type)
+}
+
+func (s state) applySource(e schemas.Event) error {
 	d, err := schemas.Decode[schemas.SourceEvent](e)
 	if err != nil {
 		return err
@@ -145,6 +156,8 @@ type snapshot struct {
 	sources map[sourceKey]*entry
 	tokens  map[tokenKey]*entry // for kinds whose path names no source
 	tenants map[tenantKey]*entry
+
+	destinations map[string]*destination // by id of the subscription
 }
 
 // tokenKey finds a source by a hash: how far a wrong one matches tells
@@ -177,7 +190,8 @@ type stats struct {
 func (s state) build(secrets map[string]secret, seal sealer, old *snapshot, now func() time.Time) *snapshot {
 	snap := &snapshot{
 		sources: make(map[sourceKey]*entry, len(s.sources)), tokens: make(map[tokenKey]*entry, len(s.sources)),
-		tenants: make(map[tenantKey]*entry, len(s.sources)),
+		tenants:      make(map[tenantKey]*entry, len(s.sources)),
+		destinations: s.destinations(secrets, seal, old.destinations),
 	}
 	for key, rec := range s.sources {
 		e := &entry{record: rec, stats: &stats{}}

@@ -9,16 +9,17 @@ import (
 //go:embed accounts.sql
 var accountsSQL string
 
-// Accounts is the Discord accounts of each system, as far as they were linked,
-// unlinked or configured while we listened: PluralKit lists them nowhere.
+// Accounts is the Discord accounts of each system, as far as any event named
+// them: linked, unlinked, configured, as the sender of a message, for having
+// written to PluralKit's bot, or in a pk;export file. The API lists them nowhere.
 var Accounts = Projection{
-	Name: "accounts", Source: schemas.PluralKit, Version: 2,
+	Name: "accounts", Source: schemas.PluralKit, Version: 4, // 4: also those that are only named
 	Schema: accountsSQL,
 	Fold:   foldAccount,
 }
 
-// linkedField is set by LINK_ACCOUNT and UNLINK_ACCOUNT, and by what the API
-// says.
+// linkedField is set by LINK_ACCOUNT and UNLINK_ACCOUNT, and by what the API or
+// a file says.
 var linkedField = schemas.Field{Name: "linked", Kind: schemas.Bool}
 
 var accountEntity = entity{
@@ -39,10 +40,10 @@ func foldAccount(tx *Tx, e schemas.Recorded) error {
 		values = linked(e.Type == schemas.PKAccountLink)
 	case schemas.PKAccountUpdate:
 		values, err = schemas.DecodeFields(e.Type, e.Data, schemas.PKAccountFields)
-		if err != nil || len(values) == 0 {
-			return err // PluralKit sends {} whenever the account writes to its bot
+		if err == nil && len(values) == 0 { // PluralKit sends {} whenever the account writes to its bot
+			return nameAccount(tx, e.Route.Tenant, e.Subject)
 		}
-	case schemas.AccountObserved:
+	case schemas.AccountObserved, schemas.AccountImported:
 		_, values, us, err = observed(e, schemas.PKAccountFields)
 		values = append(values, linked(true)...)
 	case schemas.AccountAbsent:
@@ -62,7 +63,7 @@ func foldAccount(tx *Tx, e schemas.Recorded) error {
 		return err
 	}
 	switch e.Type {
-	case schemas.AccountObserved:
+	case schemas.AccountObserved, schemas.AccountImported:
 		r.observe(values, us, e.ID)
 	case schemas.AccountAbsent:
 		r.set(values, fieldVersion{rank: rankUpdate, us: us, id: e.ID})
@@ -71,6 +72,19 @@ func foldAccount(tx *Tx, e schemas.Recorded) error {
 		r.see(e.Time.UnixMicro())
 	}
 	r.unlink()
+	return tx.write(r)
+}
+
+// nameAccount notes that an event named an account of the system, and no more:
+// the row is the same whichever of them came first.
+func nameAccount(tx *Tx, system, id string) error {
+	if id == "" {
+		return nil
+	}
+	r, err := tx.row(accountEntity, system, system, id)
+	if err != nil || r.exists {
+		return err
+	}
 	return tx.write(r)
 }
 

@@ -3,7 +3,7 @@
 CREATE TABLE accounts (
 	system_uuid     TEXT NOT NULL,
 	id              TEXT NOT NULL, -- the Discord user id
-	linked          INTEGER,       -- NULL: nothing told
+	linked          INTEGER,       -- NULL: it was named as one, nothing more told
 	allow_autoproxy INTEGER,
 	versions        TEXT NOT NULL,
 	observed_us     INTEGER,

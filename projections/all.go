@@ -20,4 +20,6 @@ var All = []Projection{
 	ReceivedStandard,
 	ReceivedToken,       // writes the table of the one before
 	ReceivedCloudEvents, // likewise
+	Webhooks,
+	Deliveries, // reads webhooks, and members as they are after the event
 }

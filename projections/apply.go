@@ -151,6 +151,7 @@ func (d *DB) setAside(e schemas.Recorded, why error) error {
 		return err
 	}
 	d.tx.kept = memory{}
+	d.tx.audience.forget()
 	d.aside++
 	return d.tx.Exec(`INSERT INTO skipped (seq, type, reason, event_id, source, tenant, recorded_us) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		int64(e.Seq), e.Type, reason(why), e.ID, e.Route.Source, e.Route.Tenant, recordedUS(e))
@@ -194,6 +195,7 @@ func (d *DB) atomically(fn func() error) error {
 // has ended it already; then there is nothing to do.
 func (d *DB) rollback() error {
 	d.tx.kept = memory{}
+	d.tx.audience.forget()
 	if d.tx.conn.AutoCommit() {
 		return nil
 	}

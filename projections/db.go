@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -122,6 +123,9 @@ func (d *DB) open(options string) error {
 	if d.tx, err = openConn(d.cfg.Path, options); err != nil {
 		return err
 	}
+	if slices.ContainsFunc(d.cfg.Projections, func(p Projection) bool { return p.Name == Deliveries.Name }) {
+		d.tx.audience = &audience{}
+	}
 	for _, step := range []func() error{d.limitJournal, d.create, d.load} {
 		if err := step(); err != nil {
 			return errors.Join(err, d.tx.close())
@@ -187,6 +191,7 @@ func (d *DB) load() error {
 	d.old = made.Text(0) != d.version
 	d.posMu.Unlock()
 	d.metrics.skipped.Set(float64(skipped.Int(0)))
+	d.tx.audience.forget()
 	d.setPosition(position(pos))
 	return nil
 }

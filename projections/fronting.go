@@ -20,12 +20,15 @@ var frontingSQL string
 // corrects it by an UPDATE_SWITCH milliseconds later, and they may swap. What
 // the API says is an update of the time it was asked.
 //
+// A file of PluralKit's has no uuids of switches. What it tells stands in for a
+// switch until PluralKit's own of that time is known (fronting_standin.go).
+//
 // It reads the table members, which is folded before it; that fold calls when
 // a member goes, comes back, or looks different.
 var Fronting = Projection{
 	Name:    "fronting",
 	Source:  schemas.PluralKit,
-	Version: 3, // 3: members of an event are known by their exact names
+	Version: 4, // 3: files and what stands in for a switch; 4: members of an event are known by their exact names
 	Schema:  frontingSQL,
 	Fold:    foldFronting,
 	Ahead: map[string]Decoder{
@@ -41,7 +44,7 @@ func foldFronting(tx *Tx, e schemas.Recorded) error {
 	}
 	switch e.Type {
 	case schemas.PKSwitchCreate, schemas.PKSwitchUpdate, schemas.PKSwitchDelete,
-		schemas.SwitchObserved, schemas.SwitchAbsent:
+		schemas.SwitchObserved, schemas.SwitchAbsent, schemas.SwitchImported:
 		return foldSwitch(tx, e)
 	case schemas.PKSwitchDeleteAll:
 		return foldSwitchPurge(tx, e)
@@ -80,13 +83,15 @@ type switchRow struct {
 	timestampBy  switchStamp
 	members      string // the raw list as JSON: deleted members are still in it
 	membersBy    switchStamp
-	ordered      bool  // their order is the true one, by the API
-	firstUS      int64 // the earliest it was heard of; 0: never
-	seenUS       int64 // the last sign of life; 0: none
-	observedUS   int64 // the last time the API had it when it was asked; 0: never
-	absentUS     int64 // and had it not
-	removedUS    int64 // its own delete event, which is final; 0: none
-	purgedUS     int64 // the DELETE_ALL_SWITCHES that took it; 0: none did. It is found, not kept
+	ordered      bool   // their order is the true one, by the API
+	firstUS      int64  // the earliest it was heard of; 0: never
+	seenUS       int64  // the last sign of life; 0: none
+	observedUS   int64  // the last time the API had it when it was asked; 0: never
+	absentUS     int64  // and had it not
+	standIn      bool   // a file told of it, and it has no uuid of PluralKit's
+	realUUID     string // of a stand-in that is not gone: the switch that has its place; empty: none has
+	removedUS    int64  // its own delete event, which is final; 0: none
+	purgedUS     int64  // the DELETE_ALL_SWITCHES that took it; 0: none did. It is found, not kept
 }
 
 // aliveUS is until when no DELETE_ALL_SWITCHES can have taken it.
@@ -109,7 +114,7 @@ func (s switchRow) deletedUS() int64 {
 
 // listed reports whether the switch is in the timeline.
 func (s switchRow) listed() bool {
-	return s.deletedUS() == 0 && s.timestampBy.rank > 0 && s.membersBy.rank > 0
+	return s.deletedUS() == 0 && s.realUUID == "" && s.timestampBy.rank > 0 && s.membersBy.rank > 0
 }
 
 // foldSwitch merges one event about one switch into its row and its place in
@@ -117,6 +122,9 @@ func (s switchRow) listed() bool {
 func foldSwitch(tx *Tx, e schemas.Recorded) error {
 	if e.Subject == "" || e.Route.Tenant == "" {
 		return fmt.Errorf("%w: %s: no switch or no system", schemas.ErrInvalid, e.Type)
+	}
+	if err := fitsStandIn(e); err != nil {
+		return err
 	}
 	w, err := tx.switchOf(e.Subject)
 	if err != nil {
@@ -131,15 +139,16 @@ func foldSwitch(tx *Tx, e schemas.Recorded) error {
 	}
 	s := old
 	s.uuid, s.system = e.Subject, e.Route.Tenant
-	if err := s.merge(tx, e); err != nil {
-		return err
+	told, err := s.merge(tx, e)
+	if err == nil {
+		err = s.settle(tx)
 	}
-	if s == old {
-		return nil
+	if err != nil || s == old && told == nil {
+		return err
 	}
 	quiet := s
 	quiet.seenUS, quiet.observedUS = old.seenUS, old.observedUS
-	if quiet == old && s.deletedUS() == old.deletedUS() {
+	if quiet == old && told == nil && s.deletedUS() == old.deletedUS() {
 		w.switchRow = s
 		tx.changedSwitch(w)
 		return nil
@@ -155,14 +164,33 @@ func foldSwitch(tx *Tx, e schemas.Recorded) error {
 		return err
 	}
 	after, err := placeSwitch(tx, w, s, before)
+	if err == nil && !s.standIn {
+		after, err = yieldStandIns(tx, s.system, after, s.moments(old, told)...)
+	}
 	if err != nil {
 		return err
 	}
 	return settleFront(tx, e, before, after)
 }
 
-// merge takes in what the event says.
-func (s *switchRow) merge(tx *Tx, e schemas.Recorded) error {
+// moments are the timestamps at which something may be different now.
+func (s *switchRow) moments(old switchRow, told *int64) []int64 {
+	var us []int64
+	if s.timestampBy.rank > 0 {
+		us = append(us, s.timestampUS)
+	}
+	if old.timestampBy.rank > 0 {
+		us = append(us, old.timestampUS)
+	}
+	if told != nil {
+		us = append(us, *told)
+	}
+	return us
+}
+
+// merge takes in what the event says. Told is the timestamp it said, if the
+// switch is now known to have had more than one.
+func (s *switchRow) merge(tx *Tx, e schemas.Recorded) (told *int64, err error) {
 	was := s.aliveUS()
 	switch e.Type {
 	case schemas.PKSwitchDelete:
@@ -174,46 +202,47 @@ func (s *switchRow) merge(tx *Tx, e schemas.Recorded) error {
 	case schemas.SwitchAbsent:
 		_, asked, err := absent(e)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		s.absentUS = max(s.absentUS, asked)
-	case schemas.SwitchObserved:
+	case schemas.SwitchObserved, schemas.SwitchImported:
 		object, _, asked, err := observed(e, nil)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		d, err := switchOf(object, e)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		s.observedUS = max(s.observedUS, asked)
-		if err := s.set(e, d, switchStamp{rank: switchRankUpdate, atUS: asked, event: e.ID}, true); err != nil {
-			return err
+		told, err = s.set(tx, e, d, switchStamp{rank: switchRankUpdate, atUS: asked, event: e.ID})
+		if err != nil {
+			return nil, err
 		}
 	default:
 		d, err := data(tx, e, readSwitch)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		by := switchStamp{rank: switchRankUpdate, atUS: e.Time.UnixMicro(), event: e.ID}
 		if e.Type == schemas.PKSwitchCreate {
 			by.rank = switchRankCreate
 		}
-		if err := s.set(e, d, by, false); err != nil {
-			return err
+		if told, err = s.set(tx, e, d, by); err != nil {
+			return nil, err
 		}
 	}
 	if s.aliveUS() == was {
-		return nil
+		return told, nil
 	}
-	return s.purge(tx)
+	return told, s.purge(tx)
 }
 
 func readSwitch(e schemas.Recorded) (schemas.PKSwitch, error) {
 	return schemas.Decode[schemas.PKSwitch](e.Event)
 }
 
-// switchOf reads the switch that the API showed.
+// switchOf reads the switch that the API showed, or a file has.
 func switchOf(object schemas.Object, e schemas.Recorded) (schemas.PKSwitch, error) {
 	if err := isItself(object, "id", e.Subject); err != nil {
 		return schemas.PKSwitch{}, err
@@ -226,20 +255,30 @@ func switchOf(object schemas.Object, e schemas.Recorded) (schemas.PKSwitch, erro
 	return schemas.Decode[schemas.PKSwitch](e.Event)
 }
 
-// set merges the timestamp and the members that by has set. Ordered says that
-// the members are in their true order.
-func (s *switchRow) set(e schemas.Recorded, d schemas.PKSwitch, by switchStamp, ordered bool) error {
+// set merges the timestamp and the members that by has set. Told is as of merge.
+// Only the API gives members in their true order.
+func (s *switchRow) set(tx *Tx, e schemas.Recorded, d schemas.PKSwitch, by switchStamp) (told *int64, err error) {
 	whole := e.Type != schemas.PKSwitchUpdate
 	if whole && (d.Timestamp == nil || d.Members == nil) {
-		return fmt.Errorf("%w: %s: timestamp or members is missing", schemas.ErrInvalid, e.Type)
+		return nil, fmt.Errorf("%w: %s: timestamp or members is missing", schemas.ErrInvalid, e.Type)
 	}
 	if d.Timestamp == nil && d.Members == nil {
-		return fmt.Errorf("%w: %s: neither timestamp nor members", schemas.ErrInvalid, e.Type)
+		return nil, fmt.Errorf("%w: %s: neither timestamp nor members", schemas.ErrInvalid, e.Type)
 	}
 	if d.Timestamp != nil {
 		us, err := schemas.ParseTime(*d.Timestamp)
 		if err != nil {
-			return fmt.Errorf("%s: %w", e.Type, err)
+			return nil, fmt.Errorf("%s: %w", e.Type, err)
+		}
+		if e.Type == schemas.SwitchImported && s.uuid != schemas.StandInSwitch(s.system, us) {
+			return nil, fmt.Errorf("%w: %s: the uuid is not that of the timestamp", schemas.ErrInvalid, e.Type)
+		}
+		fresh, err := s.said(tx, us)
+		if err != nil {
+			return nil, err
+		}
+		if fresh {
+			told = &us
 		}
 		if by.newerThan(s.timestampBy) {
 			s.timestampUS, s.timestampBy = us, by
@@ -247,15 +286,15 @@ func (s *switchRow) set(e schemas.Recorded, d schemas.PKSwitch, by switchStamp, 
 	}
 	if d.Members != nil {
 		if slices.Contains(*d.Members, "") {
-			return fmt.Errorf("%w: %s: a member without uuid", schemas.ErrInvalid, e.Type)
+			return nil, fmt.Errorf("%w: %s: a member without uuid", schemas.ErrInvalid, e.Type)
 		}
 		if by.newerThan(s.membersBy) {
-			s.members, s.membersBy, s.ordered = jsonList(*d.Members), by, ordered
+			s.members, s.membersBy, s.ordered = jsonList(*d.Members), by, e.Type == schemas.SwitchObserved
 		}
 	}
 	s.seenUS = max(s.seenUS, by.atUS)
 	s.heard(by.atUS)
-	return nil
+	return told, nil
 }
 
 // heard notes that the switch was heard of.

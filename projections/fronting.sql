@@ -20,6 +20,8 @@ CREATE TABLE switches (
 	removed_us      INTEGER, -- its own delete event, which is final
 	deleted_us      INTEGER, -- when it went, by the first of what took it
 	listed          INTEGER NOT NULL,
+	stand_in        INTEGER NOT NULL, -- 1: a file told of it; the uuid is none of PluralKit's
+	real_uuid       TEXT, -- of a stand-in: the switch that has its place, which is why it is not listed
 	timestamp_rank  INTEGER NOT NULL,
 	timestamp_at_us INTEGER NOT NULL,
 	timestamp_event TEXT NOT NULL,
@@ -30,6 +32,20 @@ CREATE TABLE switches (
 
 -- Neighbours in time, found without a look at the rows.
 CREATE INDEX switches_listed ON switches (system_uuid, timestamp_us, uuid) WHERE listed = 1;
+
+-- A timestamp that was said of a switch of which more than one was said: what a
+-- file tells of that time is that switch, wherever it was moved.
+CREATE TABLE switch_moves (
+	system_uuid  TEXT NOT NULL,
+	timestamp_us INTEGER NOT NULL,
+	switch_uuid  TEXT NOT NULL,
+	PRIMARY KEY (system_uuid, timestamp_us, switch_uuid)
+) STRICT, WITHOUT ROWID;
+
+-- What stands in at a time; what went from there; what lost its place.
+CREATE INDEX switches_stand_ins ON switches (system_uuid, timestamp_us) WHERE stand_in = 1;
+CREATE INDEX switches_unlisted ON switches (system_uuid, timestamp_us) WHERE listed = 0 AND stand_in = 0;
+CREATE INDEX switches_replaced ON switches (system_uuid, timestamp_us) WHERE real_uuid IS NOT NULL;
 
 -- What a DELETE_ALL_SWITCHES meets.
 CREATE INDEX switches_deleted ON switches (system_uuid, deleted_us);

@@ -98,9 +98,9 @@ func (h *frontingHistory) fill(b *testing.B, db *DB, size int) {
 			id := h.uuid()
 			h.switches = append(h.switches, id)
 			h.n++
-			exec(`INSERT INTO switches (uuid, system_uuid, timestamp_us, ended_us, members, ordered, first_us, seen_us, deleted_us, listed,
+			exec(`INSERT INTO switches (uuid, system_uuid, timestamp_us, ended_us, members, ordered, first_us, seen_us, deleted_us, listed, stand_in,
 					timestamp_rank, timestamp_at_us, timestamp_event, members_rank, members_at_us, members_event)
-				VALUES (?, ?, ?, nullif(?, ?), ?, 0, ?, ?, NULL, 1, 2, ?, ?, 2, ?, ?)`, id, h.system, us(i), us(i+1), us(size),
+				VALUES (?, ?, ?, nullif(?, ?), ?, 0, ?, ?, NULL, 1, 0, 2, ?, ?, 2, ?, ?)`, id, h.system, us(i), us(i+1), us(size),
 				jsonList([]string{member(i)}), us(i), us(i), us(i), id, us(i), id)
 			exec(`INSERT INTO switch_members (switch_uuid, position, member_uuid, system_uuid, timestamp_us, starts, ends)
 				VALUES (?, 0, ?, ?, ?, 1, 1)`, id, member(i), h.system, us(i))

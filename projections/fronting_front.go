@@ -30,8 +30,14 @@ func settleFront(tx *Tx, e schemas.Recorded, before, after frontRow) error {
 	}
 	at.kept.(*keptFront).row = after
 	at.changed()
-	if tx.mute {
-		return nil
+	heard := before.members != after.members
+	if heard {
+		if heard, err = tx.Hears(schemas.FrontChanged); err != nil {
+			return err
+		}
+	}
+	if tx.mute && !heard {
+		return nil // a rebuild: neither the bucket nor anybody else is told
 	}
 	entry, err := describeFront(tx, system, after)
 	if err != nil {
@@ -40,7 +46,7 @@ func settleFront(tx *Tx, e schemas.Recorded, before, after frontRow) error {
 	if err := tx.PutFront(system, entry); err != nil {
 		return err
 	}
-	if before.members == after.members {
+	if !heard {
 		return nil
 	}
 	return publishFront(tx, e, before, after, entry)

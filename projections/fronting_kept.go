@@ -3,6 +3,8 @@ package projections
 import (
 	"context"
 	"slices"
+
+	"switchlog/schemas"
 )
 
 // keptSwitch is a switch with who is in it, in memory.
@@ -41,7 +43,7 @@ func (tx *Tx) switchOf(uuid string) (*keptSwitch, error) {
 	}
 	r, err := tx.first(`SELECT system_uuid, timestamp_us, timestamp_rank, timestamp_at_us, timestamp_event,
 		members, members_rank, members_at_us, members_event, ordered,
-		first_us, seen_us, observed_us, absent_us, removed_us, ended_us, listed FROM switches WHERE uuid = ?`, uuid)
+		first_us, seen_us, observed_us, absent_us, removed_us, ended_us, listed, stand_in, real_uuid FROM switches WHERE uuid = ?`, uuid)
 	if err != nil || r == nil {
 		return nil, err
 	}
@@ -50,6 +52,7 @@ func (tx *Tx) switchOf(uuid string) (*keptSwitch, error) {
 		timestampUS: r.Int(1), timestampBy: switchStamp{rank: r.Int(2), atUS: r.Int(3), event: r.Text(4)},
 		members: r.Text(5), membersBy: switchStamp{rank: r.Int(6), atUS: r.Int(7), event: r.Text(8)}, ordered: r.Int(9) == 1,
 		firstUS: r.Int(10), seenUS: r.Int(11), observedUS: r.Int(12), absentUS: r.Int(13), removedUS: r.Int(14),
+		standIn: r.Int(17) == 1, realUUID: r.Text(18),
 	}}}
 	if err := w.purge(tx); err != nil {
 		return nil, err
@@ -77,6 +80,9 @@ func (tx *Tx) switchOf(uuid string) (*keptSwitch, error) {
 func (tx *Tx) newSwitch(uuid, system string) *keptSwitch {
 	w := &keptSwitch{switchState: switchState{switchRow: switchRow{uuid: uuid, system: system}}}
 	tx.kept.add("switches", uuid, w)
+	if schemas.IsStandIn(uuid) {
+		tx.haveStandIns(system)
+	}
 	return w
 }
 
@@ -101,7 +107,10 @@ func (w *keptSwitch) store(tx *Tx) error {
 }
 
 func (w *keptSwitch) storeRow(tx *Tx) error {
-	var timestamp, members any
+	var timestamp, members, realUUID any
+	if w.realUUID != "" {
+		realUUID = w.realUUID
+	}
 	if w.timestampBy.rank > 0 {
 		timestamp = w.timestampUS
 	}
@@ -109,18 +118,18 @@ func (w *keptSwitch) storeRow(tx *Tx) error {
 		members = w.members
 	}
 	return tx.run(`INSERT INTO switches (uuid, system_uuid, timestamp_us, ended_us, members, ordered, first_us, seen_us,
-			observed_us, absent_us, removed_us, deleted_us, listed,
+			observed_us, absent_us, removed_us, deleted_us, listed, stand_in, real_uuid,
 			timestamp_rank, timestamp_at_us, timestamp_event, members_rank, members_at_us, members_event)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (uuid) DO UPDATE SET timestamp_us = excluded.timestamp_us, ended_us = excluded.ended_us,
 			members = excluded.members, ordered = excluded.ordered, first_us = excluded.first_us, seen_us = excluded.seen_us,
 			observed_us = excluded.observed_us, absent_us = excluded.absent_us, removed_us = excluded.removed_us,
 			deleted_us = excluded.deleted_us,
-			listed = excluded.listed, timestamp_rank = excluded.timestamp_rank, timestamp_at_us = excluded.timestamp_at_us,
+			listed = excluded.listed, real_uuid = excluded.real_uuid, timestamp_rank = excluded.timestamp_rank, timestamp_at_us = excluded.timestamp_at_us,
 			timestamp_event = excluded.timestamp_event, members_rank = excluded.members_rank,
 			members_at_us = excluded.members_at_us, members_event = excluded.members_event`,
 		w.uuid, w.system, timestamp, w.endedUS, members, w.ordered, nullable(w.firstUS), nullable(w.seenUS),
-		nullable(w.observedUS), nullable(w.absentUS), nullable(w.removedUS), nullable(w.deletedUS()), w.listed(),
+		nullable(w.observedUS), nullable(w.absentUS), nullable(w.removedUS), nullable(w.deletedUS()), w.listed(), w.standIn, realUUID,
 		w.timestampBy.rank, w.timestampBy.atUS, w.timestampBy.event,
 		w.membersBy.rank, w.membersBy.atUS, w.membersBy.event)
 }

@@ -28,6 +28,7 @@ func genFronting(t *rapid.T) []schemas.Recorded {
 		"DELETE_SWITCH", "DELETE_ALL_SWITCHES", "CREATE_MEMBER", "UPDATE_MEMBER", "DELETE_MEMBER",
 		schemas.SwitchObserved, schemas.SwitchObserved, schemas.SwitchAbsent,
 		schemas.MemberObserved, schemas.MemberAbsent, schemas.MemberAbsent,
+		schemas.SwitchImported, schemas.SwitchImported, schemas.SwitchImported, schemas.SwitchAbsent + " of a stand-in",
 	}
 	member := rapid.SampledFrom([]string{"A", "B", "C", "D"})
 	list := rapid.SliceOfN(member, 0, 4)
@@ -64,6 +65,16 @@ func genFronting(t *rapid.T) []schemas.Recorded {
 			data = fmt.Sprintf(`{"asked":%q,"object":{"id":%q,"timestamp":%q,"members":%s}}`, asked, id, stamp, jsonList(members))
 		case schemas.SwitchAbsent:
 			data = fmt.Sprintf(`{"asked":%q}`, asked)
+		case schemas.SwitchImported, schemas.SwitchAbsent + " of a stand-in":
+			us, err := schemas.ParseTime(stamp)
+			if err != nil {
+				t.Fatal(err)
+			}
+			id = schemas.StandInSwitch(system, us)
+			data = fmt.Sprintf(`{"asked":%q,"object":{"id":%q,"timestamp":%q,"members":%s}}`, asked, id, stamp, jsonList(members))
+			if kind != schemas.SwitchImported {
+				kind, data = schemas.SwitchAbsent, fmt.Sprintf(`{"asked":%q}`, asked)
+			}
 		case schemas.MemberObserved:
 			id = prefix + member.Draw(t, "member")
 			data = fmt.Sprintf(`{"asked":%q,"object":{"uuid":%q,"name":"%d"}}`, asked, id, n)
@@ -109,21 +120,60 @@ type naiveThing struct {
 	stamps, lists, names []naiveValue
 	alive, absent        []int64 // signs of life and of absence
 	heard, observed      []int64
-	deleted              bool
+	deletes              []int64
 }
 
-func (x *naiveThing) gone() bool {
-	return x.deleted || len(x.absent) > 0 && (len(x.alive) == 0 || slices.Max(x.absent) > slices.Max(x.alive))
-}
+func (x *naiveThing) gone() bool { return x.went(nil) != 0 }
 
-// purged reports whether a DELETE_ALL_SWITCHES took it: one after it was first
-// heard of, and after the API last had it.
-func (x *naiveThing) purged(purges []int64) bool {
-	if len(x.heard) == 0 {
-		return false
+// went is when the first of what took it took it; 0: it is there.
+func (x *naiveThing) went(purges []int64) int64 {
+	times := slices.Clone(x.deletes)
+	if len(x.absent) > 0 && (len(x.alive) == 0 || slices.Max(x.absent) > slices.Max(x.alive)) {
+		times = append(times, slices.Max(x.absent))
 	}
-	last := slices.Max(append([]int64{slices.Min(x.heard)}, x.observed...))
-	return slices.ContainsFunc(purges, func(us int64) bool { return us > last })
+	if len(x.heard) > 0 {
+		last := slices.Max(append([]int64{slices.Min(x.heard)}, x.observed...))
+		for _, us := range purges {
+			if us > last {
+				times = append(times, us)
+			}
+		}
+	}
+	if len(times) == 0 {
+		return 0
+	}
+	return slices.Min(times)
+}
+
+// begins is every time it was said to begin at, the true one first.
+func (x *naiveThing) begins(t *rapid.T) []int64 {
+	var all []int64
+	for _, s := range append([]naiveValue{*newest(x.stamps)}, x.stamps...) {
+		us, err := schemas.ParseTime(*s.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, us)
+	}
+	return all
+}
+
+// replaced reports whether one of the switches has the place of what a file
+// told of.
+func (x *naiveThing) replaced(t *rapid.T, switches map[string]*naiveThing, purges []int64) bool {
+	at := x.begins(t)[0]
+	for uuid, s := range switches {
+		if schemas.IsStandIn(uuid) || len(s.stamps) == 0 {
+			continue
+		}
+		begins, went := s.begins(t), s.went(purges)
+		moved := slices.ContainsFunc(begins, func(us int64) bool { return us != begins[0] })
+		listed := went == 0 && len(s.lists) > 0
+		if moved && slices.Contains(begins, at) || begins[0] == at && (listed || went > slices.Max(x.observed)) {
+			return true
+		}
+	}
+	return false
 }
 
 // naiveTimeline reads a whole history into one system's timeline. It is
@@ -156,7 +206,7 @@ func naiveTimeline(t *rapid.T, events []schemas.Recorded, system string) (timeli
 	}
 	for uuid, s := range switches {
 		stamp, list := newest(s.stamps), newest(s.lists)
-		if s.gone() || s.purged(purges) || stamp == nil || list == nil {
+		if s.went(purges) != 0 || stamp == nil || list == nil || schemas.IsStandIn(uuid) && s.replaced(t, switches, purges) {
 			continue
 		}
 		us, err := schemas.ParseTime(*stamp.text)
@@ -184,7 +234,7 @@ func (x *naiveThing) take(t *rapid.T, e schemas.Recorded) {
 		Asked  string
 		Object json.RawMessage
 	}
-	if e.Route.Verb == "observed" || e.Route.Verb == "absent" {
+	if e.Route.Verb == "observed" || e.Route.Verb == "imported" || e.Route.Verb == "absent" {
 		err := json.Unmarshal(data, &said)
 		if err == nil {
 			us, err = schemas.ParseTime(said.Asked)
@@ -200,9 +250,9 @@ func (x *naiveThing) take(t *rapid.T, e schemas.Recorded) {
 		x.absent = append(x.absent, us)
 		return
 	case "delete":
-		x.deleted, x.heard = true, append(x.heard, us)
+		x.deletes, x.heard = append(x.deletes, us), append(x.heard, us)
 		return
-	case "observed":
+	case "observed", "imported":
 		x.observed = append(x.observed, us)
 	case "create":
 		rank = 2

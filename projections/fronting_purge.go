@@ -20,7 +20,7 @@ func foldSwitchPurge(tx *Tx, e schemas.Recorded) error {
 	err := errors.Join(
 		tx.Each(`SELECT uuid FROM switches WHERE system_uuid = ?1 AND deleted_us IS NULL
 			AND coalesce(observed_us, first_us) < ?2`, []any{system, at}, touch),
-		tx.Exec(`UPDATE switches SET deleted_us = ?2, ended_us = NULL, listed = 0
+		tx.Exec(`UPDATE switches SET deleted_us = ?2, ended_us = NULL, listed = 0, real_uuid = NULL
 			WHERE system_uuid = ?1 AND deleted_us IS NULL AND coalesce(observed_us, first_us) < ?2`, system, at),
 		// Only if this event was overtaken: what a later one has deleted, this one had.
 		tx.Each(`SELECT uuid FROM switches WHERE system_uuid = ?1 AND deleted_us > ?2
@@ -35,6 +35,9 @@ func foldSwitchPurge(tx *Tx, e schemas.Recorded) error {
 		return err
 	}
 	if err := rejoin(tx, system); err != nil {
+		return err
+	}
+	if err := resettleAll(tx, system); err != nil {
 		return err
 	}
 	return rereadFront(tx, e)

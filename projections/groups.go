@@ -14,7 +14,7 @@ var groupsSQL string
 // is in them. PluralKit never announces memberships: they are known only as
 // far as its API was asked.
 var Groups = Projection{
-	Name: "groups", Source: schemas.PluralKit, Version: 2,
+	Name: "groups", Source: schemas.PluralKit, Version: 3,
 	Schema: groupsSQL,
 	Fold:   foldGroup,
 	Queries: []Query{{
@@ -79,7 +79,7 @@ func foldGroup(tx *Tx, e schemas.Recorded) error {
 			r.set(values, versionOf(rankCreate, e))
 			r.fallback()
 		})
-	case schemas.GroupObserved:
+	case schemas.GroupObserved, schemas.GroupImported:
 		return foldGroupObserved(tx, e)
 	case schemas.GroupAbsent:
 		_, us, err := absent(e)

@@ -19,7 +19,7 @@ func mergeGroup(tx *Tx, e schemas.Recorded, merge func(*row)) error {
 	if err := tx.write(r); err != nil {
 		return err
 	}
-	if e.Type == schemas.GroupObserved || r.deleted != (r.deletedUS != nil) {
+	if e.Type == schemas.GroupObserved || e.Type == schemas.GroupImported || r.deleted != (r.deletedUS != nil) {
 		if err := settleAndShow(tx, r); err != nil {
 			return err
 		}

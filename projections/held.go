@@ -63,8 +63,8 @@ func (d *DB) heldSwitches(ctx context.Context, where string, args ...any) ([]sch
 				FROM json_each(w.members) l LEFT JOIN members m ON m.uuid = l.value AND m.system_uuid = w.system_uuid
 				WHERE m.deleted_us IS NULL GROUP BY l.value)),
 			w.members IS NULL, w.ordered, w.listed, w.deleted_us IS NOT NULL, w.removed_us IS NOT NULL,
-			max(coalesce(w.seen_us, 0), coalesce(w.removed_us, 0)) FROM switches w WHERE `+where, values(nil, args), nil, func(r Row) error {
-			s := schemas.HeldSwitch{ID: r.Text(0), Listed: r.Int(5) == 1, Gone: r.Int(6) == 1, Final: r.Int(7) == 1, TouchedUS: r.Int(8)}
+			max(coalesce(w.seen_us, 0), coalesce(w.removed_us, 0)), w.stand_in FROM switches w WHERE `+where, values(nil, args), nil, func(r Row) error {
+			s := schemas.HeldSwitch{ID: r.Text(0), Listed: r.Int(5) == 1, Gone: r.Int(6) == 1, Final: r.Int(7) == 1, TouchedUS: r.Int(8), StandIn: r.Int(9) == 1}
 			if !r.Null(1) {
 				us := r.Int(1)
 				s.TimestampUS = &us

@@ -59,7 +59,7 @@ func TestHeld(t *testing.T) {
 		"system":        {"name", []schemas.HeldEntity{*h.System}, `sys-1 "Harbour House" 0`},
 		"members":       {"name", h.Members, `mem-a "Alder" 2000, mem-b gone final "Briar" 9000`},
 		"groups":        {"members", h.Groups, `grp-a ["mem-a"] 3500`},
-		"accounts":      {"linked", h.Accounts, `1150 gone false 8000`},
+		"accounts":      {"linked", h.Accounts, `1150 gone false 8000, s null -1735689600000`},
 		"member_guilds": {"keep_proxy", h.MemberGuilds, `mem-a g2 true 5500`},
 		"system_guilds": {"tag", h.SystemGuilds, ``},
 		"autoproxy":     {"autoproxy_member", h.Autoproxy, `sys-1 g3 null 5000`},

@@ -52,6 +52,8 @@ func (d *drawer) event() (typ, subject string, data json.RawMessage) {
 		schemas.SystemObserved, schemas.SettingsObserved, schemas.MemberObserved, schemas.MemberObserved,
 		schemas.GroupObserved, schemas.GroupObserved, schemas.SystemGuildObserved, schemas.MemberGuildObserved,
 		schemas.AutoproxyObserved, schemas.AccountObserved,
+		schemas.SystemImported, schemas.SettingsImported, schemas.MemberImported, schemas.MemberImported,
+		schemas.GroupImported, schemas.AccountImported,
 		schemas.SystemAbsent, schemas.MemberAbsent, schemas.MemberAbsent, schemas.GroupAbsent, schemas.SystemGuildAbsent,
 		schemas.MemberGuildAbsent, schemas.AccountAbsent, schemas.MessageAbsent,
 		schemas.SourceObserved)
@@ -89,19 +91,20 @@ func (d *drawer) event() (typ, subject string, data json.RawMessage) {
 	return typ, "", json.RawMessage(`null`)
 }
 
-// fromAPI draws what the API said at some moment before the event.
+// fromAPI draws what the API said at some moment before the event, or what a
+// file tells of it.
 func (d *drawer) fromAPI(typ, member, group string) (subject string, data json.RawMessage) {
 	guild := map[string]any{"guild_id": d.of("guild", "g1", "g2")}
 	var object json.RawMessage
 	subject = d.tenant
 	switch typ {
-	case schemas.SystemObserved:
+	case schemas.SystemObserved, schemas.SystemImported:
 		object = d.object(schemas.PKSystemObjectFields, nil)
-	case schemas.SettingsObserved:
+	case schemas.SettingsObserved, schemas.SettingsImported:
 		object = d.object(schemas.PKSettingsFields, nil)
-	case schemas.MemberObserved:
+	case schemas.MemberObserved, schemas.MemberImported:
 		subject, object = member, d.object(schemas.PKMemberObjectFields, nil)
-	case schemas.GroupObserved:
+	case schemas.GroupObserved, schemas.GroupImported:
 		subject = group
 		list := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) string { return d.member() }), 0, 3).Draw(d.T, "members")
 		given := map[string]any{"members": list}
@@ -115,7 +118,7 @@ func (d *drawer) fromAPI(typ, member, group string) (subject string, data json.R
 		subject, object = member, d.object(schemas.PKMemberGuildFields, guild)
 	case schemas.AutoproxyObserved:
 		object = d.object(schemas.PKAutoproxyFields, guild)
-	case schemas.AccountObserved:
+	case schemas.AccountObserved, schemas.AccountImported:
 		subject, object = d.of("account", "1150", "1151"), d.object(schemas.PKAccountFields, nil)
 	case schemas.SourceObserved:
 		object = json.RawMessage(`{"state":"` + d.of("state", "ok", "deaf_url", "unauthorized") + `"}`)

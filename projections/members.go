@@ -18,7 +18,7 @@ var membersSQL string
 // deleted member keeps its row as a tombstone, so that no late event brings
 // it back.
 var Members = Projection{
-	Name: "members", Source: schemas.PluralKit, Version: 2,
+	Name: "members", Source: schemas.PluralKit, Version: 3,
 	Schema: membersSQL,
 	Fold:   foldMember,
 	Ahead: map[string]Decoder{
@@ -96,6 +96,15 @@ func foldMember(tx *Tx, e schemas.Recorded) error {
 			return err
 		}
 		return mergeMember(tx, e.Route.Tenant, e.Subject, func(r *row) { r.observe(values, us, e.ID) })
+	case schemas.MemberImported:
+		values, us, err := imported(e, schemas.PKMemberObjectFields, e.Subject)
+		if err == nil {
+			err = normaliseTags(values)
+		}
+		if err != nil {
+			return err
+		}
+		return mergeMember(tx, e.Route.Tenant, e.Subject, func(r *row) { r.imported(values, us, e.ID) })
 	case schemas.MemberAbsent:
 		_, us, err := absent(e)
 		if err != nil {

@@ -14,7 +14,7 @@ import (
 // (rank, time, event id), whatever came first (Law 6).
 const (
 	rankDefault  = iota // what a CREATE means by leaving a field out
-	rankSnapshot        // the object inside CREATE_MESSAGE, as of about the message's time
+	rankSnapshot        // the object inside CREATE_MESSAGE, as of about the message's time, or in a file, as of its newest moment
 	rankCreate          // CREATE_*
 	rankUpdate          // UPDATE_*, and what the API said: as of when it was asked
 )
@@ -23,7 +23,7 @@ const (
 type fieldVersion struct {
 	rank int
 	us   int64  // when we accepted the event; of a snapshot, the message's own time; of an observation, when it was asked for
-	id   string // of the event; of a snapshot, of the message
+	id   string // of the event; of a snapshot, of the message or of the event of a file
 }
 
 func (v fieldVersion) after(w fieldVersion) bool {
@@ -85,8 +85,13 @@ type row struct {
 // row reads the row of en under key, or makes an empty one in memory. A row
 // that is another tenant's is ErrInvalid: nobody writes into that.
 func (tx *Tx) row(en *entity, tenant string, key ...string) (*row, error) {
-	if slices.Contains(key[:1], "") || tenant == "" {
+	if key[0] == "" || tenant == "" {
 		return nil, fmt.Errorf("%w: %s: no id", schemas.ErrInvalid, en.table)
+	}
+	// It will be the subject of a change. That must be found out before it is
+	// asked whether anybody would hear of one: a rebuild has fewer listeners.
+	if !schemas.IsID(key[0]) {
+		return nil, fmt.Errorf("%w: %s: the id %q has spaces around it, control characters or bytes that are not UTF-8", schemas.ErrInvalid, en.table, clip(key[0]))
 	}
 	h, err := tx.find(en, key)
 	if err != nil {
@@ -235,6 +240,15 @@ func (r *row) snapshot(values []schemas.Value, us int64, id string) {
 		}
 	}
 	r.snapshotUS, r.snapshotID, r.noted = us, id, true
+}
+
+// imported merges the values of a whole object as a file has it. They weigh
+// what a message's do: an update counts for more, also one from before the file,
+// since nobody knows how much older a value is than the file; and what messages
+// showed later moves it on.
+func (r *row) imported(values []schemas.Value, us int64, id string) {
+	r.snapshot(values, us, id)
+	r.see(us)
 }
 
 // fallback gives every field that nothing has set the value a CREATE means by

@@ -19,7 +19,7 @@ var messagesSQL string
 // The objects inside a message are the only complete ones that PluralKit ever
 // sends, so they also fill the gaps in systems and members.
 var Messages = Projection{
-	Name: "messages", Source: schemas.PluralKit, Version: 3, // 3: members of an event are known by their exact names
+	Name: "messages", Source: schemas.PluralKit, Version: 4, // 3: a sender is an account of the system; 4: members of an event are known by their exact names
 	Schema: messagesSQL,
 	Fold:   foldMessage,
 	Ahead:  map[string]Decoder{schemas.PKMessageCreate: inAdvance(readMessage)},
@@ -111,6 +111,9 @@ func insertMessage(tx *Tx, e schemas.Recorded, m message) (bool, error) {
 	}
 	if m.Guild != nil {
 		tx.seeGuild(system, *m.Guild)
+	}
+	if err := nameAccount(tx, system, m.Sender); err != nil {
+		return false, err
 	}
 	return true, tx.Touch("messages", m.ID)
 }

@@ -27,6 +27,16 @@ func observed(e schemas.Recorded, fields []schemas.Field) (schemas.Object, []sch
 	return o.Object, values, us, nil
 }
 
+// imported reads an imported event about id: its fields, and the newest moment
+// that its file speaks of.
+func imported(e schemas.Recorded, fields []schemas.Field, id string) ([]schemas.Value, int64, error) {
+	object, values, us, err := observed(e, fields)
+	if err == nil {
+		err = isItself(object, "uuid", id)
+	}
+	return values, us, err
+}
+
 // absent reads an absent event: the Discord server it is about, if any, and
 // the time it stands for.
 func absent(e schemas.Recorded) (guild string, us int64, err error) {

@@ -96,13 +96,13 @@ func (r *row) versionsText() string {
 // entity is different: once for each cause and entity, since an event that
 // comes again finds nothing to change. Counters alone are not worth it.
 func (tx *Tx) announce(r *row, typ, noun string) error {
-	if tx.mute {
-		return nil
-	}
 	had := r.exists && !r.deleted && known(r.before)
 	has := r.deletedUS == nil && known(r.values)
 	if had == has && (!has || !r.changed()) {
 		return nil
+	}
+	if heard, err := tx.Hears(typ); err != nil || !heard {
+		return err
 	}
 	var before, after json.RawMessage
 	if had {

@@ -12,7 +12,7 @@ var settingsSQL string
 // Settings is how each system has configured PluralKit. Only changes are ever
 // sent, so a setting that was never changed is NULL until the API was asked.
 var Settings = Projection{
-	Name: "settings", Source: schemas.PluralKit, Version: 2,
+	Name: "settings", Source: schemas.PluralKit, Version: 3,
 	Schema: settingsSQL,
 	Fold:   foldSettings,
 	Queries: []Query{{
@@ -41,13 +41,14 @@ var settingsEntity = entity{
 }.prepare()
 
 func foldSettings(tx *Tx, e schemas.Recorded) error {
-	if e.Route.Source != schemas.PluralKit || e.Type != schemas.PKSettingsUpdate && e.Type != schemas.SettingsObserved {
+	whole := e.Type == schemas.SettingsObserved || e.Type == schemas.SettingsImported
+	if e.Route.Source != schemas.PluralKit || e.Type != schemas.PKSettingsUpdate && !whole {
 		return nil
 	}
 	var values []schemas.Value
 	var us int64
 	var err error
-	if e.Type == schemas.SettingsObserved {
+	if whole {
 		_, values, us, err = observed(e, schemas.PKSettingsFields)
 	} else {
 		values, err = schemas.DecodeFields(e.Type, e.Data, schemas.PKSettingsFields)
@@ -59,7 +60,7 @@ func foldSettings(tx *Tx, e schemas.Recorded) error {
 	if err != nil {
 		return err
 	}
-	if e.Type == schemas.SettingsObserved {
+	if whole {
 		r.observe(values, us, e.ID)
 	} else {
 		r.set(values, versionOf(rankUpdate, e))

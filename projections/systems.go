@@ -14,7 +14,7 @@ var systemsSQL string
 // A row exists as soon as an event told of the system, its settings or one of
 // its messages; until more is known its fields are NULL.
 var Systems = Projection{
-	Name: "systems", Source: schemas.PluralKit, Version: 2,
+	Name: "systems", Source: schemas.PluralKit, Version: 3,
 	Schema: systemsSQL,
 	Fold:   foldSystem,
 	Queries: []Query{{
@@ -66,6 +66,12 @@ func foldSystem(tx *Tx, e schemas.Recorded) error {
 			return err
 		}
 		return mergeSystem(tx, e.Route.Tenant, func(r *row) { r.observe(values, us, e.ID) })
+	case schemas.SystemImported:
+		values, us, err := imported(e, schemas.PKSystemObjectFields, e.Route.Tenant)
+		if err != nil {
+			return err
+		}
+		return mergeSystem(tx, e.Route.Tenant, func(r *row) { r.imported(values, us, e.ID) })
 	case schemas.SystemAbsent:
 		_, us, err := absent(e)
 		if err != nil {

@@ -30,6 +30,9 @@ type Tx struct {
 	ahead any              // what was read of it in advance; nil: nothing
 	out   int              // entries it has put in the outbox
 	mute  bool             // its entries are left out, see Scratch
+	heard int              // changes it has caused that some subscription listens for
+
+	audience *audience // who has subscribed; nil: there is no table of them, or nothing is folded
 }
 
 func newTx(conn *sqlite3.SQLiteConn) *Tx {
@@ -40,10 +43,10 @@ func newTx(conn *sqlite3.SQLiteConn) *Tx {
 
 // begin turns to the next event.
 func (tx *Tx) begin(e schemas.Recorded, ahead any, mute bool) {
-	tx.event, tx.ahead, tx.out, tx.mute = e, ahead, 0, mute
+	tx.event, tx.ahead, tx.out, tx.mute, tx.heard = e, ahead, 0, mute, 0
 }
 
-// Exec runs one statement. Arguments are nil, bool, int, int64, string,
+// Exec runs one statement. Arguments are nil, bool, int, int64, float64, string,
 // []byte or a pointer to a string (nil: NULL).
 func (tx *Tx) Exec(query string, args ...any) error {
 	stmt, err := tx.ready(query)
@@ -100,8 +103,23 @@ func (tx *Tx) each(ctx context.Context, query string, args []driver.NamedValue, 
 }
 
 // Publish puts a change into the outbox, to be sent after the transaction has
-// committed, once (D13). A rebuild throws the outbox away.
+// committed, once (D13), and makes a delivery of it for each subscription that
+// asks for it. A rebuild throws the outbox away, and makes the same deliveries.
 func (tx *Tx) Publish(change schemas.Event) error {
+	found, err := tx.listeners(change.Type, change.Route)
+	if err != nil {
+		return err
+	}
+	if len(found) > 0 {
+		tx.heard++
+		if err := tx.deliver(change, tx.heard); err != nil {
+			return err
+		}
+	}
+	if tx.mute {
+		tx.out++
+		return nil
+	}
 	m, err := change.Message()
 	if err != nil {
 		return err
@@ -167,7 +185,7 @@ func values(out []driver.NamedValue, args []any) []driver.NamedValue {
 	for i, a := range args {
 		v := driver.NamedValue{Ordinal: i + 1}
 		switch a := a.(type) {
-		case nil, bool, int64, string, []byte:
+		case nil, bool, int64, float64, string, []byte:
 			v.Value = a
 		case int:
 			v.Value = int64(a)

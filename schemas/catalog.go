@@ -151,7 +151,7 @@ func namedSourcePrefix(kind string) string { return "urn:switchlog:source:" + ki
 // RouteOf is the route of an event that comes without a subject, as in a
 // file: the tenant from its source, noun and verb from its type. It knows the
 // events of all sources (also types that are not in [Types]: a newer switchlog
-// may have written them), what is observed and changed about a tenant, and the
+// may have written them), what is observed, imported and changed about a tenant, and the
 // registry's events; any other is ErrInvalid.
 //
 // An event with [SourceExtension] is that source's, whatever its sender wrote
@@ -175,7 +175,7 @@ func RouteOf(e Event) (Route, error) {
 		if theirNoun, theirVerb, ok := cutType(e.Type, s.prefix); ok {
 			return Route{Source: s.source, Tenant: tenant, Noun: theirNoun, Verb: theirVerb}, nil
 		}
-		if ours && (verb == "observed" || verb == "absent" || verb == "changed") {
+		if ours && (verb == "observed" || verb == "absent" || verb == "imported" || verb == "changed") {
 			return Route{Source: s.source, Tenant: tenant, Noun: noun, Verb: verb}, nil
 		}
 	}

@@ -168,6 +168,9 @@ func isClean(s string) bool {
 	return true
 }
 
+// IsID reports whether s can be the id or subject of an event.
+func IsID(s string) bool { return s != "" && isClean(s) }
+
 func isAttributeName(name string) bool { return isWord(name) && !strings.Contains(name, "_") }
 
 // isReserved reports whether an attribute has a place of its own.

@@ -72,6 +72,81 @@ func apiExamples(t *testing.T, n int) []example {
 	return all
 }
 
+// importedExamples are what a file would say of the things in those.
+func importedExamples(t *testing.T, n int, all []example) (imported []example) {
+	for _, e := range all {
+		if made, ok := importedExample(t, e); ok {
+			made.event.Time = exampleTime(n + len(imported))
+			imported = append(imported, made)
+		}
+	}
+	return imported
+}
+
+// importedExample is what a file would say where the API said that, if a file
+// tells of such things.
+func importedExample(t *testing.T, of example) (example, bool) {
+	noun, isObserved := strings.CutSuffix(of.event.Type, ".observed")
+	typ := noun + ".imported"
+	if _, told := Schema(typ); !told || !isObserved {
+		return of, false
+	}
+	said, err := Decode[Observed](of.event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject := of.event.Subject
+	if typ == SwitchImported {
+		var at string
+		if err := json.Unmarshal(said.Object["timestamp"], &at); err != nil {
+			t.Fatal(err)
+		}
+		us, err := ParseTime(at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		subject = StandInSwitch(exampleSystem, us)
+		said.Object["id"] = json.RawMessage(`"` + subject + `"`)
+	}
+	e, err := NewImported(typ, exampleSystem, subject, exampleTime(0), said.Object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return example{of.variant, e}, true
+}
+
+// TestImported: the same thing of the same moment is the same event; of another
+// moment or with another word in it, it is not.
+func TestImported(t *testing.T) {
+	asOf := time.Date(2025, 11, 29, 17, 0, 0, 0, time.UTC)
+	ids := map[string]bool{}
+	for _, x := range []struct {
+		at     time.Time
+		object Object
+	}{
+		{asOf, Object{"name": json.RawMessage(`"A"`)}},
+		{asOf, Object{"name": json.RawMessage(`"A"`)}},
+		{asOf, Object{"name": json.RawMessage(`"B"`)}},
+		{asOf.Add(time.Microsecond), Object{"name": json.RawMessage(`"A"`)}},
+	} {
+		e, err := NewImported(MemberImported, exampleSystem, "m", x.at, x.object)
+		if err != nil || e.Origin != OriginImport || e.Repeats == 0 || e.Route.Verb != "imported" {
+			t.Fatalf("got %+v, %v", e, err)
+		}
+		ids[e.ID] = true
+	}
+	if len(ids) != 3 {
+		t.Errorf("got %d ids, want 3: %v", len(ids), ids)
+	}
+	a, b, c := StandInSwitch("s", 1), StandInSwitch("s", 2), StandInSwitch("t", 1)
+	if a == b || a == c || a != StandInSwitch("s", 1) || !IsStandIn(a) || !isUUID(a) {
+		t.Errorf("got stand-ins %s, %s, %s", a, b, c)
+	}
+	if IsStandIn("c4f1e2d3-1a2b-4c3d-9e4f-5a6b7c8d9e01") || IsStandIn("") {
+		t.Error("a uuid of PluralKit's is taken for ours")
+	}
+}
+
 // TestFromAPI: what reconciliation says is read as it was made.
 func TestFromAPI(t *testing.T) {
 	asked := time.Date(2025, 11, 29, 17, 0, 0, 250_125_999, time.FixedZone("", 3600))
@@ -105,17 +180,18 @@ func TestFromAPI(t *testing.T) {
 	}
 }
 
-// TestAPITypes: an observed event for each thing, an absent one for each that
-// can go.
+// TestAPITypes: an observed event for each thing, an imported one for each that
+// a file tells of, an absent one for each that can go.
 func TestAPITypes(t *testing.T) {
 	nouns := map[string][]string{}
 	for _, typ := range Types() {
-		if typ.Verb == "observed" || typ.Verb == "absent" {
+		if typ.Verb == "observed" || typ.Verb == "absent" || typ.Verb == "imported" {
 			nouns[typ.Verb] = append(nouns[typ.Verb], typ.Noun)
 		}
 	}
 	for verb, want := range map[string][]string{
 		"observed": {"account", "autoproxy", "group", "member", "member_guild", "settings", "source", "switch", "system", "system_guild"},
+		"imported": {"account", "group", "member", "settings", "switch", "system"},
 		"absent":   {"account", "group", "member", "member_guild", "message", "switch", "system", "system_guild"},
 	} {
 		if got := nouns[verb]; !slices.Equal(slices.Sorted(slices.Values(got)), want) {

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -109,7 +108,9 @@ func allExamples(t *testing.T) []example {
 	all = append(all, botGhostExamples(len(all))...)
 	all = append(all, stellarStackExamples(t, len(all))...)
 	all = append(all, genericExamples(len(all))...)
-	return append(all, sourceExamples(t, len(all))...)
+	all = append(all, sourceExamples(t, len(all))...)
+	all = append(all, subscriptionExamples(len(all))...)
+	return append(all, importedExamples(t, len(all), all)...)
 }
 
 // dispatchExamples makes an event of every dispatch body in testdata but the
@@ -261,38 +262,6 @@ func raw(t *testing.T, v any) json.RawMessage {
 		t.Fatal(err)
 	}
 	return b
-}
-
-func registryExamples(n int) []example {
-	secrets := map[string]string{"token": "pluralkit/main/token/1"}
-	data := []struct {
-		variant, typ, verb string
-		SourceEvent
-	}{
-		{"pluralkit", SourceAdded, "added", SourceEvent{Kind: PluralKit, Name: "main", Secrets: secrets}},
-		{"discord", SourceAdded, "added", SourceEvent{
-			Kind: "discord", Name: "shop", Tenant: "1150000000000000009",
-			Settings: map[string]string{"application_id": "1150000000000000009"},
-		}},
-		{"basic", SourceLearned, "learned", SourceEvent{Kind: PluralKit, Name: "main", Tenant: exampleSystem}},
-		{"basic", SourceRotated, "rotated", SourceEvent{
-			Kind: PluralKit, Name: "main", Secrets: map[string]string{"token": "pluralkit/main/token/2"}, Until: "2025-11-29T17:00:00Z",
-		}},
-		{"basic", SourceRemoved, "removed", SourceEvent{Kind: PluralKit, Name: "main"}},
-	}
-	var all []example
-	for i, d := range data {
-		body, err := json.Marshal(d.SourceEvent)
-		if err != nil {
-			panic(fmt.Sprintf("a source event is always JSON: %v", err))
-		}
-		all = append(all, example{d.variant, Event{
-			ID: exampleID(d.typ, d.variant, n+i), Source: SelfURI, Type: d.typ, Subject: d.Kind + "/" + d.Name,
-			Time: exampleTime(n + i), DataSchema: SchemaID(d.typ), Origin: OriginCommand,
-			Data: body, Route: RegistryRoute("source", d.verb),
-		}})
-	}
-	return all
 }
 
 // TestRouteOf holds the route found from the attributes of every example

@@ -52,6 +52,7 @@ type HeldSwitch struct {
 	Members     []string // uuids of those that are not gone; nil: not known
 	Ordered     bool     // their order is the true one, or there are fewer than two
 	Listed      bool     // it is in the timeline: all is known and it is not gone
+	StandIn     bool     // a file told of it: its uuid is none that PluralKit knows
 	Gone        bool     // as of HeldEntity
 	Final       bool
 	TouchedUS   int64

@@ -32,7 +32,7 @@ const (
 )
 
 // Observed is the data of every observed event: the whole object as the API
-// gave it, normalised.
+// gave it, normalised. So is that of every imported event, as a file has it.
 //
 // Timestamps are cut to microseconds. Ids are uuids: the members of a switch
 // in true order, those of a group if they are known, autoproxy_member. The

@@ -83,6 +83,13 @@ var types = []Type{
 	api(AccountAbsent, "The API says that a Discord account is not the system's."),
 	api(MessageAbsent, "The API says that there is no such message any more."),
 
+	file(SystemImported, "What a pk;export file says of the system."),
+	file(SettingsImported, "What a pk;export file says of the system's settings."),
+	file(MemberImported, "What a pk;export file says of a member."),
+	file(GroupImported, "What a pk;export file says of a group and who is in it."),
+	file(SwitchImported, "What a pk;export file says of a switch and who is in it, in no order."),
+	file(AccountImported, "A pk;export file says that a Discord account is the system's."),
+
 	change(FrontChanged, "Who fronts became different."),
 	change(MemberChanged, "A member became different."),
 	change(GroupChanged, "A group became different."),
@@ -97,6 +104,12 @@ var types = []Type{
 	registry(SourceLearned, "The tenant of a source was learned from its first verified request."),
 	registry(SourceRotated, "The secret of a source was replaced."),
 	registry(SourceRemoved, "A source was removed."),
+
+	registry(SubscriptionCreated, "An outgoing webhook was made."),
+	registry(SubscriptionUpdated, "An outgoing webhook was changed, enabled or disabled."),
+	registry(SubscriptionDeleted, "An outgoing webhook was deleted."),
+	registry(DeliveryRequested, "An event is to be sent once more to an outgoing webhook."),
+	registry(DeliveryAttempted, "An event was sent to an outgoing webhook, or it was tried."),
 }
 
 func pk(typ, provider, summary string) Type {
@@ -118,6 +131,8 @@ func ofProvider(typ, prefix, source, provider, summary string) Type {
 }
 
 func api(typ, summary string) Type { return ofType(typ, selfTypePrefix, PluralKit, summary) }
+
+func file(typ, summary string) Type { return ofType(typ, selfTypePrefix, PluralKit, summary) }
 
 func change(typ, summary string) Type { return ofType(typ, selfTypePrefix, PluralKit, summary) }
 

@@ -38,7 +38,7 @@ func (a admin) routes(mux *http.ServeMux) {
 	handle("POST /api/admin/sql", a.sql)
 	handle("GET /api/admin/explain", a.explain)
 	handle("GET /api/admin/replay", a.replay)
-	handle("POST /api/admin/import", a.importEvents)
+	handle("POST /api/admin/import", a.importFile)
 	handle("POST /api/admin/rebuild", a.rebuild)
 	handle("POST /api/admin/verify", a.verify)
 	handle("POST /api/admin/reconcile", a.reconcile)

@@ -60,6 +60,12 @@ func (n *node) examine(s status) []finding {
 	for _, src := range s.Sources {
 		add(examineSource(src))
 	}
+	for _, p := range s.Deliveries.Problems {
+		add(found("webhook", warning, p))
+	}
+	if s.Deliveries.Webhooks > 0 && len(s.Deliveries.Problems) == 0 {
+		add(found("webhook", fine, fmt.Sprintf("%d webhooks, with %d deliveries due", s.Deliveries.Webhooks, s.Deliveries.Due)))
+	}
 	return findings
 }
 

@@ -4,10 +4,13 @@ import (
 	"bufio"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
+	"switchlog/ingest/pluralkit"
 	"switchlog/processor"
 	"switchlog/schemas"
 )
@@ -22,10 +25,23 @@ const (
 	importedRepeats = 100 * 365 * 24 * time.Hour
 )
 
+// importFile takes a file into the log: events, or what pk;export made.
+func (a admin) importFile(w http.ResponseWriter, r *http.Request) error {
+	body := bufio.NewReaderSize(r.Body, 64<<10)
+	start, err := body.Peek(exportPeek)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return badRequest("body: %w", err)
+	}
+	if pluralkit.LooksLikeExport(start) {
+		return a.importExport(w, r, body)
+	}
+	return a.importEvents(w, r, body)
+}
+
 // importEvents takes NDJSON into the log. Events the log has are left out:
 // those stored already are found by reading it, those on their way (and those
 // of an import that runs at the same time) by the spool's index.
-func (a admin) importEvents(w http.ResponseWriter, r *http.Request) error {
+func (a admin) importEvents(w http.ResponseWriter, r *http.Request, body io.Reader) error {
 	known, err := a.n.knownIDs(r.Context())
 	if err != nil {
 		return err
@@ -42,7 +58,7 @@ func (a admin) importEvents(w http.ResponseWriter, r *http.Request) error {
 		batch = batch[:0]
 		return nil
 	}
-	lines := bufio.NewScanner(r.Body)
+	lines := bufio.NewScanner(body)
 	lines.Buffer(make([]byte, 64<<10), maxLineBytes)
 	for n := 1; lines.Scan(); n++ {
 		if len(lines.Bytes()) == 0 {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -105,10 +106,22 @@ func (c *client) do(ctx context.Context, method, path string, body io.Reader) (i
 	b, err := io.ReadAll(io.LimitReader(res.Body, 64<<10))
 	err = errors.Join(err, res.Body.Close())
 	var fault struct {
-		Error string `json:"error"`
+		Error   string `json:"error"`
+		Details []struct {
+			Path    []string `json:"path"`
+			Message string   `json:"message"`
+		} `json:"details"`
+		InvalidEvents []string `json:"invalidEvents"`
 	}
 	if json.Unmarshal(b, &fault) == nil && fault.Error != "" {
-		return nil, errors.New(fault.Error)
+		says := fault.Error
+		for _, d := range fault.Details {
+			says += "; " + strings.Join(append(d.Path, d.Message), ": ")
+		}
+		for _, e := range fault.InvalidEvents {
+			says += "; there is no " + strconv.Quote(e)
+		}
+		return nil, errors.New(says)
 	}
 	return nil, errors.Join(fmt.Errorf("the server answers %s", res.Status), err)
 }

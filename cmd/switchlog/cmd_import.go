@@ -1,13 +1,19 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"net/url"
 	"os"
 
 	"github.com/spf13/cobra"
+
+	"switchlog/ingest/pluralkit"
 )
 
-// importAnswer is what became of the events of a file.
+// importAnswer is what became of a file: of its events, or of what pk;export
+// wrote.
 type importAnswer struct {
 	Read     int      `json:"read"`     // events in the file
 	New      int      `json:"new"`      // put into the log
@@ -15,32 +21,38 @@ type importAnswer struct {
 	Registry int      `json:"registry"` // about sources of the server they came from: left out
 	Refused  int      `json:"refused"`  // lines that are no event of ours
 	Faults   []string `json:"faults,omitempty"`
+
+	Export *exportAnswer `json:"export,omitempty"` // then the rest says nothing
 }
 
 func newImport() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import FILE",
 		Short: "Take events from a file into the log",
-		Long: "Take events from a file of CloudEvents, one a line (NDJSON), as replay writes it; - is standard input.\n" +
-			"An event that the log already has is not stored again: running it twice changes nothing.",
+		Long: "Take into the log what a file tells; - is standard input. Running it twice changes nothing.\n\n" +
+			"Events, one a line (NDJSON), as replay writes them: one that the log already has is not stored again.\n\n" +
+			"Or the file that PluralKit sends after pk;export: members, groups and switches from before switchlog\n" +
+			"was there. It counts as of the newest moment it speaks of, so what happened later is not undone.\n" +
+			"The file has no uuids of switches: until PluralKit tells them, others stand in.",
 		Args: cobra.ExactArgs(1),
 	}
 	asJSON := cmd.Flags().Bool("json", false, "answer as JSON")
+	tenant := cmd.Flags().String("tenant", "", "of a pk;export file: the system's uuid, if the file does not tell or no source here is of it")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		in := cmd.InOrStdin()
 		if args[0] != "-" {
-			f, err := os.Open(args[0])
+			f, err := openImport(args[0])
 			if err != nil {
 				return err
 			}
 			defer f.Close()
-			in = f
+			in = &barReader{f: f, w: cmd.ErrOrStderr()}
 		}
 		c, err := newClient(cmd)
 		if err != nil {
 			return err
 		}
-		body, err := c.do(cmd.Context(), "POST", "/api/admin/import", in)
+		body, err := c.do(cmd.Context(), "POST", "/api/admin/import?"+url.Values{"tenant": {*tenant}}.Encode(), in)
 		if err != nil {
 			return err
 		}
@@ -49,9 +61,14 @@ func newImport() *cobra.Command {
 		if err := decode(body, &a); err != nil {
 			return err
 		}
-		if *asJSON {
+		switch {
+		case a.Export != nil && *asJSON:
+			return printJSON(cmd.OutOrStdout(), a.Export)
+		case a.Export != nil:
+			return a.Export.print(cmd.OutOrStdout(), cmd.ErrOrStderr())
+		case *asJSON:
 			err = printJSON(cmd.OutOrStdout(), a)
-		} else {
+		default:
 			err = a.print(cmd)
 		}
 		if err == nil && a.Refused > 0 {
@@ -60,6 +77,55 @@ func newImport() *cobra.Command {
 		return err
 	}
 	return cmd
+}
+
+// openImport opens a file, unless the server would refuse it for its size: in
+// the middle of sending it, its answer could be lost.
+func openImport(name string) (*os.File, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := fitsImport(f); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
+	}
+	return f, nil
+}
+
+func fitsImport(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil || info.Size() <= maxExportBytes {
+		return err
+	}
+	start := make([]byte, exportPeek)
+	if _, err := f.ReadAt(start, 0); err != nil {
+		return err
+	}
+	if pluralkit.LooksLikeExport(start) {
+		return fmt.Errorf("the file has more than %d MiB (hint: is it one that pk;export made?)", maxExportBytes>>20)
+	}
+	return nil
+}
+
+// barReader shows on a terminal how much of the file has been sent.
+type barReader struct {
+	f    *os.File
+	w    io.Writer
+	done uint64
+}
+
+// Read reads on.
+func (b *barReader) Read(p []byte) (int, error) {
+	n, err := b.f.Read(p)
+	b.done += uint64(n)
+	if info, statErr := b.f.Stat(); statErr == nil && info.Mode().IsRegular() {
+		shown := progress{Step: "import", Done: b.done, Total: uint64(info.Size())}
+		if err != nil {
+			shown.Outcome = &outcome{} // the line ends
+		}
+		showBar(b.w, shown)
+	}
+	return n, err
 }
 
 func (a importAnswer) print(cmd *cobra.Command) error {

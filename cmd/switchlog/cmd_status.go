@@ -23,6 +23,7 @@ type status struct {
 	Log        logStatus        `json:"log"`
 	Projection projectionStatus `json:"projection"`
 	Spool      spoolStatus      `json:"spool"`
+	Deliveries deliveryStatus   `json:"deliveries"`
 }
 
 type logStatus struct {
@@ -109,6 +110,12 @@ func (s status) print(w io.Writer) error {
 		fmt.Fprintf(w, ", %d events set aside (hint: switchlog sql \"SELECT * FROM skipped\")", s.Projection.Skipped)
 	}
 	fmt.Fprintln(w)
+	if d := s.Deliveries; d.Webhooks > 0 || len(d.Problems) > 0 {
+		fmt.Fprintf(w, "webhooks %d, with %d deliveries due and %d failed\n", d.Webhooks, d.Due, d.Failed)
+		for _, p := range d.Problems {
+			fmt.Fprintln(w, "  !", p)
+		}
+	}
 	if s.Away != nil {
 		fmt.Fprintf(w, "away     until %s, for %s: what was sent then is asked for, of PluralKit sources with an API token\n", ago(s.Away.To), s.Away.length())
 	}

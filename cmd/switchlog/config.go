@@ -15,6 +15,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"switchlog/ingest/pluralkit"
+	"switchlog/processor/deliver"
 )
 
 const defaultData = "./switchlog-data"
@@ -58,6 +59,10 @@ type Config struct {
 	// ReconcileEvery is how often that is, give or take a fifth. Default 15m.
 	ReconcileEvery time.Duration
 
+	// DeliverAllow are networks that outgoing webhooks may reach though they
+	// are not public, by http too: CIDR[,CIDR]. Default: none.
+	DeliverAllow string
+
 	// SecretKeyFile holds the 32-byte key that seals secrets we must send
 	// again. Default: secret.key in Data, created on first start.
 	SecretKeyFile string
@@ -78,6 +83,7 @@ func (c *Config) settings(f *pflag.FlagSet) {
 	f.StringVar(&c.PublicURL, "public-url", "", "what the public address is called from outside, e.g. https://hooks.example.org")
 	f.StringVar(&c.PluralKitAPI, "pluralkit-api", pluralkit.DefaultBaseURL, "where PluralKit is asked what webhooks missed (/v2 is appended)")
 	f.DurationVar(&c.ReconcileEvery, "reconcile-every", 15*time.Minute, "how often PluralKit is asked, for sources with an API token")
+	f.StringVar(&c.DeliverAllow, "deliver-allow", "", "networks outgoing webhooks may reach though they are not public: CIDR[,CIDR]")
 	f.StringVar(&c.SecretKeyFile, "secret-key-file", "", "file with the key that seals stored secrets (default: secret.key in --data)")
 	f.StringVar(&c.LogFormat, "log-format", "", "text or json (default: text on a terminal, else json)")
 	f.BoolVar(&c.Debug, "debug", false, "log more")
@@ -193,6 +199,9 @@ func (c *Config) check() error {
 			return fmt.Errorf("%w: --public-url wants https://host", errUsage)
 		}
 		c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
+	}
+	if _, err := deliver.ParseAllow(c.DeliverAllow); err != nil {
+		return fmt.Errorf("%w: --deliver-allow: %w", errUsage, err)
 	}
 	if c.ReconcileEvery < time.Minute {
 		return fmt.Errorf("%w: --reconcile-every is a minute at least: PluralKit limits how often it answers", errUsage)

@@ -73,6 +73,7 @@ func newRoot(program string, environ []string) *cobra.Command {
 	root.AddCommand(
 		newServe(program, environ),
 		newSource(),
+		newWebhook(),
 		newStatus(),
 		newTail(),
 		newReplay(),

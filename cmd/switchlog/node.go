@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -21,6 +22,7 @@ import (
 	"switchlog/ingest/pluralkit"
 	"switchlog/ingest/spool"
 	"switchlog/processor"
+	"switchlog/processor/deliver"
 	"switchlog/projections"
 	"switchlog/projections/mirror"
 	"switchlog/projections/query"
@@ -40,6 +42,13 @@ var (
 	_ pluralkit.Known    = (*projections.DB)(nil)
 	_ pluralkit.Appender = (*spool.Spool)(nil)
 	_ mirror.Store       = (*projections.DB)(nil)
+
+	_ deliver.Subscriptions = (*ingest.Registry)(nil)
+	_ deliver.Deliveries    = (*projections.DB)(nil)
+	_ deliver.Appender      = (*spool.Spool)(nil)
+	_ ingest.History        = history{}
+	_ ingest.Attempter      = (*deliver.Sender)(nil)
+	_ ingest.Past           = past{}
 )
 
 // adminUser is the operator: the user of NATS who may do everything, and the
@@ -70,6 +79,11 @@ type node struct {
 	db       *projections.DB
 	loop     *processor.Loop
 	changes  *processor.Changes
+	sender   *deliver.Sender
+
+	delivering   sync.WaitGroup // the part that runs the sender
+	sendable     chan struct{}  // closed when the database knows of all that was accepted before the start
+	deliverAllow []netip.Prefix // networks outgoing webhooks may reach though they are not public
 
 	reconcilers *reconcilers
 	alive       *heartbeat
@@ -85,8 +99,11 @@ func (n *node) path(name string) string { return filepath.Join(n.cfg.Data, name)
 // openNode opens what must be there before a webhook can be taken: the
 // directory, the spool, the listeners. It starts nothing.
 func openNode(c Config, log *slog.Logger) (_ *node, err error) {
-	n := &node{cfg: c, log: log, started: time.Now(), metrics: prometheus.NewRegistry(), stopping: make(chan struct{})}
+	n := &node{cfg: c, log: log, started: time.Now(), metrics: prometheus.NewRegistry(), stopping: make(chan struct{}), sendable: make(chan struct{})}
 	n.authorize = query.Authorizer(n.keys)
+	if n.deliverAllow, err = deliver.ParseAllow(c.DeliverAllow); err != nil {
+		return nil, err
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.close())
@@ -159,12 +176,21 @@ func (n *node) openDatabase() (err error) {
 		return err
 	}
 	n.loop = processor.NewLoop(processor.LoopConfig{
-		Log: n.events, Sink: watchedSink{n.db, n.reconcilers}, Applied: func() { n.changes.Wake() }, Logger: n.log, Metrics: n.metrics,
+		Log: n.events, Sink: watchedSink{n.db, n.reconcilers}, Applied: n.applied, Logger: n.log, Metrics: n.metrics,
 	})
 	n.changes = processor.NewChanges(processor.ChangesConfig{
 		Log: n.events, Outbox: n.db, Ready: n.loop.CaughtUp(), Logger: n.log, Metrics: n.metrics,
 	})
+	n.sender = deliver.New(deliver.Config{
+		Subscriptions: n.registry, Deliveries: n.db, Appender: n.spool, Ready: n.sendable, Allow: n.deliverAllow, Logger: n.log, Metrics: n.metrics,
+	})
 	return nil
+}
+
+// applied is called when events have been folded: others may have to hear.
+func (n *node) applied() {
+	n.changes.Wake()
+	n.sender.Wake()
 }
 
 // close gives up what was opened, in the reverse order.

@@ -87,5 +87,6 @@ func (n *node) status(ctx context.Context) (status, error) {
 		return s, err
 	}
 	s.Projection.Bytes = n.db.Bytes()
-	return s, nil
+	s.Deliveries, err = n.deliveries(ctx)
+	return s, err
 }

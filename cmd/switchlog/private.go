@@ -32,6 +32,10 @@ func (n *node) privateHandler() http.Handler {
 	sources := n.adminOnly(ingest.NewSourcesHandler(n.registry))
 	mux.Handle("/api/admin/sources", sources)
 	mux.Handle("/api/admin/sources/", sources)
+	webhooks := n.webhooksHandler()
+	for _, path := range []string{"/api/webhooks", "/api/webhooks/", "/webhooks", "/webhooks/"} {
+		mux.Handle(path, webhooks)
+	}
 	admin{n}.routes(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		answerJSON(w, http.StatusNotFound, map[string]string{"error": "there is nothing here"})

@@ -52,6 +52,7 @@ func (n *node) run(ctx context.Context, announce func(Endpoints) error) (err err
 	}
 	close(n.stopping)
 	err = errors.Join(err, os.RemoveAll(n.path(fileEndpoints)), servers.stop())
+	n.delivering.Wait() // what was sent is noted while the spool still runs
 	stopParts()
 	return errors.Join(err, parts.Wait())
 }
@@ -85,6 +86,8 @@ func (n *node) start(ctx, partsCtx context.Context, parts *errgroup.Group, serve
 	part(func(ctx context.Context) error { return n.spool.Forward(ctx, n.events) })
 	part(n.standing("the database", n.fold))
 	part(n.standing("the sending of changes", n.changes.Run))
+	n.delivering.Add(1)
+	part(n.standing("outgoing webhooks", n.deliver))
 	part(n.reconcilers.run)
 	part(n.standing("answers over NATS", func(ctx context.Context) error { return query.ServeNATS(ctx, n.queryConfig()) }))
 
@@ -141,15 +144,62 @@ func (n *node) fold(ctx context.Context) error {
 	return n.loop.Run(ctx)
 }
 
+// deliver sends outgoing webhooks once the database knows of every attempt
+// that was noted before the start: one noted and not yet folded would be made
+// again.
+func (n *node) deliver(ctx context.Context) error {
+	defer n.delivering.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { // before the other parts: it needs them to finish
+		select {
+		case <-n.stopping:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	for accepted := n.spool.State().Last; ; {
+		s := n.spool.State()
+		if s.Anchor.Epoch != "" && s.Last-s.Depth >= accepted {
+			break
+		}
+		if !pause(ctx, retryEvery) {
+			return nil
+		}
+	}
+	for {
+		info, err := n.events.Info(ctx)
+		if err == nil {
+			err = n.db.Wait(ctx, info.Last)
+		}
+		if err == nil {
+			break
+		}
+		if !pause(ctx, retryEvery) {
+			return nil
+		}
+	}
+	select {
+	case <-n.loop.CaughtUp():
+	case <-ctx.Done():
+		return nil
+	}
+	close(n.sendable)
+	return n.sender.Run(ctx)
+}
+
 // mergeRegistry takes over what the log knows of the registry and we do not.
 func (n *node) mergeRegistry(ctx context.Context) error {
 	var events []schemas.Event
-	subject := schemas.LogEvents + "." + schemas.SelfSource + ".>"
-	err := n.events.Read(ctx, processor.ReadOptions{From: 1, Subject: subject}, func(e schemas.Recorded, _ schemas.Message) error {
-		events = append(events, e.Event)
-		return nil
-	})
-	return errors.Join(err, n.registry.Merge(ctx, events))
+	var errs []error
+	for _, noun := range ingest.RegistryNouns() { // not deliveries, of which there are many
+		subject := schemas.LogEvents + "." + schemas.SelfSource + "." + schemas.SelfTenant + "." + noun + ".*"
+		errs = append(errs, n.events.Read(ctx, processor.ReadOptions{From: 1, Subject: subject}, func(e schemas.Recorded, _ schemas.Message) error {
+			events = append(events, e.Event)
+			return nil
+		}))
+	}
+	return errors.Join(append(errs, n.registry.Merge(ctx, events))...)
 }
 
 // awaitLog waits until the log was reached and the database has caught up. A

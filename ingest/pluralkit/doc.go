@@ -40,6 +40,15 @@
 //   - after an append, before it is folded: the next look waits until it is
 //     ([ReconcilerConfig.Settled]).
 //
+// # What a file tells
+//
+// [ParseExport] reads the file that PluralKit sends after `pk;export`, and [Import]
+// says it as events of the newest moment that it speaks of: it does not say when
+// it was made. Stopped anywhere, it is completed by another import, since each
+// event has its id from what it says. Its switches have no uuids; others stand
+// in until PluralKit's own are known. Those that stand in where PluralKit has no
+// switch, a look at history finds and says to be absent.
+//
 // # What an answer promises
 //
 // A token that PluralKit does not know is no error there: its bearer becomes
@@ -70,7 +79,7 @@
 // # Laws
 //
 // Law 9: the token is in one header and nowhere else. Objects are less their
-// webhook_url. Errors and log lines quote nothing of an answer but PluralKit's
+// webhook_url; of a file, the fields we know are taken and no others. Errors and log lines quote nothing of an answer but PluralKit's
 // own sentence in a refusal, cut short and less the token.
 //
 // Law 10: answers have a size, requests a time, retries a number, and

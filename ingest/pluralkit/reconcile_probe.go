@@ -16,7 +16,7 @@ import (
 const maxPairs = 500
 
 // What is in a server where nothing was ever set: PluralKit makes such rows
-// whenever it looks, and having none means the same.
+// whenever it looks, for itself as for us.
 var (
 	systemGuildDefaults = schemas.Object{"proxying_enabled": []byte("true"), "tag_enabled": []byte("true")}
 	memberGuildDefaults = schemas.Object{}
@@ -69,7 +69,8 @@ func (l *look) probe(ctx context.Context, a answers) error {
 }
 
 // inGuild holds what was said of a server against what is held; said is nil
-// when there is no row.
+// when there is no row. A row of defaults that is not held is not worth an
+// event; one that is held and not there was told of, but never written.
 func (l *look) inGuild(noun, observed, absent, id, guild string, held *schemas.HeldEntity,
 	said, defaults schemas.Object, fields []schemas.Field, asked time.Time) {
 	nothing := held == nil || held.Gone
@@ -79,22 +80,11 @@ func (l *look) inGuild(noun, observed, absent, id, guild string, held *schemas.H
 		said = maps.Clone(said)
 		said["guild_id"] = text(guild)
 		l.entity(noun, observed, id, held, said, fields, asked)
-	case len(differing(filled(defaults, fields), held.Object, fields)) == 0:
 	case fresh(held.TouchedUS, asked):
 		l.later(noun)
 	default:
 		l.absent(noun, absent, id, asked, guild)
 	}
-}
-
-// filled has every field: what is not among the defaults is null.
-func filled(defaults schemas.Object, fields []schemas.Field) schemas.Object {
-	o := schemas.Object{}
-	for _, f := range fields {
-		o[f.Name] = []byte("null")
-	}
-	maps.Copy(o, defaults)
-	return o
 }
 
 func (l *look) systemGuild(ctx context.Context, guild string, held *schemas.HeldEntity) error {

@@ -19,6 +19,7 @@ const (
 	ReasonGap      Reason = "gap"      // we were away: anything may have been missed
 	ReasonFull     Reason = "full"     // verified requests could not be stored
 	ReasonRefused  Reason = "refused"  // many requests for this system with a wrong token: was it issued anew?
+	ReasonImported Reason = "imported" // a file told of what was before; there is more to know of it
 	ReasonOperator Reason = "operator" // somebody wants it
 )
 

@@ -59,6 +59,7 @@ type walkback struct {
 	*look
 	beforeUS int64           // all from here on has been held against what is held
 	seen     map[string]bool // all switches listed so far
+	times    map[int64]bool  // when they began
 	doubtful []doubt         // held but not listed where they should be
 }
 
@@ -71,7 +72,7 @@ type doubt struct {
 // walkHistory walks. The front may lie in the future, which the list
 // only shows when asked for what is before a time after it.
 func (l *look) walkHistory(ctx context.Context, w wanted, a answers) error {
-	h := &walkback{look: l, beforeUS: math.MaxInt64, seen: map[string]bool{}}
+	h := &walkback{look: l, beforeUS: math.MaxInt64, seen: map[string]bool{}, times: map[int64]bool{}}
 	if !a.fronting {
 		if err := h.page(ctx, nil, true, a.askedFront); err != nil {
 			return err
@@ -119,7 +120,7 @@ func (h *walkback) page(ctx context.Context, list []Switch, last bool, asked tim
 	ids := make([]string, 0, len(list))
 	for _, s := range list {
 		ids = append(ids, string(s.UUID))
-		h.seen[string(s.UUID)] = true
+		h.seen[string(s.UUID)], h.times[s.At.UnixMicro()] = true, true
 	}
 	held, err := h.heldSwitches(ctx, fromUS, h.beforeUS, ids)
 	if err != nil {
@@ -139,7 +140,14 @@ func (h *walkback) page(ctx context.Context, list []Switch, last bool, asked tim
 			h.again.single(id)
 			continue
 		}
+		if held[id].StandIn && h.times[*t] {
+			continue // the one that was listed takes its place
+		}
 		h.odd++
+		if held[id].StandIn { // PluralKit does not know its uuid
+			h.absent("switch", schemas.SwitchAbsent, id, asked, "")
+			continue
+		}
 		h.doubtful = append(h.doubtful, doubt{id, asked})
 	}
 	if !last {

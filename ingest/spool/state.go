@@ -10,7 +10,8 @@ import (
 // State is how a spool is doing.
 type State struct {
 	ID     string    // of this spool; in the log, each message names it
-	Depth  uint64    // events accepted and not yet known to be in the log
+	Last   uint64    // position of the last event accepted
+	Depth  uint64    // events accepted and not yet known to be in the log: the last so many
 	Bytes  int64     // that events take in the file, delivered ones not yet deleted included
 	Oldest time.Time // when the first of Depth was accepted; zero if there is none
 	Anchor schemas.Anchor
@@ -35,6 +36,7 @@ func (s *Spool) State() State {
 	k := s.known
 	state := State{
 		ID:           k.id,
+		Last:         k.last,
 		Depth:        k.last - k.delivered,
 		Bytes:        k.bytes,
 		Anchor:       k.anchor,

@@ -26,7 +26,9 @@
 //   - The name of a member or group whose privacy is closed for want of
 //     knowledge is its id, if it might have a display name to hide behind.
 //   - What PluralKit makes silently, it is silent about to us: the settings of a
-//     server that were never changed are 404 until the API was asked for them.
+//     server where nothing was ever set may be 404. A server, an account or a
+//     message that no event told of is not there, for PluralKit lists none; a
+//     message it deletes, which it tells nobody, stays.
 //   - @me of the operator is the only system there is. If there are several it
 //     is 401, and the log says why.
 //   - Writing is 405, in PluralKit's shape. A request without User-Agent, which

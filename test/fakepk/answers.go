@@ -258,7 +258,7 @@ func getAutoproxy(q *request) (any, error) {
 	return autoproxyObject(s.autoproxy[v.Get("guild_id")]), nil
 }
 
-// originalLifetime is how long a message is found by the id of what was written.
+// originalLifetime is how long after it was proxied a message is found by the id of what was written.
 const originalLifetime = 30 * time.Minute
 
 func getMessage(q *request) (any, error) {
@@ -269,7 +269,7 @@ func getMessage(q *request) (any, error) {
 	m := q.api.w.messages[id]
 	if m == nil {
 		for _, other := range q.api.w.messages {
-			if other.original == id && q.api.w.now().Sub(snowflakeTime(other.id)) < originalLifetime {
+			if other.original == id && q.api.w.now().Sub(snowflakeInstant(other.id)) < originalLifetime {
 				m = other
 			}
 		}

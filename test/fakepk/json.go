@@ -47,6 +47,8 @@ func appendJSON(b []byte, v any) []byte {
 		return appendList(b, v)
 	case []string:
 		return appendList(b, v)
+	case []int64:
+		return appendList(b, v)
 	case []ProxyTag:
 		tags := make([]object, len(v))
 		for i, t := range v {

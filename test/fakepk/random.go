@@ -97,12 +97,15 @@ func (i *ids) snowflake(t time.Time) string {
 }
 
 // snowflakeTime is when a Discord id was made, in whole seconds as PluralKit shows it.
-func snowflakeTime(id string) time.Time {
+func snowflakeTime(id string) time.Time { return snowflakeInstant(id).Truncate(time.Second) }
+
+// snowflakeInstant is when a Discord id was made.
+func snowflakeInstant(id string) time.Time {
 	n, err := strconv.ParseInt(id, 10, 64)
 	if err != nil {
 		panic(fmt.Sprintf("fakepk: %q is no snowflake", id))
 	}
-	return time.UnixMilli(n>>22 + discordEpochMillis).UTC().Truncate(time.Second)
+	return time.UnixMilli(n>>22 + discordEpochMillis).UTC()
 }
 
 // stored is t as PostgreSQL keeps it: microseconds, truncated.

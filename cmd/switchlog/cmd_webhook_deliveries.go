@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+)
+
+// deliveryInfo is a delivery as the management API shows it, whole or in short.
+type deliveryInfo struct {
+	ID            string          `json:"id"`
+	WebhookID     string          `json:"webhookId,omitempty"`
+	Event         string          `json:"event"`
+	Payload       json.RawMessage `json:"payload,omitempty"`
+	StatusCode    *int            `json:"statusCode"`
+	Response      *string         `json:"response,omitempty"`
+	Attempts      int             `json:"attempts"`
+	DeliveredAt   *string         `json:"deliveredAt"`
+	CreatedAt     string          `json:"createdAt"`
+	Status        string          `json:"status"`
+	Kind          string          `json:"kind"`
+	NextAttemptAt *string         `json:"nextAttemptAt"`
+}
+
+func printDeliveries(w io.Writer, list []deliveryInfo) error {
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(w, "no deliveries yet (hint: switchlog webhook test ID sends one at once)")
+		return err
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "DELIVERY\tEVENT\tWHEN\tSTATUS\tATTEMPTS\tANSWER\tNEXT")
+	for _, d := range list {
+		answer := "-"
+		if d.StatusCode != nil {
+			answer = fmt.Sprint(*d.StatusCode)
+		}
+		status := d.Status
+		if d.Kind != "live" {
+			status += " (" + d.Kind + ")"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", d.ID, d.Event, ago(d.CreatedAt), status, d.Attempts, answer, orDash(deref(d.NextAttemptAt)))
+	}
+	return t.Flush()
+}
+
+func newWebhookDeliveries() *cobra.Command {
+	cmd := &cobra.Command{Use: "deliveries ID", Short: "What was sent, what waits, and what came back", Args: cobra.ExactArgs(1)}
+	limit := cmd.Flags().Int("limit", 50, "at most so many, newest first (100)")
+	offset := cmd.Flags().Int("offset", 0, "leave out so many")
+	return withWebhook(cmd, func(ctx context.Context, cmd *cobra.Command, c *client, path string, asJSON bool) error {
+		var page struct {
+			Deliveries []deliveryInfo `json:"deliveries"`
+			Total      int            `json:"total"`
+			Limit      int            `json:"limit"`
+			Offset     int            `json:"offset"`
+		}
+		if err := c.call(ctx, "GET", fmt.Sprintf("%s/deliveries?limit=%d&offset=%d", path, *limit, *offset), nil, &page); err != nil {
+			return err
+		}
+		if asJSON {
+			return printJSON(cmd.OutOrStdout(), page)
+		}
+		if err := printDeliveries(cmd.OutOrStdout(), page.Deliveries); err != nil {
+			return err
+		}
+		if rest := page.Total - page.Offset - len(page.Deliveries); rest > 0 {
+			fmt.Fprintf(cmd.OutOrStdout(), "and %d more (hint: --offset %d)\n", rest, page.Offset+len(page.Deliveries))
+		}
+		return nil
+	})
+}
+
+// attemptInfo is what came of a test or a retry.
+type attemptInfo struct {
+	Success    bool   `json:"success"`
+	DeliveryID string `json:"deliveryId,omitempty"`
+	StatusCode int    `json:"statusCode,omitempty"`
+	Error      string `json:"error,omitempty"`
+}
+
+// print says it; what did not arrive is a failure.
+func (a attemptInfo) print(cmd *cobra.Command, asJSON bool) error {
+	var err error
+	if asJSON {
+		err = printJSON(cmd.OutOrStdout(), a)
+	}
+	switch {
+	case err != nil || asJSON && a.Success:
+		return err
+	case asJSON:
+		return errReported
+	case a.Success:
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "the receiver has it (%d)\n", a.StatusCode)
+		return err
+	case a.StatusCode != 0:
+		return fmt.Errorf("the receiver answers %d: %s", a.StatusCode, orDash(a.Error))
+	}
+	return errors.New(a.Error)
+}
+
+func newWebhookTest() *cobra.Command {
+	cmd := &cobra.Command{Use: "test ID", Short: "Send a test, of which nothing is kept", Args: cobra.ExactArgs(1)}
+	return withWebhook(cmd, func(ctx context.Context, cmd *cobra.Command, c *client, path string, asJSON bool) error {
+		var a attemptInfo
+		if err := c.call(ctx, "POST", path+"/test", nil, &a); err != nil {
+			return err
+		}
+		return a.print(cmd, asJSON)
+	})
+}
+
+func newWebhookRetry() *cobra.Command {
+	cmd := &cobra.Command{Use: "retry ID DELIVERY", Short: "Send a delivery once more, now", Args: cobra.ExactArgs(2)}
+	return withWebhook(cmd, func(ctx context.Context, cmd *cobra.Command, c *client, path string, asJSON bool) error {
+		var a attemptInfo
+		if err := c.call(ctx, "POST", path+"/deliveries/"+url.PathEscape(cmd.Flags().Arg(1))+"/retry", nil, &a); err != nil {
+			return err
+		}
+		return a.print(cmd, asJSON)
+	})
+}
+
+func newWebhookReplay() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "replay ID", Short: "Send a part of the log again", Args: cobra.ExactArgs(1),
+		Long: "Send a part of the log again, to one webhook: what it asks for, with all retries. What it has had already comes\n" +
+			"with the same id, by which the receiver can tell.",
+		Example: "  switchlog webhook replay 019a --from 7d",
+	}
+	from := cmd.Flags().String("from", "", "where it begins: a sequence number, a time, or how long ago (90m, 7d)")
+	to := cmd.Flags().String("to", "", "where it ends (default: now)")
+	return withWebhook(cmd, func(ctx context.Context, cmd *cobra.Command, c *client, path string, asJSON bool) error {
+		if *from == "" {
+			return fmt.Errorf("%w: from when? (hint: --from 7d)", errUsage)
+		}
+		in := map[string]string{"from": *from, "to": *to}
+		var answer struct {
+			Queued int `json:"queued"`
+		}
+		if err := c.call(ctx, "POST", path+"/replay", in, &answer); err != nil {
+			return err
+		}
+		if asJSON {
+			return printJSON(cmd.OutOrStdout(), answer)
+		}
+		_, err := fmt.Fprintf(cmd.OutOrStdout(), "%d events are on their way (hint: switchlog webhook deliveries %s)\n", answer.Queued, cmd.Flags().Arg(0))
+		return err
+	})
+}

@@ -1,0 +1,158 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"switchlog/schemas"
+)
+
+// webhookObject is a webhook as the API shows it: StellarStack's members, then
+// ours. Times are RFC 3339 in UTC with milliseconds.
+type webhookObject struct {
+	ID        string   `json:"id"`
+	UserID    string   `json:"userId"`
+	ServerID  *string  `json:"serverId"`
+	URL       string   `json:"url"`              // what is secret in it is ***
+	Secret    *string  `json:"secret,omitempty"` // only in the answer to the command that made it
+	Events    []string `json:"events"`
+	Provider  string   `json:"provider"`
+	Enabled   bool     `json:"enabled"`
+	CreatedAt string   `json:"createdAt"`
+	UpdatedAt string   `json:"updatedAt"`
+
+	Name           *string           `json:"name"`
+	Source         *string           `json:"source"`
+	Tenant         *string           `json:"tenant"`
+	Condition      *string           `json:"condition"`
+	Rate           *float64          `json:"rate"`
+	Ordered        bool              `json:"ordered"`
+	OwnerOnly      bool              `json:"ownerOnly"`
+	Template       *string           `json:"template"`
+	Options        map[string]string `json:"options"`
+	Variables      map[string]string `json:"variables"`
+	DisabledReason *string           `json:"disabledReason"`
+	OldSecretUntil *string           `json:"oldSecretUntil"` // the replaced secret signs too until then
+
+	Server     *serverObject      `json:"server"`
+	Count      *countObject       `json:"_count,omitempty"`     // in lists
+	Deliveries *[]deliverySummary `json:"deliveries,omitempty"` // the latest, of a single one
+}
+
+type serverObject struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+type countObject struct {
+	Deliveries int `json:"deliveries"`
+}
+
+// deliverySummary is a delivery less payload, response and webhookId.
+type deliverySummary struct {
+	ID          string  `json:"id"`
+	Event       string  `json:"event"`
+	StatusCode  *int    `json:"statusCode"`
+	Attempts    int     `json:"attempts"`
+	DeliveredAt *string `json:"deliveredAt"`
+	CreatedAt   string  `json:"createdAt"`
+
+	Status        string  `json:"status"`
+	Kind          string  `json:"kind"`
+	NextAttemptAt *string `json:"nextAttemptAt"`
+}
+
+func newSummary(d schemas.DeliveryRecord) deliverySummary {
+	return deliverySummary{
+		ID: d.ID, Event: d.Event, StatusCode: d.StatusCode, Attempts: d.Attempts, DeliveredAt: d.DeliveredAt,
+		CreatedAt: d.CreatedAt, Status: d.Status, Kind: d.Kind, NextAttemptAt: d.NextAttemptAt,
+	}
+}
+
+// object shows a webhook.
+func (h *webhooks) object(ctx context.Context, d *destination) (webhookObject, error) {
+	o := webhookObject{
+		ID: d.ID, UserID: d.Owner, ServerID: d.ServerID, URL: d.URL, Events: d.Events, Provider: d.Provider, Enabled: d.Enabled,
+		CreatedAt: milliseconds(d.created), UpdatedAt: milliseconds(d.updated),
+		Name: orNull(d.Name), Source: orNull(d.Source), Tenant: orNull(d.Tenant), Condition: orNull(d.Condition),
+		Ordered: d.Ordered, OwnerOnly: d.OwnerOnly, Template: orNull(d.Template), Options: d.Options, Variables: d.Variables,
+		DisabledReason: orNull(d.Reason),
+	}
+	if d.Rate > 0 {
+		o.Rate = &d.Rate
+	}
+	if o.Options == nil {
+		o.Options = map[string]string{}
+	}
+	if o.Variables == nil {
+		o.Variables = map[string]string{}
+	}
+	if h.Registry.Now().Before(d.oldUntil) {
+		until := milliseconds(d.oldUntil)
+		o.OldSecretUntil = &until
+	}
+	if d.ServerID != nil {
+		name, found, err := h.Server(ctx, d.Tenant, *d.ServerID)
+		if err != nil {
+			return o, err
+		}
+		if found {
+			o.Server = &serverObject{*d.ServerID, name}
+		}
+	}
+	return o, nil
+}
+
+// answerWith shows one webhook as it is now.
+func (h *webhooks) answerWith(ctx context.Context, w http.ResponseWriter, status int, id, secret string) error {
+	d, err := h.Registry.destination(id)
+	if err != nil {
+		return err
+	}
+	o, err := h.object(ctx, d)
+	if err != nil {
+		return err
+	}
+	o.Secret = orNull(secret)
+	reply(w, status, o)
+	return nil
+}
+
+// catalogueObject keeps the order of the categories, which a map does not.
+type catalogueObject struct {
+	Events      []string             `json:"events"`
+	Categorized categorizedCatalogue `json:"categorized"`
+}
+
+type categorizedCatalogue []schemas.EventCategory
+
+// MarshalJSON writes an object with a member for each category.
+func (c categorizedCatalogue) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for i, category := range c {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		events, err := json.Marshal(category.Events)
+		if err != nil {
+			return nil, err
+		}
+		b.WriteString(`"` + category.Name + `":`)
+		b.Write(events)
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+func milliseconds(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }
+
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

@@ -1,0 +1,231 @@
+package ingest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/google/uuid"
+
+	"switchlog/schemas"
+)
+
+const (
+	defaultDeliveries = 50
+	maxDeliveries     = 100
+
+	// maxReplay is how many deliveries one replay may ask for. Beside those
+	// that are due anyway they stay below what the tables keep of a webhook.
+	maxReplay = 5000
+)
+
+// deliveriesObject is a page of deliveries.
+type deliveriesObject struct {
+	Deliveries []schemas.DeliveryRecord `json:"deliveries"`
+	Total      int                      `json:"total"`
+	Limit      int                      `json:"limit"`  // as it was used
+	Offset     int                      `json:"offset"` // likewise
+}
+
+func (h *webhooks) deliveries(w http.ResponseWriter, r *http.Request, who Caller) error {
+	d, err := h.own(r, who)
+	if err != nil {
+		return err
+	}
+	o := deliveriesObject{
+		Limit:  clamped(r, "limit", defaultDeliveries, 1, maxDeliveries),
+		Offset: clamped(r, "offset", 0, 0, 1<<31-1),
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), commandTimeout)
+	defer cancel()
+	if o.Deliveries, o.Total, err = h.History.Deliveries(ctx, d.ID, o.Limit, o.Offset); err != nil {
+		return err
+	}
+	if o.Deliveries == nil {
+		o.Deliveries = []schemas.DeliveryRecord{}
+	}
+	reply(w, http.StatusOK, o)
+	return nil
+}
+
+// clamped is a number of the query, held between least and most; what is no
+// number is the default.
+func clamped(r *http.Request, name string, otherwise, least, most int) int {
+	n, err := strconv.Atoi(r.URL.Query().Get(name))
+	switch {
+	case errors.Is(err, strconv.ErrRange) && r.URL.Query().Get(name)[0] != '-':
+		return most
+	case err != nil:
+		return otherwise
+	}
+	return min(max(n, least), most)
+}
+
+func (h *webhooks) delivery(w http.ResponseWriter, r *http.Request, who Caller) error {
+	d, err := h.own(r, who)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), commandTimeout)
+	defer cancel()
+	row, err := h.History.Delivery(ctx, d.ID, r.PathValue("delivery"))
+	if err != nil {
+		return noDelivery(err)
+	}
+	reply(w, http.StatusOK, row)
+	return nil
+}
+
+func noDelivery(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return errNoDelivery
+	}
+	return err
+}
+
+// retried answers a retry. A receiver that answers anything but 2xx is no
+// fault of ours: 200 and success false. One that does not answer is 500, as
+// with StellarStack.
+type retried struct {
+	Success    bool   `json:"success"`
+	DeliveryID string `json:"deliveryId"` // of the new delivery
+	StatusCode int    `json:"statusCode,omitempty"`
+	Error      string `json:"error,omitempty"`
+}
+
+func (h *webhooks) retry(w http.ResponseWriter, r *http.Request, who Caller) error {
+	d, err := h.own(r, who)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), attemptTimeout)
+	defer cancel()
+	of := r.PathValue("delivery")
+	again, err := h.History.DeliveryAgain(ctx, d.ID, of)
+	if err != nil {
+		return noDelivery(err)
+	}
+	a, err := h.Attempts.Once(ctx, again, of)
+	if err != nil {
+		return err
+	}
+	o := retried{Success: a.Outcome == schemas.OutcomeDelivered, DeliveryID: again.ID, StatusCode: a.Status}
+	if a.Status == 0 {
+		o.Error = a.Response
+		reply(w, http.StatusInternalServerError, o)
+		return nil
+	}
+	reply(w, http.StatusOK, o)
+	return nil
+}
+
+// tested answers a test: 200, also when the receiver did not like it.
+type tested struct {
+	Success    bool   `json:"success"`
+	StatusCode int    `json:"statusCode,omitempty"`
+	Error      string `json:"error,omitempty"`
+}
+
+func (h *webhooks) test(w http.ResponseWriter, r *http.Request, who Caller) error {
+	d, err := h.own(r, who)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), attemptTimeout)
+	defer cancel()
+	a, err := h.Attempts.Once(ctx, h.NewTest(d.ID), "")
+	if err != nil {
+		return err
+	}
+	o := tested{Success: a.Outcome == schemas.OutcomeDelivered, StatusCode: a.Status}
+	if !o.Success {
+		o.Error = a.Response
+	}
+	reply(w, http.StatusOK, o)
+	return nil
+}
+
+// replay asks for a part of the log to be sent again. All of it is asked for,
+// or nothing.
+func (h *webhooks) replay(w http.ResponseWriter, r *http.Request, who Caller) error {
+	d, err := h.own(r, who)
+	if err != nil {
+		return err
+	}
+	span, err := readTexts(w, r, map[string]int{"from": maxNameBytes, "to": maxNameBytes})
+	if err != nil {
+		return err
+	}
+	if span["from"] == "" {
+		return oneFault("from", "Required: a sequence number, a time like 2026-01-31T23:59:59Z, or how long ago, like 90m or 7d")
+	}
+	if !d.Enabled {
+		return fmt.Errorf("%w: the webhook is disabled: nothing is sent (hint: enable it first)", ErrConflict)
+	}
+	if !h.replaying.TryLock() {
+		return fmt.Errorf("%w: another replay is being prepared (hint: try again in a moment)", ErrConflict)
+	}
+	defer h.replaying.Unlock()
+	var events []schemas.Event
+	err = h.Past.Matching(r.Context(), d.Subscription, span["from"], span["to"], func(seq uint64, n int, e schemas.Event) error {
+		if len(events) == maxReplay {
+			return fmt.Errorf("%w: more than %d events match (hint: a shorter span)", ErrConflict, maxReplay)
+		}
+		again, err := h.requested(d.ID, seq, n, e)
+		events = append(events, again)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if len(events) > 0 {
+		ctx, cancel := commandContext(r)
+		defer cancel()
+		if _, err := h.Events.Append(ctx, events...); err != nil {
+			return err
+		}
+	}
+	reply(w, http.StatusAccepted, map[string]int{"queued": len(events)})
+	return nil
+}
+
+// requested is the event that asks for a delivery of e.
+func (h *webhooks) requested(webhook string, seq uint64, n int, e schemas.Event) (schemas.Event, error) {
+	body, err := e.MarshalJSON()
+	if err != nil {
+		return schemas.Event{}, err
+	}
+	data, err := json.Marshal(schemas.DeliveryRequest{
+		Webhook: webhook, Delivery: uuid.NewString(), MessageID: schemas.DeliveryID(webhook, e), Kind: schemas.DeliveryReplay,
+		Seq: seq, N: n, Event: body, Route: e.Route.LogSubject(), Due: schemas.FormatTime(h.Registry.Now()),
+	})
+	return schemas.Event{
+		ID: schemas.NewID(), Source: schemas.SelfURI, Type: schemas.DeliveryRequested, Subject: webhook,
+		DataSchema: schemas.SchemaID(schemas.DeliveryRequested), Origin: schemas.OriginCommand, Data: data,
+		Route: schemas.RegistryRoute("delivery", "requested"),
+	}, err
+}
+
+// readTexts reads a body of strings, each of at most that many bytes.
+func readTexts(w http.ResponseWriter, r *http.Request, members map[string]int) (map[string]string, error) {
+	body, err := readObject(w, r)
+	if err != nil {
+		return nil, err
+	}
+	texts := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(body)) {
+		most, known := members[name]
+		if !known {
+			return nil, oneFault(clip(name), "Unknown member")
+		}
+		if texts[name], err = readText(body[name], most); err != nil {
+			return nil, oneFault(name, err.Error())
+		}
+	}
+	return texts, nil
+}

@@ -1,0 +1,236 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"switchlog/schemas"
+)
+
+// Caller is who asks the management API.
+type Caller struct {
+	Name   string // of the reader: the webhooks it makes are its own
+	Tenant string // the only one it may hear about; empty: all
+	All    bool   // it sees everybody's webhooks, not only its own
+}
+
+// History is what is known of deliveries; the projections have it. ErrNotFound:
+// there is no such delivery.
+type History interface {
+	// Deliveries are those of a webhook, newest first, and how many there are.
+	Deliveries(ctx context.Context, webhook string, limit, offset int) (rows []schemas.DeliveryRecord, total int, err error)
+	Delivery(ctx context.Context, webhook, id string) (schemas.DeliveryRecord, error)
+	// DeliveryAgain is a new delivery of what one delivered, for one attempt.
+	DeliveryAgain(ctx context.Context, webhook, id string) (schemas.Delivery, error)
+}
+
+// Attempter makes one attempt, and waits for the answer. of is the delivery it
+// repeats; empty: it is a test. An error says that there was no attempt.
+type Attempter interface {
+	Once(ctx context.Context, d schemas.Delivery, of string) (schemas.DeliveryAttempt, error)
+}
+
+// Past is what the log holds already.
+type Past interface {
+	// Matching hands to fn, in order, what a subscription would have been sent
+	// of the part of the log between from and to, as people write them (see
+	// schemas.ParseBound; to may be empty). n is 0 for an event and counts from
+	// 1 the changes it caused. An error of fn ends it and is returned.
+	Matching(ctx context.Context, s schemas.Subscription, from, to string, fn func(seq uint64, n int, e schemas.Event) error) error
+}
+
+// WebhooksConfig is what the management API needs. All but Log is needed.
+type WebhooksConfig struct {
+	Registry *Registry
+	Events   Appender
+	History  History
+	Attempts Attempter
+	Past     Past
+
+	// Check says whether a subscription can be sent as it is, to that whole
+	// URL and with that secret, and how the URL is shown.
+	Check func(s schemas.Subscription, url, secret string) (shown string, err error)
+	// Condition says what is wrong with a condition.
+	Condition func(expr string) error
+	// NewTest is the delivery of a test.
+	NewTest func(subscription string) schemas.Delivery
+	// Server gives the name of a StellarStack server, of one tenant or (empty)
+	// of any.
+	Server func(ctx context.Context, tenant, id string) (name string, found bool, err error)
+	// Authorize says who asks.
+	Authorize func(*http.Request) (Caller, bool)
+
+	Log *slog.Logger
+}
+
+// attemptTimeout is for a test or a retry: longer than the sender waits.
+const attemptTimeout = 30 * time.Second
+
+// webhookRoots are where the API is: StellarStack's code says the first, its
+// documents the second.
+var webhookRoots = []string{"/api/webhooks", "/webhooks"}
+
+type webhooks struct {
+	WebhooksConfig
+	replaying sync.Mutex // held by the one replay that may run
+}
+
+// webhookRoute is one thing the API does. Its path is below each root.
+type webhookRoute struct {
+	method, path string
+	do           func(h *webhooks, w http.ResponseWriter, r *http.Request, who Caller) error
+}
+
+// webhookRoutes are the routes there are. The first ten are StellarStack's.
+var webhookRoutes = []webhookRoute{
+	{"GET", "/events", (*webhooks).events},
+	{"GET", "", (*webhooks).list},
+	{"POST", "", (*webhooks).create},
+	{"GET", "/{id}", (*webhooks).show},
+	{"PATCH", "/{id}", (*webhooks).change},
+	{"DELETE", "/{id}", (*webhooks).remove},
+	{"GET", "/{id}/deliveries", (*webhooks).deliveries},
+	{"GET", "/{id}/deliveries/{delivery}", (*webhooks).delivery},
+	{"POST", "/{id}/deliveries/{delivery}/retry", (*webhooks).retry},
+	{"POST", "/{id}/test", (*webhooks).test},
+
+	{"POST", "/{id}/rotate", (*webhooks).rotate},
+	{"POST", "/{id}/replay", (*webhooks).replay},
+	{"GET", "/openapi.json", (*webhooks).openAPI},
+}
+
+// NewWebhooksHandler serves the management of outgoing webhooks below
+// /api/webhooks and /webhooks: StellarStack's routes, and three more. Its
+// answers are described by /api/webhooks/openapi.json. No answer holds a
+// secret, but that to the command that made it.
+func NewWebhooksHandler(c WebhooksConfig) http.Handler {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	h := &webhooks{WebhooksConfig: c}
+	mux := http.NewServeMux()
+	for _, root := range webhookRoots {
+		byPath := map[string]map[string]webhookRoute{}
+		for _, route := range webhookRoutes {
+			if byPath[route.path] == nil {
+				byPath[route.path] = map[string]webhookRoute{}
+			}
+			byPath[route.path][route.method] = route
+		}
+		for path, methods := range byPath {
+			mux.Handle(root+path, h.serve(methods))
+		}
+		mux.Handle(root+"/{$}", h.serve(byPath[""]))
+		mux.Handle(root+"/", h.serve(nil))
+	}
+	return mux
+}
+
+// serve answers the methods of one path; none: there is nothing there.
+func (h *webhooks) serve(methods map[string]webhookRoute) http.Handler {
+	var allowed []string
+	for method := range methods {
+		allowed = append(allowed, method)
+	}
+	slices.Sort(allowed)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		who, ok := h.Authorize(r)
+		route, known := methods[r.Method]
+		switch {
+		case !ok:
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			answer(w, http.StatusUnauthorized, "Unauthorized")
+		case len(methods) == 0:
+			answer(w, http.StatusNotFound, "Not found")
+		case !known:
+			w.Header().Set("Allow", strings.Join(allowed, ", "))
+			answer(w, http.StatusMethodNotAllowed, "Method not allowed")
+		default:
+			if err := route.do(h, w, r, who); err != nil {
+				h.fail(w, err)
+			}
+		}
+	})
+}
+
+// What is not there, or not for this caller.
+var (
+	errNoWebhook  = errors.New("no such webhook")
+	errNoDelivery = errors.New("no such delivery")
+	errNoServer   = errors.New("no such server")
+)
+
+// faults says what is wrong with a request, member by member.
+type faults struct {
+	Error         string   `json:"error"`
+	Details       []detail `json:"details,omitempty"`
+	InvalidEvents []string `json:"invalidEvents,omitempty"`
+}
+
+type detail struct {
+	Path    []string `json:"path"`
+	Message string   `json:"message"`
+}
+
+// faulty is an error that is answered 400, with all that is wrong.
+type faulty struct{ faults }
+
+func (f faulty) Error() string { return f.faults.Error }
+
+func oneFault(member, message string) error {
+	path := []string{}
+	if member != "" {
+		path = append(path, member)
+	}
+	return faulty{faults{Error: "Validation failed", Details: []detail{{path, message}}}}
+}
+
+// fail is the one place where an error of the API becomes an answer.
+func (h *webhooks) fail(w http.ResponseWriter, err error) {
+	var f faulty
+	switch {
+	case errors.As(err, &f):
+		reply(w, http.StatusBadRequest, f.faults)
+	case errors.Is(err, errTooLarge):
+		w.Header().Set("Connection", "close")
+		answer(w, http.StatusRequestEntityTooLarge, "Body too large")
+	case errors.Is(err, errNoDelivery):
+		answer(w, http.StatusNotFound, "Delivery not found")
+	case errors.Is(err, errNoServer):
+		answer(w, http.StatusNotFound, "Server not found")
+	case errors.Is(err, errNoWebhook), errors.Is(err, ErrNotFound): // the latter: it went away meanwhile
+		answer(w, http.StatusNotFound, "Webhook not found")
+	case errors.Is(err, schemas.ErrInvalid):
+		reply(w, http.StatusBadRequest, faults{Error: "Validation failed", Details: []detail{{[]string{}, sentence(err, schemas.ErrInvalid)}}})
+	case errors.Is(err, ErrConflict):
+		answer(w, http.StatusConflict, sentence(err, ErrConflict))
+	default:
+		h.Log.Error("a webhook command was not carried out", "err", err)
+		w.Header().Set("Retry-After", "1")
+		answer(w, http.StatusServiceUnavailable, "This could not be done now; try again")
+	}
+}
+
+// sentence is an error's text less that of the sentinel it wraps.
+func sentence(err, sentinel error) string {
+	return strings.TrimPrefix(err.Error(), sentinel.Error()+": ")
+}
+
+// own is a webhook the caller may see.
+func (h *webhooks) own(r *http.Request, who Caller) (*destination, error) {
+	d, err := h.Registry.destination(r.PathValue("id"))
+	if err != nil || !who.owns(d) {
+		return nil, errNoWebhook
+	}
+	return d, nil
+}
+
+func (c Caller) owns(d *destination) bool {
+	return c.All || d.Owner == c.Name && (c.Tenant == "" || d.Tenant == c.Tenant)
+}

@@ -1,0 +1,131 @@
+package ingest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"switchlog/schemas"
+)
+
+// textMember reads a string of at most that many bytes, without control characters
+// other than line breaks and tabs.
+func textMember(at func(*wish) *string, most int) func(*wish, json.RawMessage) error {
+	return func(w *wish, raw json.RawMessage) error {
+		s, err := readText(raw, most)
+		if err == nil {
+			*at(w) = s
+		}
+		return err
+	}
+}
+
+func readText(raw json.RawMessage, most int) (string, error) {
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		return "", errors.New("expected string")
+	}
+	s = strings.TrimSpace(s)
+	return s, checkText(s, most)
+}
+
+func checkText(s string, most int) error {
+	switch {
+	case len(s) > most:
+		return fmt.Errorf("longer than %d bytes", most)
+	case strings.ContainsFunc(s, func(c rune) bool { return (c < ' ' || c >= 0x7f && c < 0xa0) && !strings.ContainsRune("\n\r\t", c) }):
+		return errors.New("has control characters")
+	}
+	return nil
+}
+
+func flagMember(at func(*wish) *bool) func(*wish, json.RawMessage) error {
+	return func(w *wish, raw json.RawMessage) error {
+		if string(raw) != "true" && string(raw) != "false" {
+			return errors.New("expected boolean")
+		}
+		*at(w) = string(raw) == "true"
+		return nil
+	}
+}
+
+func textsMember(at func(*wish) *map[string]string) func(*wish, json.RawMessage) error {
+	return func(w *wish, raw json.RawMessage) error {
+		var m map[string]string
+		if json.Unmarshal(raw, &m) != nil {
+			return errors.New("expected object of strings")
+		}
+		if len(m) > maxOptions {
+			return fmt.Errorf("more than %d members", maxOptions)
+		}
+		for name, value := range m {
+			if err := errors.Join(checkText(name, maxNameBytes), checkText(value, maxOptionBytes)); err != nil {
+				return err
+			}
+		}
+		if len(m) == 0 {
+			m = nil
+		}
+		*at(w) = m
+		return nil
+	}
+}
+
+func readEvents(w *wish, raw json.RawMessage) error {
+	var events []string
+	if json.Unmarshal(raw, &events) != nil {
+		return errors.New("expected array of strings")
+	}
+	if len(events) == 0 {
+		return errors.New("at least one event is required")
+	}
+	if len(events) > maxWebhookEvents {
+		return fmt.Errorf("more than %d events", maxWebhookEvents)
+	}
+	var once []string
+	for _, e := range events {
+		if e == "" || len(e) > maxPatternBytes || strings.ContainsFunc(e, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
+			return fmt.Errorf("an event is a name or type of at most %d bytes, without blanks", maxPatternBytes)
+		}
+		if !slices.Contains(once, e) {
+			once = append(once, e)
+		}
+	}
+	w.Events = once
+	return nil
+}
+
+func readServerID(w *wish, raw json.RawMessage) error {
+	id, err := readText(raw, maxNameBytes)
+	if err == nil && id != "" {
+		w.ServerID = &id
+	}
+	return err
+}
+
+func readSource(w *wish, raw json.RawMessage) error {
+	kind, err := readText(raw, maxNameBytes)
+	if err != nil {
+		return err
+	}
+	if kind != "" && kind != schemas.SelfSource && !slices.Contains(kindNames(), kind) {
+		return fmt.Errorf("is none of: %s, %s", strings.Join(kindNames(), ", "), schemas.SelfSource)
+	}
+	w.Source = kind
+	return nil
+}
+
+func readRate(w *wish, raw json.RawMessage) error {
+	var rate float64
+	if json.Unmarshal(raw, &rate) != nil {
+		return errors.New("expected number")
+	}
+	if rate < 0 || rate > maxRate || math.IsNaN(rate) {
+		return fmt.Errorf("must be more than 0 and at most %d a second, or null", maxRate)
+	}
+	w.Rate = rate
+	return nil
+}

@@ -1,0 +1,252 @@
+package deliver
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"switchlog/schemas"
+)
+
+// Limits of one subscription.
+const (
+	fetchLimit  = 48 // deliveries taken up at a time: their events are in memory
+	maxUnfolded = 32 // attempts noted but not seen in the projection; then we wait for it
+
+	retryMin = 250 * time.Millisecond // after an error of ours
+	retryMax = 10 * time.Second
+
+	lookAgain = time.Second // when more is due than was taken up
+	lookLater = time.Hour   // when nothing is known to come
+)
+
+// worker sends to one subscription. One goroutine runs it, and one each
+// attempt; only the first touches what is not guarded.
+type worker struct {
+	s      *Sender
+	id     string
+	base   context.Context // outlives Run's by the grace
+	limit  *rate.Limiter   // the subscription's own
+	wake   chan struct{}   // there may be something new
+	done   chan flown
+	ending chan struct{} // closed: the subscription is disabled or gone
+	once   sync.Once     // closes ending
+
+	queue   []schemas.Delivery // due and not begun, in order
+	known   map[string]mark    // by delivery: what the projection may not show yet
+	lanes   map[string]bool    // with an attempt under way
+	flights int
+	stale   bool      // the projection may have something new
+	next    time.Time // when something will be due; zero: not known
+	retry   time.Time // not before: an error of ours
+	wait    time.Duration
+
+	failures int       // in a row
+	probeAt  time.Time // while suspect
+
+	mu      sync.Mutex // guards what follows
+	sub     schemas.Subscription
+	st      Status
+	failing time.Time // since when, by the projection; zero: the last attempt went well
+}
+
+// mark is what we remember of a delivery that was begun: its row in the
+// projection is skipped until it shows as many attempts.
+type mark struct {
+	lane     string
+	seq      uint64 // its place in the log
+	n        int
+	attempts int
+	flying   bool
+	failed   bool // it will be tried again: in order, none may follow
+}
+
+// flown is an attempt that has ended.
+type flown struct {
+	d   schemas.Delivery
+	r   result
+	err error // ours: it was not made
+}
+
+func newWorker(s *Sender, sub schemas.Subscription, base context.Context) *worker {
+	return &worker{
+		limit: rate.NewLimiter(ownRate(sub), 1),
+		s:     s, id: sub.ID, base: base, sub: sub, stale: true, known: map[string]mark{}, lanes: map[string]bool{}, wait: retryMin,
+		wake: make(chan struct{}, 1), done: make(chan flown), ending: make(chan struct{}),
+		st: Status{Subscription: sub.ID},
+	}
+}
+
+// update takes a subscription that was changed.
+func (w *worker) update(sub schemas.Subscription) {
+	w.mu.Lock()
+	changed := !reflect.DeepEqual(w.sub, sub)
+	w.sub = sub
+	w.mu.Unlock()
+	w.limit.SetLimit(ownRate(sub))
+	if changed {
+		signal(w.wake)
+	}
+}
+
+func ownRate(sub schemas.Subscription) rate.Limit {
+	if sub.Rate <= 0 {
+		return rate.Inf
+	}
+	return rate.Limit(sub.Rate)
+}
+
+func (w *worker) subscription() schemas.Subscription {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.sub
+}
+
+// stop has the worker end when what has begun is finished.
+func (w *worker) stop() { w.once.Do(func() { close(w.ending) }) }
+
+// run sends what is due until ctx ends or stop is called, and returns when
+// what has begun is finished.
+func (w *worker) run(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for {
+		sub := w.subscription()
+		p, err := providerOf(sub.Provider)
+		if err != nil {
+			panic("deliver: " + err.Error()) // sync runs no worker for it
+		}
+		w.fetch(ctx, sub)
+		w.start(ctx, sub, p)
+		w.publish()
+		timer := time.NewTimer(w.until())
+		select {
+		case <-ctx.Done():
+		case <-w.ending:
+			cancel()
+		case f := <-w.done:
+			w.landed(f)
+		case <-w.wake:
+			w.stale = true
+		case <-timer.C:
+			w.stale = true
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			for w.flights > 0 {
+				w.landed(<-w.done)
+			}
+			return
+		}
+	}
+}
+
+// fetch asks what is due, if there may be something and there is room.
+func (w *worker) fetch(ctx context.Context, sub schemas.Subscription) {
+	now := time.Now()
+	full := len(w.known)-w.flights >= maxUnfolded
+	if !w.stale || now.Before(w.retry) || len(w.queue) > 0 && !full && !w.suspect() || w.suspect() && (w.flights > 0 || now.Before(w.probeAt)) {
+		return
+	}
+	select {
+	case w.s.reads <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	due, err := w.s.due.DueDeliveries(ctx, w.id, sub.Ordered, now, fetchLimit)
+	<-w.s.reads
+	if err != nil {
+		if ctx.Err() == nil {
+			w.s.logger.Warn("deliver: what is due is not known; asking again", "subscription", w.id, "err", err)
+			w.backOff()
+		}
+		return
+	}
+	w.wait = retryMin
+	w.stale, w.next = false, due.Next
+	w.mu.Lock()
+	w.failing = due.FailingSince
+	w.mu.Unlock()
+	w.take(due.Deliveries, sub.Ordered)
+	if !due.Next.IsZero() && !due.Next.After(now) {
+		w.stale, w.next = true, time.Time{} // there is more: ask when these are begun
+	}
+}
+
+func (w *worker) backOff() {
+	w.stale, w.retry = true, time.Now().Add(w.wait)
+	w.wait = min(2*w.wait, retryMax)
+}
+
+// take makes the queue of what is due, less what was begun already.
+func (w *worker) take(due []schemas.Delivery, ordered bool) {
+	w.queue = w.queue[:0]
+	seen := make(map[string]bool, len(due))
+	closed := map[string]bool{} // lanes in which the next is not known to be due
+	heads := map[string]mark{}  // of lanes: the first that is due
+	for _, d := range due {
+		seen[d.ID] = true
+		if _, has := heads[lane(d)]; ordered && !has {
+			heads[lane(d)] = markOf(d)
+		}
+		m, begun := w.known[d.ID]
+		if begun && (m.flying || d.Attempts < m.attempts) {
+			if ordered && m.failed {
+				closed[lane(d)] = true
+			}
+			continue
+		}
+		delete(w.known, d.ID)
+		if !closed[lane(d)] {
+			w.queue = append(w.queue, d)
+		}
+	}
+	for id, m := range w.known {
+		// A row that is not due any more has moved on. Of a lane only the
+		// beginning was told; what lies behind it may just not be in it.
+		if head, has := heads[m.lane]; !seen[id] && !m.flying && (!has || m.before(head)) {
+			delete(w.known, id)
+		}
+	}
+}
+
+func markOf(d schemas.Delivery) mark {
+	return mark{lane: lane(d), seq: d.Seq, n: d.N, attempts: d.Attempts + 1}
+}
+
+func (m mark) before(o mark) bool { return m.seq < o.seq || m.seq == o.seq && m.n < o.n }
+
+// lane is what keeps its order: the events of one tenant of one source.
+func lane(d schemas.Delivery) string { return d.Event.Route.Source + "/" + d.Event.Route.Tenant }
+
+func (w *worker) suspect() bool { return w.failures >= suspectAfter }
+
+// start begins as many attempts as may be under way.
+func (w *worker) start(ctx context.Context, sub schemas.Subscription, p provider) {
+	limit := p.flight
+	if w.suspect() {
+		limit = 1
+		if time.Now().Before(w.probeAt) {
+			return
+		}
+	}
+	for i := 0; i < len(w.queue) && w.flights < limit && len(w.known)-w.flights < maxUnfolded; {
+		d := w.queue[i]
+		if sub.Ordered && w.lanes[lane(d)] {
+			i++
+			continue
+		}
+		w.queue = slices.Delete(w.queue, i, i+1)
+		w.lanes[lane(d)] = true
+		m := markOf(d)
+		m.flying = true
+		w.known[d.ID] = m
+		w.flights++
+		suspect := w.suspect()
+		go func() { w.done <- w.fly(ctx, sub, d, suspect) }() // run waits for it
+	}
+}

@@ -1,0 +1,268 @@
+package test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"switchlog/test/fakesink"
+)
+
+// hookSecret is known to the receivers of these tests.
+const hookSecret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+
+// local lets webhooks reach the receivers of a test.
+var local = []string{"--deliver-allow", "127.0.0.0/8"}
+
+// addHook makes a webhook from the shell and gives its id.
+func (s *server) addHook(secret string, args ...string) string {
+	s.t.Helper()
+	if secret != "" {
+		args = append(args, "--secret-file", "-")
+		secret += "\n"
+	}
+	out := s.cli(secret, append([]string{"webhook", "add", "--json"}, args...)...)
+	var made struct{ ID string }
+	if err := json.Unmarshal([]byte(out), &made); err != nil || made.ID == "" {
+		s.t.Fatalf("webhook add: %v: %s", err, out)
+	}
+	return made.ID
+}
+
+// hookReceiver is a strict receiver that may have a bad day.
+type hookReceiver struct {
+	*fakesink.Standard
+	bad   *fakesink.Bad
+	isBad atomic.Bool
+	url   string
+}
+
+func newReceiver(t *testing.T, mood fakesink.Mood) *hookReceiver {
+	r := &hookReceiver{Standard: fakesink.NewStandard(t, hookSecret), bad: fakesink.NewBad(t, mood)}
+	r.isBad.Store(mood != fakesink.Good)
+	r.url = fakesink.Serve(t, r)
+	return r
+}
+
+func (r *hookReceiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if r.isBad.Load() {
+		r.bad.ServeHTTP(w, req)
+		return
+	}
+	r.Standard.ServeHTTP(w, req)
+}
+
+// switches counts the events of the log that the receivers of these tests ask for.
+func switches(log []stored) int {
+	n := 0
+	for _, m := range log {
+		if strings.HasSuffix(m.Subject, ".switch.create") {
+			n++
+		}
+	}
+	return n
+}
+
+// arrive waits until each receiver has n different deliveries.
+func arrive(t *testing.T, receivers []*hookReceiver, n int) {
+	t.Helper()
+	for i, r := range receivers {
+		await(t, fmt.Sprintf("delivery of all %d to receiver %d, which has %d,", n, i, r.Distinct()), func() bool { return r.Distinct() >= n })
+	}
+	for i, r := range receivers {
+		if got := r.Distinct(); got != n {
+			t.Errorf("receiver %d has %d different deliveries, want %d", i, got, n)
+		}
+	}
+}
+
+// doubles counts what the receivers got more than once; each time with the
+// same id, or it would not count as one.
+func doubles(receivers []*hookReceiver) int {
+	n := 0
+	for _, r := range receivers {
+		n += len(r.Taken()) - r.Distinct()
+	}
+	return n
+}
+
+// TestDeliveredThoughKilled: many webhooks, a third of whose receivers are down
+// at first, and a server that is killed at random moments while events come
+// in. Each event of the log reaches each receiver; doubles carry the same id.
+func TestDeliveredThoughKilled(t *testing.T) {
+	hooks, kills, each := rounds(6, 20), rounds(3, 10), rounds(60, 1000)
+	s := start(t, t.TempDir(), local...)
+	s.addPluralKit()
+	s.ready()
+	var receivers []*hookReceiver
+	moods := []fakesink.Mood{fakesink.Fails, fakesink.Resets, fakesink.Hangs}
+	for i := range hooks {
+		mood := fakesink.Good
+		if i%3 == 0 {
+			mood = moods[i/3%len(moods)]
+		}
+		r := newReceiver(t, mood)
+		receivers = append(receivers, r)
+		s.addHook(s.secret(hookSecret), "standard", "--url", r.url, "--event", "switch.create")
+	}
+	var loads []*load
+	for i := range kills {
+		l := startLoad(t, s, 4)
+		loads = append(loads, l)
+		await(t, "load", func() bool { return l.accepted() >= each })
+		if i == kills-1 {
+			l.stop() // the last part is delivered while nothing else happens
+		}
+		s.kill()
+		l.stop()
+		for _, r := range receivers {
+			r.isBad.Store(false)
+		}
+		s.start()
+	}
+	begun := time.Now()
+	s.ready()
+	s.settled()
+	n := switches(s.stream("EVENTS"))
+	arrive(t, receivers, n)
+	t.Logf("%d events to %d receivers, %d kills: all arrived %v after the last start; %d doubles of %d, each with the id of the first",
+		n, hooks, kills, time.Since(begun).Round(time.Millisecond), doubles(receivers), n*hooks)
+	s.settled()
+	checkLoad(t, Check(s), loads...)
+	if out, errOut, code := s.try("", "verify"); code != 0 {
+		t.Errorf("Law 7: verify: exit code %d\n%s%s", code, out, errOut)
+	}
+}
+
+// TestNoDoublesOnStop: who stops the server and starts it again gets nothing
+// twice: what was sent is noted first.
+func TestNoDoublesOnStop(t *testing.T) {
+	s := start(t, t.TempDir(), local...)
+	s.addPluralKit()
+	s.ready()
+	receivers := []*hookReceiver{newReceiver(t, fakesink.Good), newReceiver(t, fakesink.Good)}
+	for _, r := range receivers {
+		s.addHook(s.secret(hookSecret), "standard", "--url", r.url, "--event", "switch.create")
+	}
+	for range rounds(3, 20) {
+		l := startLoad(t, s, 4)
+		await(t, "load", func() bool { return l.accepted() >= 50 })
+		s.stop()
+		l.stop()
+		s.start()
+	}
+	s.ready()
+	s.settled()
+	arrive(t, receivers, switches(s.stream("EVENTS")))
+	if n := doubles(receivers); n != 0 {
+		t.Errorf("%d doubles, want none", n)
+	}
+}
+
+// TestLaw8OnlyNewEventsAreSent: a rebuild, a verification, a replay, a restart
+// and a database that was lost send nothing.
+func TestLaw8OnlyNewEventsAreSent(t *testing.T) {
+	s := start(t, t.TempDir(), local...)
+	s.addPluralKit()
+	s.ready()
+	good := newReceiver(t, fakesink.Good)
+	s.addHook(s.secret(hookSecret), "standard", "--url", good.url, "--event", "switch.create", "--event", "front.changed")
+	const n = 25
+	for i := range n {
+		if code := s.post(switchBody(uuid.NewString(), time.Now().Add(time.Duration(i)*time.Millisecond))); code != 200 {
+			t.Fatalf("post: got %d, want 200", code)
+		}
+	}
+	receivers := []*hookReceiver{good}
+	s.settled()
+	await(t, "an end of what is due", func() bool {
+		return slices.Equal(rows(t, s.database(), "SELECT count(*) FROM deliveries WHERE status = 'due'"), []string{"0"})
+	})
+	s.settled()
+	if good.Distinct() <= n {
+		t.Errorf("%d different deliveries, want %d switches and a change of front at least", good.Distinct(), n)
+	}
+	before := len(good.Taken())
+	quiet := func(what string) {
+		t.Helper()
+		s.ready()
+		s.settled()
+		if got := len(good.Taken()); got != before {
+			t.Errorf("Law 8: %s sent %d deliveries, want none", what, got-before)
+			before = got
+		}
+	}
+	s.cli("", "rebuild")
+	quiet("a rebuild")
+	s.cli("", "verify")
+	quiet("a verification")
+	s.cli("", "replay", "--tenant", sampleSystem)
+	quiet("a replay")
+	s.stop()
+	s.start()
+	quiet("a restart")
+	s.stop()
+	for _, file := range []string{"projections.db", "projections.db-wal", "projections.db-shm"} {
+		if err := os.Remove(filepath.Join(s.dir, file)); err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+	}
+	s.start()
+	quiet("a lost database")
+	if code := s.post(switchBody(uuid.NewString(), time.Now().Add(time.Second))); code != 200 {
+		t.Fatalf("post: got %d, want 200", code)
+	}
+	await(t, "the next delivery", func() bool { return len(good.Taken()) > before })
+	if doubles(receivers) != 0 {
+		t.Errorf("%d doubles, want none", doubles(receivers))
+	}
+	Check(s)
+}
+
+// TestSwitchToDiscord: how long it takes from PluralKit's request to the
+// message in the channel.
+func TestSwitchToDiscord(t *testing.T) {
+	s := start(t, t.TempDir(), local...)
+	s.addPluralKit()
+	s.ready()
+	sink := fakesink.NewDiscord(t)
+	server := httptest.NewServer(sink)
+	t.Cleanup(server.Close)
+	s.secret(sink.Token)
+	file := filepath.Join(t.TempDir(), "url")
+	if err := os.WriteFile(file, []byte(server.URL+sink.Path()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.addHook("", "discord", "--url-file", file, "--event", "front.changed")
+	var took []time.Duration
+	members := []string{"0b6c2a9e-55d1-4b0c-8f3a-91c7de20a4f1", "1d94e7f3-6a2b-4c58-b7e0-3f5a8c1d2e62"}
+	for i := range rounds(8, 100) {
+		id := uuid.NewString()
+		body := strings.Replace(string(switchBody(id, time.Now())), members[0], members[i%2], 1)
+		begun := time.Now()
+		if code := s.post([]byte(body)); code != 200 {
+			t.Fatalf("post: got %d, want 200", code)
+		}
+		await(t, "the message", func() bool { return len(sink.Taken()) > i })
+		took = append(took, sink.Taken()[i].At.Sub(begun))
+		pause := time.NewTimer(550 * time.Millisecond) // Discord takes two a second
+		<-pause.C
+	}
+	slices.Sort(took)
+	p50, worst := took[len(took)/2], took[len(took)-1]
+	t.Logf("CREATE_SWITCH to Discord: p50 %v, worst %v of %d", p50, worst, len(took))
+	if p50 > time.Second {
+		t.Errorf("p50 is %v, want at most 1 s", p50)
+	}
+	Check(s)
+}
