@@ -88,7 +88,7 @@ func nameAccount(tx *Tx, system, id string) error {
 	return tx.write(r)
 }
 
-func linked(is bool) []schemas.Value { return []schemas.Value{{Field: linkedField, Value: is}} }
+func linked(is bool) []schemas.Value { return []schemas.Value{{Field: &linkedField, Value: is}} }
 
 // unlink lets deleted_us follow the register linked: an account, unlike a
 // uuid, may come back.

@@ -95,17 +95,26 @@ func (d *DB) fold(batch []schemas.Recorded, next schemas.Position, savepoints bo
 	if row == nil || position(row) != d.position() {
 		return errMoved
 	}
-	for _, e := range batch {
-		if err := d.foldOne(e, savepoints); err != nil {
+	take := func(int) any { return nil }
+	if len(batch) >= aheadChunk && !savepoints {
+		r := d.decodeAhead(batch)
+		defer r.close()
+		take = r.take
+	}
+	for i, e := range batch {
+		if err := d.foldOne(e, take(i), savepoints); err != nil {
 			return fmt.Errorf("seq %d (%s): %w", e.Seq, e.Type, err)
 		}
+	}
+	if err := d.tx.settleAll(); err != nil {
+		return err
 	}
 	return d.tx.Exec(`UPDATE positions SET seq = ?, event_id = ?, epoch = ? WHERE name = 'projections'`,
 		int64(next.Seq), next.ID, next.Epoch)
 }
 
-func (d *DB) foldOne(e schemas.Recorded, savepoint bool) error {
-	d.tx.begin(e, d.scratch && e.Seq <= d.floor)
+func (d *DB) foldOne(e schemas.Recorded, ahead any, savepoint bool) error {
+	d.tx.begin(e, ahead, d.scratch && e.Seq <= d.floor)
 	if savepoint {
 		if err := d.tx.Exec(`SAVEPOINT event`); err != nil {
 			return err
@@ -119,7 +128,13 @@ func (d *DB) foldOne(e schemas.Recorded, savepoint bool) error {
 		err = d.cfg.Projections[i].Fold(d.tx, e)
 	}
 	if !savepoint {
+		if err == nil {
+			err = d.tx.trim()
+		}
 		return err
+	}
+	if err == nil {
+		err = d.tx.settleAll()
 	}
 	if errors.Is(err, schemas.ErrInvalid) {
 		err = d.setAside(e, err)
@@ -135,6 +150,7 @@ func (d *DB) setAside(e schemas.Recorded, why error) error {
 	if err := d.tx.Exec(`ROLLBACK TO event`); err != nil {
 		return err
 	}
+	d.tx.kept = memory{}
 	d.tx.audience.forget()
 	d.aside++
 	return d.tx.Exec(`INSERT INTO skipped (seq, type, reason, event_id, source, tenant, recorded_us) VALUES (?, ?, ?, ?, ?, ?, ?)`,
@@ -178,6 +194,7 @@ func (d *DB) atomically(fn func() error) error {
 // rollback ends a transaction that failed. On a full disk, among others, SQLite
 // has ended it already; then there is nothing to do.
 func (d *DB) rollback() error {
+	d.tx.kept = memory{}
 	d.tx.audience.forget()
 	if d.tx.conn.AutoCommit() {
 		return nil

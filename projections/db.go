@@ -58,6 +58,8 @@ type DB struct {
 	metrics *metrics
 	readers *readers
 
+	decoders map[string]Decoder // by event type
+
 	scratch bool   // a file beside a live one, see Scratch
 	live    *DB    // of a scratch: the live one
 	floor   uint64 // of a scratch: no outbox entries up to here
@@ -93,6 +95,8 @@ func Open(cfg Config) (*DB, error) {
 		metrics: newMetrics(cfg.Metrics),
 		readers: newReaders(cfg.Path),
 		moved:   make(chan struct{}),
+
+		decoders: decoders(cfg.Projections),
 	}
 	err := d.open(liveOptions)
 	if damage := d.fault(err); errors.Is(damage, ErrDamaged) {

@@ -80,7 +80,7 @@ type dueQuery struct {
 // when there will be more.
 func (q *dueQuery) take(enough int, query string, args ...any) error {
 	taken := 0
-	return q.tx.each(q.ctx, query, values(args), nil, func(r Row) error {
+	return q.tx.each(q.ctx, query, values(nil, args), nil, func(r Row) error {
 		if next := r.Int(11); next > q.nowUS || taken == enough {
 			q.more(next)
 			return io.EOF
@@ -94,7 +94,7 @@ func (q *dueQuery) take(enough int, query string, args ...any) error {
 
 func (q *dueQuery) lanes(limit int) error {
 	var ready []string
-	err := q.tx.each(q.ctx, laneHeads, values([]any{q.webhook}), nil, func(r Row) error {
+	err := q.tx.each(q.ctx, laneHeads, values(nil, []any{q.webhook}), nil, func(r Row) error {
 		if next := r.Int(1); next > q.nowUS || len(ready) == limit {
 			q.more(next)
 			return io.EOF

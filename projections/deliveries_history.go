@@ -48,7 +48,7 @@ func (d *DB) Deliveries(ctx context.Context, webhook string, limit, offset int) 
 			return err
 		}
 		total = int(counts.Int(0))
-		return tx.each(ctx, historyPage, values([]any{webhook, max(0, min(limit, maxHistory)), max(0, offset)}), nil, func(r Row) error {
+		return tx.each(ctx, historyPage, values(nil, []any{webhook, max(0, min(limit, maxHistory)), max(0, offset)}), nil, func(r Row) error {
 			record, err := readRecord(r, webhook)
 			rows = append(rows, record)
 			return err
@@ -87,7 +87,7 @@ func (d *DB) DeliveryAgain(ctx context.Context, webhook, id string) (schemas.Del
 func (d *DB) oneDelivery(ctx context.Context, query, webhook, id string, fn func(Row) error) error {
 	found := false
 	err := d.held(ctx, func(tx *Tx, _ schemas.Position) error {
-		return tx.each(ctx, query, values([]any{webhook, id}), nil, func(r Row) error {
+		return tx.each(ctx, query, values(nil, []any{webhook, id}), nil, func(r Row) error {
 			found = true
 			return fn(r)
 		})

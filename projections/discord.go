@@ -239,9 +239,9 @@ func discordObject(e schemas.Recorded) (schemas.Object, string, error) {
 // pick are the values that are there, of these fields and in their order.
 func pick(fields []schemas.Field, values map[string]any) []schemas.Value {
 	var out []schemas.Value
-	for _, f := range fields {
+	for i, f := range fields {
 		if v, there := values[f.Name]; there {
-			out = append(out, schemas.Value{Field: f, Value: v})
+			out = append(out, schemas.Value{Field: &fields[i], Value: v})
 		}
 	}
 	return out

@@ -33,6 +33,18 @@
 // file is stale. It opens, it answers as far as it can, it is not folded on, and
 // Replace makes it new.
 //
+// # Rows in memory
+//
+// Most of what a fold does is to read a row, change it a little and write it
+// back, over and over for the same few. So a [Tx] keeps rows of entities,
+// switches and fronts between events (cache.go), and writes those that changed
+// before a statement that reads their table and before the commit. SQLite's
+// authorizer says which tables a statement reads and writes, so a fold with
+// plain SQL need not know of this: what it reads is true, and what it may have
+// written is read anew. Whatever undoes a transaction forgets what is kept.
+// What a fold reads of an event's data can be read before its turn, on another
+// processor ([Projection] Ahead).
+//
 // # When it stops half-way
 //
 //   - while tables are made: all or none, so the file is empty and begun again;

@@ -71,6 +71,19 @@ func (en entity) prepare() *entity {
 	return &en
 }
 
+// place is where the field is among columns. Values come in the order of
+// fields, so it mostly is the one after the last.
+func (en *entity) place(field string, last int) int {
+	if next := last + 1; next < len(en.columns) && en.columns[next].Name == field {
+		return next
+	}
+	i, known := en.index[field]
+	if !known {
+		panic("projections: " + en.table + " has no field " + field)
+	}
+	return i
+}
+
 // makeSQL: the order of arguments is that of row.state, with the key before
 // it (insert) or after it (save, note).
 func (en *entity) makeSQL() {

@@ -55,7 +55,7 @@ func (d *DB) Causes(ctx context.Context, table, key string) ([]uint64, error) {
 func (tx *Tx) causes(ctx context.Context, table, key string) ([]uint64, error) {
 	var causes []uint64
 	err := tx.each(ctx, `SELECT seq FROM entity_events WHERE table_name = ? AND key = ? ORDER BY seq DESC LIMIT ?`,
-		values([]any{table, key, maxCauses}), nil, func(r Row) error {
+		values(nil, []any{table, key, maxCauses}), nil, func(r Row) error {
 			causes = append(causes, uint64(r.Int(0)))
 			return nil
 		})
@@ -70,7 +70,7 @@ func (tx *Tx) byShortID(ctx context.Context, table, id string) (string, error) {
 	var uuids []string
 	err := tx.each(ctx, `SELECT uuid FROM `+quote(table)+` t WHERE id = ? AND (deleted_us IS NULL OR NOT EXISTS
 		(SELECT 1 FROM `+quote(table)+` o WHERE o.id = t.id AND o.deleted_us IS NULL)) ORDER BY uuid LIMIT 2`,
-		values([]any{id}), nil, func(r Row) error {
+		values(nil, []any{id}), nil, func(r Row) error {
 			uuids = append(uuids, r.Text(0))
 			return nil
 		})
@@ -86,7 +86,7 @@ func (tx *Tx) byShortID(ctx context.Context, table, id string) (string, error) {
 // columns are the names of a table's columns; none if there is no such table.
 func (tx *Tx) columns(ctx context.Context, table string) ([]string, error) {
 	var columns []string
-	err := tx.each(ctx, `SELECT name FROM pragma_table_info(?)`, values([]any{table}), nil, func(r Row) error {
+	err := tx.each(ctx, `SELECT name FROM pragma_table_info(?)`, values(nil, []any{table}), nil, func(r Row) error {
 		columns = append(columns, r.Text(0))
 		return nil
 	})
@@ -111,7 +111,7 @@ func (d *DB) Skipped(ctx context.Context, limit int) ([]Skipped, error) {
 	var skipped []Skipped
 	err := d.read(ctx, func(tx *Tx, _ schemas.Position) error {
 		return tx.each(ctx, `SELECT seq, type, reason, event_id, source, tenant, recorded_us FROM skipped ORDER BY seq DESC LIMIT ?`,
-			values([]any{max(0, min(limit, maxAnswerRows))}), nil, func(r Row) error {
+			values(nil, []any{max(0, min(limit, maxAnswerRows))}), nil, func(r Row) error {
 				skipped = append(skipped, Skipped{Seq: uint64(r.Int(0)), Type: r.Text(1), Reason: r.Text(2), ID: r.Text(3),
 					Source: r.Text(4), Tenant: r.Text(5), RecordedUS: r.Int(6)})
 				return nil

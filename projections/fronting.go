@@ -28,9 +28,13 @@ var frontingSQL string
 var Fronting = Projection{
 	Name:    "fronting",
 	Source:  schemas.PluralKit,
-	Version: 3,
+	Version: 4, // 3: files and what stands in for a switch; 4: members of an event are known by their exact names
 	Schema:  frontingSQL,
 	Fold:    foldFronting,
+	Ahead: map[string]Decoder{
+		schemas.PKSwitchCreate: inAdvance(readSwitch),
+		schemas.PKSwitchUpdate: inAdvance(readSwitch),
+	},
 	Queries: frontingQueries,
 }
 
@@ -122,9 +126,13 @@ func foldSwitch(tx *Tx, e schemas.Recorded) error {
 	if err := fitsStandIn(e); err != nil {
 		return err
 	}
-	old, err := loadSwitch(tx, e.Subject)
+	w, err := tx.switchOf(e.Subject)
 	if err != nil {
 		return err
+	}
+	var old switchRow
+	if w != nil {
+		old = w.switchRow
 	}
 	if old.system != "" && old.system != e.Route.Tenant {
 		return fmt.Errorf("%w: %s: the switch is another system's", schemas.ErrInvalid, e.Type)
@@ -141,16 +149,21 @@ func foldSwitch(tx *Tx, e schemas.Recorded) error {
 	quiet := s
 	quiet.seenUS, quiet.observedUS = old.seenUS, old.observedUS
 	if quiet == old && told == nil && s.deletedUS() == old.deletedUS() {
-		return tx.Exec(`UPDATE switches SET seen_us = ?, observed_us = ? WHERE uuid = ?`, s.seenUS, nullable(s.observedUS), s.uuid)
+		w.switchRow = s
+		tx.changedSwitch(w)
+		return nil
 	}
 	if err := tx.Touch("switches", s.uuid); err != nil {
 		return err
+	}
+	if w == nil {
+		w = tx.newSwitch(s.uuid, s.system)
 	}
 	before, err := loadFront(tx, s.system)
 	if err != nil {
 		return err
 	}
-	after, err := placeSwitch(tx, old, s, before)
+	after, err := placeSwitch(tx, w, s, before)
 	if err == nil && !s.standIn {
 		after, err = yieldStandIns(tx, s.system, after, s.moments(old, told)...)
 	}
@@ -207,7 +220,7 @@ func (s *switchRow) merge(tx *Tx, e schemas.Recorded) (told *int64, err error) {
 			return nil, err
 		}
 	default:
-		d, err := schemas.Decode[schemas.PKSwitch](e.Event)
+		d, err := data(tx, e, readSwitch)
 		if err != nil {
 			return nil, err
 		}
@@ -223,6 +236,10 @@ func (s *switchRow) merge(tx *Tx, e schemas.Recorded) (told *int64, err error) {
 		return told, nil
 	}
 	return told, s.purge(tx)
+}
+
+func readSwitch(e schemas.Recorded) (schemas.PKSwitch, error) {
+	return schemas.Decode[schemas.PKSwitch](e.Event)
 }
 
 // switchOf reads the switch that the API showed, or a file has.
@@ -295,63 +312,15 @@ func (s *switchRow) purge(tx *Tx) error {
 	if s.firstUS == 0 {
 		return nil
 	}
-	row, err := tx.Get(`SELECT min(purged_us) FROM switch_purges WHERE system_uuid = ? AND purged_us > ?`, s.system, s.aliveUS())
+	purges, err := tx.purges(s.system)
 	if err != nil {
 		return err
 	}
-	s.purgedUS = row.Int(0)
+	s.purgedUS = 0
+	if i, _ := slices.BinarySearch(purges, s.aliveUS()+1); i < len(purges) {
+		s.purgedUS = purges[i]
+	}
 	return nil
-}
-
-func loadSwitch(tx *Tx, uuid string) (switchRow, error) {
-	r, err := tx.Get(`SELECT system_uuid, timestamp_us, timestamp_rank, timestamp_at_us, timestamp_event,
-		members, members_rank, members_at_us, members_event, ordered, stand_in, real_uuid,
-		first_us, seen_us, observed_us, absent_us, removed_us,
-		(SELECT min(p.purged_us) FROM switch_purges p
-			WHERE p.system_uuid = w.system_uuid AND p.purged_us > coalesce(w.observed_us, w.first_us))
-		FROM switches w WHERE uuid = ?`, uuid)
-	if err != nil || r == nil {
-		return switchRow{}, err
-	}
-	return switchRow{
-		uuid: uuid, system: r.Text(0),
-		timestampUS: r.Int(1), timestampBy: switchStamp{rank: r.Int(2), atUS: r.Int(3), event: r.Text(4)},
-		members: r.Text(5), membersBy: switchStamp{rank: r.Int(6), atUS: r.Int(7), event: r.Text(8)}, ordered: r.Int(9) == 1,
-		standIn: r.Int(10) == 1, realUUID: r.Text(11),
-		firstUS: r.Int(12), seenUS: r.Int(13), observedUS: r.Int(14), absentUS: r.Int(15), removedUS: r.Int(16), purgedUS: r.Int(17),
-	}, nil
-}
-
-// saveSwitch writes the row; next is the switch after it in the timeline.
-func saveSwitch(tx *Tx, s switchRow, next *stint) error {
-	var timestamp, members, ended, realUUID any
-	if s.realUUID != "" {
-		realUUID = s.realUUID
-	}
-	if s.timestampBy.rank > 0 {
-		timestamp = s.timestampUS
-	}
-	if s.membersBy.rank > 0 {
-		members = s.members
-	}
-	if s.listed() && next != nil {
-		ended = next.us
-	}
-	return tx.Exec(`INSERT INTO switches (uuid, system_uuid, timestamp_us, ended_us, members, ordered, first_us, seen_us,
-			observed_us, absent_us, removed_us, deleted_us, listed, stand_in, real_uuid,
-			timestamp_rank, timestamp_at_us, timestamp_event, members_rank, members_at_us, members_event)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (uuid) DO UPDATE SET timestamp_us = excluded.timestamp_us, ended_us = excluded.ended_us,
-			members = excluded.members, ordered = excluded.ordered, first_us = excluded.first_us, seen_us = excluded.seen_us,
-			observed_us = excluded.observed_us, absent_us = excluded.absent_us, removed_us = excluded.removed_us,
-			deleted_us = excluded.deleted_us,
-			listed = excluded.listed, real_uuid = excluded.real_uuid, timestamp_rank = excluded.timestamp_rank, timestamp_at_us = excluded.timestamp_at_us,
-			timestamp_event = excluded.timestamp_event, members_rank = excluded.members_rank,
-			members_at_us = excluded.members_at_us, members_event = excluded.members_event`,
-		s.uuid, s.system, timestamp, ended, members, s.ordered, nullable(s.firstUS), nullable(s.seenUS),
-		nullable(s.observedUS), nullable(s.absentUS), nullable(s.removedUS), nullable(s.deletedUS()), s.listed(), s.standIn, realUUID,
-		s.timestampBy.rank, s.timestampBy.atUS, s.timestampBy.event,
-		s.membersBy.rank, s.membersBy.atUS, s.membersBy.event)
 }
 
 // nullable is a time as a column holds it; 0: never.

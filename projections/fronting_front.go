@@ -24,16 +24,12 @@ func settleFront(tx *Tx, e schemas.Recorded, before, after frontRow) error {
 	if after == before {
 		return nil
 	}
-	var err error
-	if after.switchUUID == "" {
-		err = tx.Exec(`DELETE FROM fronts WHERE system_uuid = ?`, system)
-	} else {
-		err = tx.Exec(`INSERT OR REPLACE INTO fronts (system_uuid, switch_uuid, since_us, members) VALUES (?, ?, ?, ?)`,
-			system, after.switchUUID, after.sinceUS, after.members)
-	}
+	at, err := tx.front(system)
 	if err != nil {
 		return err
 	}
+	at.kept.(*keptFront).row = after
+	at.changed()
 	heard := before.members != after.members
 	if heard {
 		if heard, err = tx.Hears(schemas.FrontChanged); err != nil {
@@ -111,28 +107,32 @@ func refreshFront(tx *Tx, system, member string) error {
 }
 
 func loadFront(tx *Tx, system string) (frontRow, error) {
-	r, err := tx.Get(`SELECT switch_uuid, since_us, members FROM fronts WHERE system_uuid = ?`, system)
-	if err != nil || r == nil {
+	at, err := tx.front(system)
+	if err != nil {
 		return frontRow{}, err
 	}
-	return frontRow{switchUUID: r.Text(0), sinceUS: r.Int(1), members: r.Text(2)}, nil
+	return at.kept.(*keptFront).row, nil
 }
 
 // lastFront reads the front from the timeline: the last listed switch, also if
 // its time is yet to come, as PluralKit has it.
 func lastFront(tx *Tx, system string) (frontRow, error) {
-	last, err := oneStint(tx, `SELECT uuid, timestamp_us FROM switches
+	last, err := oneSwitch(tx, `SELECT uuid FROM switches
 		WHERE system_uuid = ? AND listed = 1
 		ORDER BY timestamp_us DESC, uuid DESC LIMIT 1`, system)
 	if err != nil || last == nil {
 		return frontRow{}, err
 	}
-	var list []string
-	err = tx.Each(`SELECT member_uuid FROM switch_members WHERE switch_uuid = ? ORDER BY position`, []any{last.uuid}, func(r Row) error {
-		list = append(list, r.Text(0))
-		return nil
-	})
-	return frontRow{switchUUID: last.uuid, sinceUS: last.us, members: jsonList(list)}, err
+	return last.front(), nil
+}
+
+// front is the front while the switch is the last one.
+func (w *keptSwitch) front() frontRow {
+	list := make([]string, len(w.fronters))
+	for i, m := range w.fronters {
+		list[i] = m.uuid
+	}
+	return frontRow{switchUUID: w.uuid, sinceUS: w.timestampUS, members: jsonList(list)}
 }
 
 // describeFront is the front as others see it: a schemas.Front as JSON.
@@ -158,13 +158,13 @@ func describeFront(tx *Tx, system string, row frontRow) (json.RawMessage, error)
 
 func describeFronter(tx *Tx, system, uuid string) (schemas.Fronter, error) {
 	f := schemas.Fronter{UUID: uuid}
-	r, err := tx.Get(`SELECT id, name, display_name, pronouns, color, avatar_url FROM members WHERE uuid = ? AND system_uuid = ?`, uuid, system)
-	if err != nil || r == nil {
+	found, err := tx.look(memberEntity, system, uuid)
+	if err != nil || found == nil {
 		return f, err
 	}
-	for i, to := range []**string{&f.ID, &f.Name, &f.DisplayName, &f.Pronouns, &f.Color, &f.AvatarURL} {
-		if !r.Null(i) {
-			text := r.Text(i)
+	for name, to := range map[string]**string{"id": &f.ID, "name": &f.Name, "display_name": &f.DisplayName,
+		"pronouns": &f.Pronouns, "color": &f.Color, "avatar_url": &f.AvatarURL} {
+		if text, known := found.values[found.column(name)].(string); known {
 			*to = &text
 		}
 	}

@@ -46,15 +46,13 @@ func foldSwitchPurge(tx *Tx, e schemas.Recorded) error {
 // rejoin makes neighbours of what a purge left over. There is something left
 // only if the purge was overtaken by the creation of newer switches.
 func rejoin(tx *Tx, system string) error {
-	var prev *stint
+	var prev *keptSwitch
 	for {
-		next, err := nextStint(tx, system, prev)
+		next, err := nextSwitch(tx, system, prev)
 		if err != nil {
 			return err
 		}
-		if err := join(tx, prev, next); err != nil {
-			return err
-		}
+		tx.join(prev, next)
 		if next == nil {
 			return nil
 		}
@@ -62,15 +60,15 @@ func rejoin(tx *Tx, system string) error {
 	}
 }
 
-// nextStint is the listed switch after prev; after nil it is the first.
-func nextStint(tx *Tx, system string, prev *stint) (*stint, error) {
+// nextSwitch is the listed switch after prev; after nil it is the first.
+func nextSwitch(tx *Tx, system string, prev *keptSwitch) (*keptSwitch, error) {
 	if prev == nil {
-		return oneStint(tx, `SELECT uuid, timestamp_us FROM switches
+		return oneSwitch(tx, `SELECT uuid FROM switches
 			WHERE system_uuid = ? AND listed = 1
 			ORDER BY timestamp_us, uuid LIMIT 1`, system)
 	}
-	return oneStint(tx, `SELECT uuid, timestamp_us FROM switches
+	return oneSwitch(tx, `SELECT uuid FROM switches
 		WHERE system_uuid = ? AND listed = 1
 			AND (timestamp_us, uuid) > (?, ?)
-		ORDER BY timestamp_us, uuid LIMIT 1`, system, prev.us, prev.uuid)
+		ORDER BY timestamp_us, uuid LIMIT 1`, system, prev.timestampUS, prev.uuid)
 }

@@ -66,6 +66,9 @@ func (s *switchRow) said(tx *Tx, us int64) (fresh bool, err error) {
 // yieldStandIns brings the stand-ins at those timestamps in step with what
 // happened there, and returns the front as it is then.
 func yieldStandIns(tx *Tx, system string, front frontRow, timestamps ...int64) (frontRow, error) {
+	if has, err := tx.hasStandIns(system); err != nil || !has {
+		return front, err
+	}
 	for i, us := range timestamps {
 		if i > 0 && us == timestamps[i-1] {
 			continue
@@ -86,18 +89,18 @@ func yieldStandIns(tx *Tx, system string, front frontRow, timestamps ...int64) (
 
 // resettle finds out anew whether the stand-in has its place.
 func resettle(tx *Tx, uuid string, front frontRow) (frontRow, error) {
-	old, err := loadSwitch(tx, uuid)
+	w, err := tx.switchOf(uuid)
 	if err != nil {
 		return front, err
 	}
-	s := old
-	if err := s.settle(tx); err != nil || s == old {
+	s := w.switchRow
+	if err := s.settle(tx); err != nil || s == w.switchRow {
 		return front, err
 	}
 	if err := tx.Touch("switches", uuid); err != nil {
 		return front, err
 	}
-	return placeSwitch(tx, old, s, front)
+	return placeSwitch(tx, w, s, front)
 }
 
 // resettleAll does so for all stand-ins that another switch has the place of:
@@ -121,3 +124,34 @@ func resettleAll(tx *Tx, system string) error {
 	}
 	return err
 }
+
+// keptStandIns is whether a system has stand-ins, in memory. It is kept with the
+// switches, by a key that is none of theirs.
+type keptStandIns struct{ any bool }
+
+func (*keptStandIns) store(*Tx) error { return nil } // what adds one writes it
+
+// hasStandIns reports whether a file was ever read of the system: mostly none was.
+func (tx *Tx) hasStandIns(system string) (bool, error) {
+	key := standInsKey(system)
+	if at := tx.kept.get("switches", key); at != nil {
+		return at.kept.(*keptStandIns).any, nil
+	}
+	row, err := tx.Get(`SELECT 1 FROM switches WHERE system_uuid = ? AND stand_in = 1 LIMIT 1`, system)
+	if err != nil {
+		return false, err
+	}
+	tx.kept.add("switches", key, &keptStandIns{any: row != nil})
+	return row != nil, nil
+}
+
+// haveStandIns notes that there is one now.
+func (tx *Tx) haveStandIns(system string) {
+	if at := tx.kept.get("switches", standInsKey(system)); at != nil {
+		at.kept = &keptStandIns{any: true}
+		return
+	}
+	tx.kept.add("switches", standInsKey(system), &keptStandIns{any: true})
+}
+
+func standInsKey(system string) string { return keptKey([]string{"stand-ins", system}) }

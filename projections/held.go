@@ -63,7 +63,7 @@ func (d *DB) heldSwitches(ctx context.Context, where string, args ...any) ([]sch
 				FROM json_each(w.members) l LEFT JOIN members m ON m.uuid = l.value AND m.system_uuid = w.system_uuid
 				WHERE m.deleted_us IS NULL GROUP BY l.value)),
 			w.members IS NULL, w.ordered, w.listed, w.deleted_us IS NOT NULL, w.removed_us IS NOT NULL,
-			max(coalesce(w.seen_us, 0), coalesce(w.removed_us, 0)), w.stand_in FROM switches w WHERE `+where, values(args), nil, func(r Row) error {
+			max(coalesce(w.seen_us, 0), coalesce(w.removed_us, 0)), w.stand_in FROM switches w WHERE `+where, values(nil, args), nil, func(r Row) error {
 			s := schemas.HeldSwitch{ID: r.Text(0), Listed: r.Int(5) == 1, Gone: r.Int(6) == 1, Final: r.Int(7) == 1, TouchedUS: r.Int(8), StandIn: r.Int(9) == 1}
 			if !r.Null(1) {
 				us := r.Int(1)
@@ -137,7 +137,7 @@ func readHeld(ctx context.Context, tx *Tx, system string, h *schemas.Held) error
 			UNION SELECT guild_id FROM member_guilds WHERE system_uuid = ?1
 			UNION SELECT guild_id FROM autoproxy WHERE system_uuid = ?1
 			UNION SELECT guild_id FROM message_guilds WHERE system_uuid = ?1)
-		WHERE guild_id <> '' ORDER BY guild_id`, values([]any{system}), nil, func(r Row) error {
+		WHERE guild_id <> '' ORDER BY guild_id`, values(nil, []any{system}), nil, func(r Row) error {
 		h.Guilds = append(h.Guilds, r.Text(0))
 		return nil
 	})
@@ -147,7 +147,7 @@ func readHeld(ctx context.Context, tx *Tx, system string, h *schemas.Held) error
 func heldEntities(ctx context.Context, tx *Tx, en *entity, system string) ([]schemas.HeldEntity, error) {
 	var list []schemas.HeldEntity
 	n := len(en.keys)
-	err := tx.each(ctx, en.held, values([]any{system, maxHeld + 1}), nil, func(got Row) error {
+	err := tx.each(ctx, en.held, values(nil, []any{system, maxHeld + 1}), nil, func(got Row) error {
 		if len(list) == maxHeld {
 			return fmt.Errorf("%w: over %d rows of %s", ErrTooLarge, maxHeld, en.table)
 		}
@@ -159,7 +159,7 @@ func heldEntities(ctx context.Context, tx *Tx, en *entity, system string) ([]sch
 		if err != nil {
 			return err
 		}
-		held, err := r.held()
+		held, err := r.again().held()
 		list = append(list, held)
 		return err
 	})

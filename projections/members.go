@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"switchlog/schemas"
 )
@@ -20,6 +21,10 @@ var Members = Projection{
 	Name: "members", Source: schemas.PluralKit, Version: 3,
 	Schema: membersSQL,
 	Fold:   foldMember,
+	Ahead: map[string]Decoder{
+		schemas.PKMemberCreate: inAdvance(readMember),
+		schemas.PKMemberUpdate: inAdvance(readMember),
+	},
 	Queries: []Query{{
 		Name: "members", Path: "members",
 		Doc: "The system's members, as PluralKit's API shows them to the owner, by name.",
@@ -110,11 +115,16 @@ func foldMember(tx *Tx, e schemas.Recorded) error {
 	return nil // of a message, its own fold merges the snapshot
 }
 
-func foldMemberEvent(tx *Tx, e schemas.Recorded) error {
+func readMember(e schemas.Recorded) ([]schemas.Value, error) {
 	values, err := schemas.DecodeFields(e.Type, e.Data, schemas.PKMemberFields)
 	if err == nil {
 		err = normaliseTags(values)
 	}
+	return values, err
+}
+
+func foldMemberEvent(tx *Tx, e schemas.Recorded) error {
+	values, err := data(tx, e, readMember)
 	if err != nil {
 		return err
 	}
@@ -177,9 +187,8 @@ func mergeMember(tx *Tx, system, member string, merge func(*row)) error {
 // memberDeleted reports whether the member is known to be gone: what an event
 // says of it then comes too late. Of another system's member it says nothing.
 func memberDeleted(tx *Tx, system, member string) (bool, error) {
-	got, err := tx.Get(`SELECT 1 FROM members WHERE uuid = ? AND system_uuid = ? AND deleted_us IS NOT NULL`,
-		member, system)
-	return got != nil, err
+	r, err := tx.look(memberEntity, system, member)
+	return r != nil && r.deletedUS != nil, err
 }
 
 // settleOwned brings in step what PluralKit silently removes with a member,
@@ -242,19 +251,57 @@ func normaliseTags(values []schemas.Value) error {
 		if v.Field.Name != "proxy_tags" {
 			continue
 		}
+		if text := v.Value.(string); tagsAreNormal(text) {
+			continue
+		}
 		tags, err := parseTags(v.Value.(string))
 		if err != nil {
 			return err
 		}
-		var b bytes.Buffer
-		enc := json.NewEncoder(&b)
-		enc.SetEscapeHTML(false)
-		if err := enc.Encode(tags); err != nil {
-			return err
-		}
-		values[i].Value = string(bytes.TrimSpace(b.Bytes()))
+		values[i].Value = writeTags(tags)
 	}
 	return nil
+}
+
+func writeTags(tags []proxyTag) string {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(tags); err != nil {
+		panic("projections: proxy tags that are no JSON: " + err.Error())
+	}
+	return string(bytes.TrimSpace(b.Bytes()))
+}
+
+// tagsAreNormal reports whether a list of proxy tags, which is compact JSON, is
+// written as normaliseTags would. PluralKit's nearly always are.
+func tagsAreNormal(list string) bool {
+	for list = list[1:]; list != "]"; list = strings.TrimPrefix(list, ",") {
+		for _, name := range []string{`{"prefix":`, `,"suffix":`} {
+			rest, next := strings.CutPrefix(list, name)
+			if !next {
+				return false
+			}
+			if list, next = strings.CutPrefix(rest, "null"); next {
+				continue
+			}
+			if rest == "" || rest[0] != '"' {
+				return false
+			}
+			end := strings.IndexByte(rest[1:], '"') + 1
+			for i := 1; i < end; i++ {
+				if c := rest[i]; c < ' ' || c > '~' || c == '\\' {
+					return false
+				}
+			}
+			list = rest[end+1:]
+		}
+		var next bool
+		if list, next = strings.CutPrefix(list, "}"); !next {
+			return false
+		}
+	}
+	return true
 }
 
 // replaceTags makes the member's rows in proxy_tags those of its list; none

@@ -3,6 +3,7 @@ package projections
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"switchlog/schemas"
@@ -70,6 +71,8 @@ type row struct {
 	wasDeletedUS    any  // before this event, as deletedUS
 	versions        map[string]fieldVersion
 
+	sharedValues, sharedVersions bool // they are the memory's as well
+
 	deletedUS, absentUS, seenUS any    // int64 or nil
 	ownerUS                     any    // deletedUS of what it belongs to
 	observedUS, snapshotUS      any    // int64 or nil
@@ -90,32 +93,37 @@ func (tx *Tx) row(en *entity, tenant string, key ...string) (*row, error) {
 	if !schemas.IsID(key[0]) {
 		return nil, fmt.Errorf("%w: %s: the id %q has spaces around it, control characters or bytes that are not UTF-8", schemas.ErrInvalid, en.table, clip(key[0]))
 	}
-	args := make([]any, len(key))
-	for i, k := range key {
-		args[i] = k
-	}
-	got, err := tx.Get(en.read, args...)
+	h, err := tx.find(en, key)
 	if err != nil {
 		return nil, err
 	}
-	if got == nil {
+	if h == nil {
 		none := make([]any, len(en.columns))
 		return &row{of: en, key: key, tenant: tenant, before: none, values: none}, nil
 	}
-	if got.Text(len(en.columns)+1) != tenant {
+	if h.row.tenant != tenant {
 		return nil, fmt.Errorf("%w: %s: the id is another system's", schemas.ErrInvalid, en.table)
 	}
-	return en.scan(got, key)
+	return h.row.again(), nil
+}
+
+// again is the row as it is before the next event.
+func (r *row) again() *row {
+	next := *r
+	next.before, next.moved = next.values, false
+	next.sharedValues, next.sharedVersions = true, true
+	next.exists, next.deleted, next.wasDeletedUS = true, next.deletedUS != nil, next.deletedUS
+	next.ownerUS, next.dirty, next.noted = nil, false, false
+	return &next
 }
 
 // scan makes a row of what is read of it, without the key.
 func (en *entity) scan(got Row, key []string) (*row, error) {
 	n := len(en.columns)
-	r := &row{of: en, key: key, tenant: got.Text(n + 1), exists: true, before: make([]any, n)}
+	r := &row{of: en, key: key, tenant: got.Text(n + 1), values: make([]any, n)}
 	for i := range n {
-		r.before[i] = got[i]
+		r.values[i] = got[i]
 	}
-	r.values = r.before
 	if text := got.Text(n); text != "{}" {
 		if err := json.Unmarshal([]byte(text), &r.versions); err != nil {
 			return nil, fmt.Errorf("%s: versions: %w", en.table, err)
@@ -124,7 +132,6 @@ func (en *entity) scan(got Row, key []string) (*row, error) {
 	r.snapshotUS, r.snapshotID = got[n+2], got.Text(n+3)
 	r.observedUS, r.observedID = got[n+4], got.Text(n+5)
 	r.seenUS, r.absentUS, r.deletedUS = got[n+6], got[n+7], got[n+8]
-	r.wasDeletedUS, r.deleted = r.deletedUS, r.deletedUS != nil
 	return r, nil
 }
 
@@ -153,8 +160,9 @@ func (r *row) observes(i int) bool { return r.observedID != "" && !r.of.columns[
 // set merges values that were all set by v: those win that are newer than
 // what is there.
 func (r *row) set(values []schemas.Value, v fieldVersion) {
+	i := -1
 	for _, val := range values {
-		i := r.column(val.Field.Name)
+		i = r.of.place(val.Field.Name, i)
 		if v.after(r.version(i)) {
 			r.put(i, val.Value)
 			r.remember(i, v)
@@ -172,7 +180,7 @@ func (r *row) observe(values []schemas.Value, us int64, id string) {
 	if v.after(old) {
 		for i, c := range r.of.columns {
 			if _, explicit := r.versions[c.Name]; !explicit && !c.silent {
-				r.versions = put(r.versions, c.Name, r.implied(i))
+				r.note(c.Name, r.implied(i))
 			}
 		}
 		r.observedUS, r.observedID, r.dirty = us, id, true
@@ -212,8 +220,9 @@ func (r *row) snapshot(values []schemas.Value, us int64, id string) {
 		return
 	}
 	carried := make([]bool, len(r.of.columns))
+	i := -1
 	for _, val := range values {
-		i := r.column(val.Field.Name)
+		i = r.of.place(val.Field.Name, i)
 		carried[i] = true
 		if r.version(i).after(v) {
 			continue
@@ -227,7 +236,7 @@ func (r *row) snapshot(values []schemas.Value, us int64, id string) {
 	}
 	for i, c := range r.of.columns {
 		if _, explicit := r.versions[c.Name]; !carried[i] && !explicit && !r.observes(i) {
-			r.versions, r.dirty = put(r.versions, c.Name, old), true
+			r.note(c.Name, old)
 		}
 	}
 	r.snapshotUS, r.snapshotID, r.noted = us, id, true
@@ -261,7 +270,7 @@ const deletion = "deleted_us"
 func (r *row) delete(e schemas.Recorded) {
 	v := versionOf(rankUpdate, e)
 	if old, was := r.versions[deletion]; !was || old.after(v) {
-		r.versions, r.dirty = put(r.versions, deletion, v), true
+		r.note(deletion, v)
 	}
 }
 
@@ -297,32 +306,35 @@ func earlier(old any, us int64) any {
 	return us
 }
 
-func (r *row) column(field string) int {
-	i, known := r.of.index[field]
-	if !known {
-		panic("projections: " + r.of.table + " has no field " + field)
-	}
-	return i
-}
+func (r *row) column(field string) int { return r.of.place(field, -1) }
 
 func (r *row) remember(i int, v fieldVersion) {
 	if v == r.implied(i) {
 		r.forget(i)
 		return
 	}
-	r.versions, r.dirty = put(r.versions, r.of.columns[i].Name, v), true
+	r.note(r.of.columns[i].Name, v)
 }
 
-func put(versions map[string]fieldVersion, name string, v fieldVersion) map[string]fieldVersion {
-	if versions == nil {
-		versions = make(map[string]fieldVersion)
+// note makes an entry of versions.
+func (r *row) note(name string, v fieldVersion) {
+	r.ownVersions()
+	if r.versions == nil {
+		r.versions = make(map[string]fieldVersion)
 	}
-	versions[name] = v
-	return versions
+	r.versions[name], r.dirty = v, true
+}
+
+// ownVersions makes sure that a change of versions is not the memory's.
+func (r *row) ownVersions() {
+	if r.sharedVersions {
+		r.versions, r.sharedVersions = maps.Clone(r.versions), false
+	}
 }
 
 func (r *row) forget(i int) {
 	if _, explicit := r.versions[r.of.columns[i].Name]; explicit {
+		r.ownVersions()
 		delete(r.versions, r.of.columns[i].Name)
 		r.dirty = true
 	}
@@ -338,8 +350,8 @@ func (r *row) put(i int, value any) {
 	if r.values[i] == value {
 		return
 	}
-	if !r.moved {
-		r.values, r.moved = slices.Clone(r.values), true
+	if !r.moved || r.sharedValues {
+		r.values, r.moved, r.sharedValues = slices.Clone(r.values), true, false
 	}
 	r.values[i] = value
 }

@@ -2,7 +2,10 @@ package projections
 
 import (
 	_ "embed"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 
 	"switchlog/schemas"
 )
@@ -16,9 +19,10 @@ var messagesSQL string
 // The objects inside a message are the only complete ones that PluralKit ever
 // sends, so they also fill the gaps in systems and members.
 var Messages = Projection{
-	Name: "messages", Source: schemas.PluralKit, Version: 3, // 3: a sender is an account of the system
+	Name: "messages", Source: schemas.PluralKit, Version: 4, // 3: a sender is an account of the system; 4: members of an event are known by their exact names
 	Schema: messagesSQL,
 	Fold:   foldMessage,
+	Ahead:  map[string]Decoder{schemas.PKMessageCreate: inAdvance(readMessage)},
 }
 
 func foldMessage(tx *Tx, e schemas.Recorded) error {
@@ -34,50 +38,61 @@ func foldMessage(tx *Tx, e schemas.Recorded) error {
 	return nil
 }
 
+// A message is what CREATE_MESSAGE says.
+type message struct {
+	schemas.PKMessage
+	us             int64     // its timestamp
+	system, member *snapshot // nil: there is none
+}
+
+func readMessage(e schemas.Recorded) (message, error) {
+	var m message
+	var err error
+	if m.PKMessage, err = schemas.Decode[schemas.PKMessage](e.Event); err != nil {
+		return m, err
+	}
+	if m.us, err = schemas.ParseTime(m.Timestamp); err != nil {
+		return m, err
+	}
+	if err := needID("the message", m.ID); err != nil {
+		return m, err
+	}
+	if m.system, err = snapshotOf("system", m.System, systemSnapshot); err != nil {
+		return m, err
+	}
+	m.member, err = snapshotOf("member", m.Member, memberSnapshot)
+	return m, err
+}
+
 func foldMessageCreate(tx *Tx, e schemas.Recorded) error {
-	m, err := schemas.Decode[schemas.PKMessage](e.Event)
+	m, err := data(tx, e, readMessage)
 	if err != nil {
 		return err
 	}
-	us, err := schemas.ParseTime(m.Timestamp)
-	if err == nil {
-		err = needID("the message", m.ID)
-	}
-	if err != nil {
-		return err
-	}
-	system, err := snapshotOf(m.System, schemas.PKSystemObjectFields)
-	if err != nil {
-		return fmt.Errorf("system: %w", err)
-	}
-	if system != nil && system.uuid != e.Route.Tenant {
+	if m.system != nil && m.system.uuid != e.Route.Tenant {
 		return fmt.Errorf("%w: the message is another system's", schemas.ErrInvalid)
 	}
-	member, err := snapshotOf(m.Member, schemas.PKMemberObjectFields)
-	if err != nil {
-		return fmt.Errorf("member: %w", err)
-	}
-	fresh, err := insertMessage(tx, e, m, us, member)
+	fresh, err := insertMessage(tx, e, m)
 	if err != nil || !fresh {
 		return err
 	}
 	err = mergeSystem(tx, e.Route.Tenant, func(r *row) {
-		if system != nil {
-			r.snapshot(system.values, us, m.ID)
+		if m.system != nil {
+			r.snapshot(m.system.values, m.us, m.ID)
 		}
 	})
-	if err != nil || member == nil {
+	if err != nil || m.member == nil {
 		return err
 	}
-	return mergeMember(tx, e.Route.Tenant, member.uuid, func(r *row) { r.snapshot(member.values, us, m.ID) })
+	return mergeMember(tx, e.Route.Tenant, m.member.uuid, func(r *row) { r.snapshot(m.member.values, m.us, m.ID) })
 }
 
 // insertMessage adds the row and reports whether there was none, or one that
 // only knew of an absence: the id of a message is never used again.
-func insertMessage(tx *Tx, e schemas.Recorded, m schemas.PKMessage, us int64, member *snapshot) (bool, error) {
+func insertMessage(tx *Tx, e schemas.Recorded, m message) (bool, error) {
 	var memberUUID *string
-	if member != nil {
-		memberUUID = &member.uuid
+	if m.member != nil {
+		memberUUID = &m.member.uuid
 	}
 	system := e.Route.Tenant
 	made, err := tx.Get(`INSERT INTO messages (id, system_uuid, member_uuid, timestamp_us, original, sender, channel, guild, seen_us)
@@ -87,7 +102,7 @@ func insertMessage(tx *Tx, e schemas.Recorded, m schemas.PKMessage, us int64, me
 			seen_us = excluded.seen_us, deleted_us = iif(absent_us > excluded.seen_us, absent_us, NULL)
 			WHERE seen_us IS NULL AND system_uuid = excluded.system_uuid
 		RETURNING 1`,
-		m.ID, system, memberUUID, us, m.Original, m.Sender, m.Channel, m.Guild, e.Time.UnixMicro())
+		m.ID, system, memberUUID, m.us, m.Original, m.Sender, m.Channel, m.Guild, e.Time.UnixMicro())
 	if err != nil {
 		return false, err
 	}
@@ -95,14 +110,28 @@ func insertMessage(tx *Tx, e schemas.Recorded, m schemas.PKMessage, us int64, me
 		return false, ownMessage(tx, m.ID, system)
 	}
 	if m.Guild != nil {
-		if err := tx.Exec(`INSERT OR IGNORE INTO message_guilds (system_uuid, guild_id) VALUES (?, ?)`, system, *m.Guild); err != nil {
-			return false, err
-		}
+		tx.seeGuild(system, *m.Guild)
 	}
 	if err := nameAccount(tx, system, m.Sender); err != nil {
 		return false, err
 	}
 	return true, tx.Touch("messages", m.ID)
+}
+
+// seeGuild notes that the system was proxied in that Discord server. It nearly
+// always is the one that was seen before.
+func (tx *Tx) seeGuild(system, guild string) {
+	g := &messageGuild{system, guild}
+	if key := keptKey([]string{system, guild}); tx.kept.get("message_guilds", key) == nil {
+		tx.kept.add("message_guilds", key, g).changed()
+	}
+}
+
+// messageGuild is a row of message_guilds in memory.
+type messageGuild struct{ system, guild string }
+
+func (g *messageGuild) store(tx *Tx) error {
+	return tx.run(`INSERT OR IGNORE INTO message_guilds (system_uuid, guild_id) VALUES (?, ?)`, g.system, g.guild)
 }
 
 // ownMessage refuses the id of a message of another system.
@@ -138,21 +167,28 @@ type snapshot struct {
 	values []schemas.Value
 }
 
+// The fields of a message's objects, with whose they are before them.
+var (
+	systemSnapshot = withUUID(schemas.PKSystemObjectFields)
+	memberSnapshot = withUUID(schemas.PKMemberObjectFields)
+)
+
+func withUUID(fields []schemas.Field) []schemas.Field {
+	return slices.Concat([]schemas.Field{{Name: "uuid"}}, fields)
+}
+
 // snapshotOf reads the object of a message; nil if it has none.
-func snapshotOf(o *schemas.Object, fields []schemas.Field) (*snapshot, error) {
-	if o == nil {
+func snapshotOf(what string, object json.RawMessage, fields []schemas.Field) (*snapshot, error) {
+	if object == nil {
 		return nil, nil
 	}
-	uuid, err := o.Text("uuid")
-	if err == nil {
-		err = needID("it", uuid)
-	}
+	values, err := schemas.DecodeFields(what, object, fields)
 	if err != nil {
 		return nil, err
 	}
-	values, err := o.Fields(fields)
-	if err == nil {
-		err = normaliseTags(values)
+	if len(values) == 0 || values[0].Field != &fields[0] {
+		return nil, needID("the "+what, "")
 	}
-	return &snapshot{uuid: uuid, values: values}, err
+	s := &snapshot{uuid: values[0].Value.(string), values: values[1:]}
+	return s, errors.Join(needID("the "+what, s.uuid), normaliseTags(s.values))
 }

@@ -18,6 +18,7 @@ type Projection struct {
 	Version int
 	Schema  string
 	Fold    Fold
+	Ahead   map[string]Decoder // by event type: what Fold asks data for, read in advance; may be nil
 	Queries []Query
 }
 

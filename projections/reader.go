@@ -81,8 +81,10 @@ func openReader(path string) (*Tx, error) {
 	return openConn(path, "mode=ro&_query_only=1&_busy_timeout=10000&_cache_size=-8000")
 }
 
+// openConn opens a connection. SQLite need not lock it: a Tx is used by one
+// goroutine at a time.
 func openConn(path, options string) (*Tx, error) {
-	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + options
+	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_mutex=no&" + options
 	conn, err := (&sqlite3.SQLiteDriver{}).Open(dsn)
 	if err != nil {
 		return nil, err

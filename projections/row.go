@@ -9,7 +9,7 @@ import (
 	"switchlog/schemas"
 )
 
-// write writes the row if it is new or different, and notes the event as one
+// write has the row written if it is new or different, and notes the event as one
 // that made it so.
 func (tx *Tx) write(r *row) error {
 	if r.of.absents {
@@ -17,21 +17,14 @@ func (tx *Tx) write(r *row) error {
 	}
 	changed := r.changed()
 	visible := !r.exists || changed || r.deleted != (r.deletedUS != nil)
-	var err error
 	switch {
-	case !r.exists:
-		args := r.keyArgs()
-		if r.of.owned {
-			args = append(args, r.tenant)
-		}
-		err = tx.Exec(r.of.insert, append(args, r.state()...)...)
 	case visible || r.dirty:
-		err = tx.Exec(r.of.save, append(r.state(), r.keyArgs()...)...)
+		tx.keep(r, whole)
 	case r.moved || r.noted:
-		err = tx.Exec(r.of.note, append(r.moving(), r.keyArgs()...)...)
+		tx.keep(r, counters)
 	}
-	if err != nil || !visible {
-		return err
+	if !visible {
+		return nil
 	}
 	return tx.Touch(r.of.table, strings.Join(r.key, "/"))
 }

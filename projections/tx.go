@@ -5,7 +5,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/mattn/go-sqlite3"
@@ -20,10 +19,15 @@ import (
 // small. It is used by one goroutine at a time.
 type Tx struct {
 	conn  *sqlite3.SQLiteConn
-	stmts map[string]*sqlite3.SQLiteStmt // by SQL text; the texts are constants
+	stmts map[string]*statement // by SQL text; the texts are constants
+	kept  memory                // rows of entities, and what waits to be written
+	limit int                   // of rows that are kept
+
+	preparing *statement // for authorize; else nil
 
 	view  context.Context  // of a View: what is read ends with it; else nil
 	event schemas.Recorded // the event being folded
+	ahead any              // what was read of it in advance; nil: nothing
 	out   int              // entries it has put in the outbox
 	mute  bool             // its entries are left out, see Scratch
 	heard int              // changes it has caused that some subscription listens for
@@ -32,25 +36,24 @@ type Tx struct {
 }
 
 func newTx(conn *sqlite3.SQLiteConn) *Tx {
-	return &Tx{conn: conn, stmts: make(map[string]*sqlite3.SQLiteStmt)}
+	tx := &Tx{conn: conn, stmts: make(map[string]*statement), limit: maxKept}
+	conn.RegisterAuthorizer(tx.authorize)
+	return tx
 }
 
 // begin turns to the next event.
-func (tx *Tx) begin(e schemas.Recorded, mute bool) {
-	tx.event, tx.out, tx.mute, tx.heard = e, 0, mute, 0
+func (tx *Tx) begin(e schemas.Recorded, ahead any, mute bool) {
+	tx.event, tx.ahead, tx.out, tx.mute, tx.heard = e, ahead, 0, mute, 0
 }
 
 // Exec runs one statement. Arguments are nil, bool, int, int64, float64, string,
 // []byte or a pointer to a string (nil: NULL).
 func (tx *Tx) Exec(query string, args ...any) error {
-	stmt, err := tx.prepare(query)
+	stmt, err := tx.ready(query)
 	if err != nil {
 		return err
 	}
-	if _, err := stmt.ExecContext(context.Background(), values(args)); err != nil {
-		return fmt.Errorf("%s: %w", short(query), err)
-	}
-	return nil
+	return stmt.run(args)
 }
 
 // Row is one row of an answer: int64, float64, string, []byte or nil in each
@@ -74,68 +77,29 @@ func (r Row) Null(i int) bool { return r[i] == nil }
 
 // Get returns the first row of the answer, or nil if there is none.
 func (tx *Tx) Get(query string, args ...any) (Row, error) {
-	var first Row
-	err := tx.Each(query, args, func(r Row) error {
-		first = append(first, r...)
-		return io.EOF
-	})
-	return first, err
+	stmt, err := tx.ready(query)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.first(args)
 }
 
 // Each calls fn with every row of the answer, until fn returns an error;
 // io.EOF means enough. The row is only valid during the call, and fn must not
 // run the same query.
 func (tx *Tx) Each(query string, args []any, fn func(Row) error) error {
-	return tx.each(context.Background(), query, values(args), nil, fn)
+	return tx.each(context.Background(), query, values(nil, args), nil, fn)
 }
 
 // each is Each with a context that interrupts SQLite when it ends, arguments
 // that may have names, and the names of the columns told to head, if it is not
 // nil, before the first row.
-func (tx *Tx) each(ctx context.Context, query string, args []driver.NamedValue, head func(columns []string), fn func(Row) error) (err error) {
-	stmt, err := tx.prepare(query)
+func (tx *Tx) each(ctx context.Context, query string, args []driver.NamedValue, head func(columns []string), fn func(Row) error) error {
+	stmt, err := tx.ready(query)
 	if err != nil {
 		return err
 	}
-	rows, err := stmt.QueryContext(ctx, args)
-	if err != nil {
-		return fmt.Errorf("%s: %w", short(query), err)
-	}
-	defer func() {
-		// Closing a statement that failed repeats its error.
-		if closing := rows.Close(); err == nil {
-			err = closing
-		}
-	}()
-	columns := rows.Columns()
-	if head != nil {
-		head(columns)
-	}
-	row := make(Row, len(columns))
-	for {
-		if tx.view != nil && tx.view.Err() != nil {
-			return tx.view.Err()
-		}
-		switch err := rows.Next(row); {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return fmt.Errorf("%s: %w", short(query), err)
-		}
-		switch err := fn(row); {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return err
-		}
-	}
-}
-
-// Touch notes that the event made or changed the row of table under key; this
-// is what explain tells. A second note of the same row changes nothing.
-func (tx *Tx) Touch(table, key string) error {
-	return tx.Exec(`INSERT OR IGNORE INTO entity_events (table_name, key, seq) VALUES (?, ?, ?)`,
-		table, key, int64(tx.event.Seq))
+	return stmt.each(ctx, tx.view, args, head, fn)
 }
 
 // Publish puts a change into the outbox, to be sent after the transaction has
@@ -179,30 +143,22 @@ func (tx *Tx) send(subject, id string, body []byte, key string, front []byte) er
 		int64(tx.event.Seq), n, subject, id, body, key, front)
 }
 
-func (tx *Tx) prepare(query string) (*sqlite3.SQLiteStmt, error) {
-	if stmt, ok := tx.stmts[query]; ok {
-		return stmt, nil
-	}
-	prepared, err := tx.conn.Prepare(steady(query))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", short(query), err)
-	}
-	stmt := prepared.(*sqlite3.SQLiteStmt)
-	tx.stmts[query] = stmt
-	return stmt, nil
-}
-
 // exec runs SQL that is not worth keeping prepared: schema, pragmas.
 func (tx *Tx) exec(query string) error {
+	if err := tx.settleAll(); err != nil {
+		return err
+	}
+	tx.kept = memory{} // it may change anything
 	if _, err := tx.conn.Exec(query, nil); err != nil {
 		return fmt.Errorf("%s: %w", short(query), err)
 	}
 	return nil
 }
 
-// forget gives up the prepared statements.
+// forget gives up the prepared statements, and what is remembered.
 func (tx *Tx) forget() error {
 	var err error
+	tx.kept = memory{}
 	for query, stmt := range tx.stmts {
 		err = errors.Join(err, stmt.Close())
 		delete(tx.stmts, query)
@@ -224,23 +180,23 @@ func short(query string) string {
 	}
 }
 
-// values brings arguments into the forms the driver binds.
-func values(args []any) []driver.NamedValue {
-	out := make([]driver.NamedValue, len(args))
+// values brings arguments into the forms the driver binds, after what is in out.
+func values(out []driver.NamedValue, args []any) []driver.NamedValue {
 	for i, a := range args {
-		out[i].Ordinal = i + 1
-		switch v := a.(type) {
+		v := driver.NamedValue{Ordinal: i + 1}
+		switch a := a.(type) {
 		case nil, bool, int64, float64, string, []byte:
-			out[i].Value = v
+			v.Value = a
 		case int:
-			out[i].Value = int64(v)
+			v.Value = int64(a)
 		case *string:
-			if v != nil {
-				out[i].Value = *v
+			if a != nil {
+				v.Value = *a
 			}
 		default:
 			panic(fmt.Sprintf("projections: cannot bind a %T", a))
 		}
+		out = append(out, v)
 	}
 	return out
 }

@@ -149,6 +149,12 @@ func Decode[T any](e Event) (T, error) {
 	if len(e.Data) == 0 {
 		return v, fmt.Errorf("%w: %s: no data", ErrInvalid, e.Type)
 	}
+	if r, itself := any(&v).(reader); itself {
+		if err := r.read(e.Data); err != nil {
+			return v, fmt.Errorf("%s: %w", e.Type, err)
+		}
+		return v, nil
+	}
 	if err := json.Unmarshal(e.Data, &v); err != nil {
 		return v, fmt.Errorf("%w: %s: %w", ErrInvalid, e.Type, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"mime"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -213,10 +214,24 @@ func FuzzDecodeFields(f *testing.F) {
 			f.Add(uint8(i), []byte(e.Data))
 		}
 	}
-	f.Add(uint8(0), []byte(`{"name":null,"privacy":{"name_privacy":1}}`))
+	for _, odd := range []string{`{"name":null,"privacy":{"name_privacy":1}}`, `{"privacy":1}`, `{"privacy":null,"name":"a"}`,
+		`{"name":1,"name":"b"}`, `{"privacy":3,"privacy":{"name_privacy":"x","name_privacy":"y"}}`, `{"n\u0061me":"a"}`, `[]`, `{} {}`, ` {"name" : "x" } `} {
+		f.Add(uint8(0), []byte(odd))
+	}
 	f.Fuzz(func(t *testing.T, list uint8, data []byte) {
 		fields := lists[int(list)%len(lists)]
 		values, err := DecodeFields("t", data, fields)
+		if len(data) > 0 && !isNull(data) {
+			var object Object // by the decoder, and a map
+			slow := json.Unmarshal(data, &object)
+			var want []Value
+			if slow == nil && object != nil {
+				want, slow = object.Fields(fields)
+			}
+			if (err == nil) != (slow == nil) && !(object == nil && slow == nil) || err == nil && !slices.Equal(values, want) {
+				t.Fatalf("%q: got %+v, %v, want %+v, %v", data, values, err, want, slow)
+			}
+		}
 		if err != nil {
 			if !errors.Is(err, ErrInvalid) || values != nil {
 				t.Fatalf("%q: %v, %v", data, values, err)
@@ -225,7 +240,7 @@ func FuzzDecodeFields(f *testing.F) {
 		}
 		next := 0
 		for _, v := range values {
-			for next < len(fields) && fields[next] != v.Field { // in the order of fields
+			for next < len(fields) && &fields[next] != v.Field { // in the order of fields
 				next++
 			}
 			if next == len(fields) {

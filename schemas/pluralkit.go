@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -127,6 +128,8 @@ type PKMessage struct {
 	Sender    string  `json:"sender"`
 	Channel   string  `json:"channel"`
 	Guild     *string `json:"guild"`
-	System    *Object `json:"system"`
-	Member    *Object `json:"member"` // null if the member is gone
+
+	// The objects, for DecodeFields. Nil is null: of a member, it is gone.
+	System json.RawMessage `json:"system"`
+	Member json.RawMessage `json:"member"`
 }

@@ -41,6 +41,7 @@ var star = []row{
 	{pkg: "test/fakesink", ours: []string{"schemas"}, why: "a helper: any test may import it, so it imports nothing of ours"},
 	{pkg: "test/faultfs", why: "a helper: a disk that fails; it knows nothing of what is on it"},
 	{pkg: "test/fakepk", ours: []string{"schemas"}, why: "a helper: any test may import it, so it imports nothing of ours"},
+	{pkg: "test/mix", ours: []string{"schemas"}, why: "events to measure with: a helper, likewise"},
 }
 
 // outsider says who may import packages of another module (or of the standard

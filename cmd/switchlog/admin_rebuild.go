@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"switchlog/processor"
 	"switchlog/projections"
 	"switchlog/schemas"
@@ -107,26 +109,49 @@ func (n *node) fill(ctx context.Context, db *projections.DB, to uint64, report f
 	if err != nil {
 		return err
 	}
-	batch := make([]schemas.Recorded, 0, rebuildBatch)
-	flush := func() error {
+	batches := make(chan []schemas.Recorded)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		defer close(batches)
+		return n.batches(ctx, processor.ReadOptions{From: pos.Seq + 1, To: to}, batches)
+	})
+	g.Go(func() error {
+		for batch := range batches {
+			if err := db.Apply(ctx, last.Epoch, batch); err != nil {
+				return err
+			}
+			if err := report(progress{Step: "fold", Done: batch[len(batch)-1].Seq, Total: to}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+// batches reads a part of the log, the next batch while the last is folded.
+func (n *node) batches(ctx context.Context, o processor.ReadOptions, to chan<- []schemas.Recorded) error {
+	var batch []schemas.Recorded
+	hand := func() error {
 		if len(batch) == 0 {
 			return nil
 		}
-		if err := db.Apply(ctx, last.Epoch, batch); err != nil {
-			return err
+		select {
+		case to <- batch:
+			batch = nil
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-		done := batch[len(batch)-1].Seq
-		batch = batch[:0]
-		return report(progress{Step: "fold", Done: done, Total: to})
 	}
-	err = n.events.Read(ctx, processor.ReadOptions{From: pos.Seq + 1, To: to}, func(e schemas.Recorded, _ schemas.Message) error {
+	err := n.events.Read(ctx, o, func(e schemas.Recorded, _ schemas.Message) error {
 		batch = append(batch, e)
 		if len(batch) < rebuildBatch {
 			return nil
 		}
-		return flush()
+		return hand()
 	})
-	return errors.Join(err, flush())
+	return errors.Join(err, hand())
 }
 
 // refresh replaces a database that other tables or folds have made (the old
