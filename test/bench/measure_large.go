@@ -24,7 +24,7 @@ func tenant(n int) string { return fmt.Sprintf("00000000-0000-4000-9000-%012x", 
 // measureLarge is N5, N6 and N7: a log of 1,000 systems and a million
 // switches, and beside it one that is a hundred times shorter.
 func measureLarge(ctx context.Context, b *bench) error {
-	idle, err := b.idleMemory(ctx)
+	idle, err := b.idleMemory()
 	if err != nil {
 		return err
 	}
@@ -50,6 +50,7 @@ func measureLarge(ctx context.Context, b *bench) error {
 		return errors.Join(err, large.stop())
 	}
 	b.asked(bare, short, full)
+	rest()
 	after, peak := rss(large.process)
 	rows := [][]string{{"after the start, nothing in it", mb(idle[0]), mb(idle[1])},
 		{fmt.Sprintf("after importing and folding %d events, and %d questions", b.events, full.ok), mb(after), mb(peak)}}
@@ -59,14 +60,17 @@ func measureLarge(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	b.table.table("Memory (N7)", "`switchlog serve`, resident.", []string{"", "RSS MB", "peak MB"}, append(rows, again...))
+	b.table.table("Memory (N7)", "`switchlog serve`, resident, after 40 s of rest.", []string{"", "RSS MB", "peak MB"}, append(rows, again...))
 	b.table.table("A start with much behind it (N6)", fmt.Sprintf("`switchlog serve` on %d events: time from exec until `/readyz` says 200.", b.events),
 		[]string{"", "s"}, starts)
 	return nil
 }
 
+// rest lets a server come to rest before its memory is looked at.
+func rest() { <-time.After(40 * time.Second) }
+
 // idleMemory is the memory of a server in which there is nothing.
-func (b *bench) idleMemory(ctx context.Context) (m [2]int64, err error) {
+func (b *bench) idleMemory() (m [2]int64, err error) {
 	n, err := b.startNode(filepath.Join(b.dir, "idle"))
 	if err != nil {
 		return m, err
@@ -74,10 +78,7 @@ func (b *bench) idleMemory(ctx context.Context) (m [2]int64, err error) {
 	if err := n.ready(patience); err != nil {
 		return m, err
 	}
-	select {
-	case <-time.After(5 * time.Second):
-	case <-ctx.Done():
-	}
+	rest()
 	m[0], m[1] = rss(n.process)
 	return m, errors.Join(n.stop(), os.RemoveAll(n.dir))
 }
@@ -210,7 +211,7 @@ func (b *bench) starts(n *node) (times, memory [][]string, err error) {
 		took := time.Since(began)
 		times = append(times, []string{after.what, fmt.Sprintf("%.2f", took.Seconds())})
 		b.table.number("N6", fmt.Sprintf("ready with %d events, %s", b.events, after.what), "≤ 3 s", fmt.Sprintf("%.2f s", took.Seconds()), took <= 3*time.Second)
-		<-time.After(3 * time.Second)
+		rest()
 		now, peak := rss(n.process)
 		memory = append(memory, []string{"started " + after.what, mb(now), mb(peak)})
 	}
