@@ -104,9 +104,9 @@ func checkDiscordName(s string) error {
 	case strings.TrimSpace(s) != s || s == "" || length16(s) > maxDiscordName:
 		return fmt.Errorf("1 to %d characters without spaces around them", maxDiscordName)
 	case strings.Contains(low, "discord"), strings.Contains(low, "clyde"):
-		return fmt.Errorf("Discord allows no name with \"discord\" or \"clyde\" in it")
+		return fmt.Errorf("no name with \"discord\" or \"clyde\" in it is allowed by Discord")
 	case low == "everyone" || low == "here" || strings.ContainsAny(s, "@#:") || strings.Contains(s, "```"):
-		return fmt.Errorf("Discord does not allow this name")
+		return fmt.Errorf("this name is not allowed by Discord")
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ import (
 func TestEmbedsFit(t *testing.T) {
 	sink := fakesink.NewDiscord(t)
 	sink.ID, sink.Token = "1150000000000000001", "Token"
-	letters := []string{"a", "ä", "😀", "👩‍👩‍👧", "*", "\\", "\x00", "\n", " ", "@everyone", "‮", "`", "\u200b"}
+	letters := []string{"a", "ä", "😀", "👩‍👩‍👧", "*", "\\", "\x00", "\n", " ", "@everyone", "\u202e", "`", "\u200b"}
 	rnd := rand.New(rand.NewPCG(1, 2))
 	name := func() string {
 		var b strings.Builder

@@ -72,10 +72,7 @@ func (f *FS) mount() {
 		f.t.Fatal(err)
 	}
 	root := &fs.LoopbackRoot{Path: f.Back, Dev: uint64(st.Dev)}
-	root.NewNode = func(r *fs.LoopbackRoot, _ *fs.Inode, _ string, _ *syscall.Stat_t) fs.InodeEmbedder {
-		return &node{LoopbackNode: fs.LoopbackNode{RootData: r}, fs: f}
-	}
-	first := root.NewNode(root, nil, "", &st)
+	first := &node{LoopbackNode: &fs.LoopbackNode{RootData: root}, fs: f}
 	root.RootNode = first
 	server, err := fs.Mount(f.Dir, first, &fs.Options{MountOptions: fuse.MountOptions{
 		DirectMount: true, FsName: "faultfs", Name: "faultfs", DisableXAttrs: true,

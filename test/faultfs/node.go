@@ -13,8 +13,13 @@ import (
 
 // node is a file or directory.
 type node struct {
-	fs.LoopbackNode
+	*fs.LoopbackNode
 	fs *FS
+}
+
+// WrapChild is called for every node that is found or made.
+func (n *node) WrapChild(_ context.Context, child fs.InodeEmbedder) fs.InodeEmbedder {
+	return &node{LoopbackNode: child.(*fs.LoopbackNode), fs: n.fs}
 }
 
 func (n *node) path() string { return n.Path(nil) }
