@@ -21,8 +21,9 @@ const (
 	importFaults = 20 // lines told about one by one
 
 	// importedRepeats is how long the spool remembers the ids of imported
-	// events: for good. They are as many as the files that were imported.
-	importedRepeats = 100 * 365 * 24 * time.Hour
+	// events: longer than an import runs. What was imported before is in the
+	// log, and found there.
+	importedRepeats = 24 * time.Hour
 )
 
 // importFile takes a file into the log: events, or what pk;export made.

@@ -155,5 +155,14 @@ func check(e schemas.Event, m schemas.Message) error {
 	return nil
 }
 
-// size is what a message counts for in limits, in bytes.
-func size(m schemas.Message) int { return len(m.Subject) + len(m.ID) + len(m.Body) }
+// size is what a message counts for in limits, in bytes: what it takes in a
+// row, its lengths included.
+func size(m schemas.Message) int {
+	n := 0
+	for _, part := range [3]int{len(m.Subject), len(m.ID), len(m.Body)} {
+		for n += part + 1; part >= 1<<7; part >>= 7 {
+			n++
+		}
+	}
+	return n
+}

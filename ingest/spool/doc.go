@@ -24,8 +24,9 @@
 // same transaction that stores the event.
 //
 // Law 10: the queue is bounded in requests and bytes, a batch in events and
-// bytes, the file in waiting bytes; a low-water mark keeps room on the disk for
-// what was accepted to move on.
+// bytes, the file in waiting bytes, the remembered IDs in number (two million:
+// above it those go first that would be over first); a low-water mark keeps room
+// on the disk for what was accepted to move on.
 //
 // # What a crash does
 //
@@ -35,8 +36,8 @@
 //   - After the log took a batch, before the spool noted it: the rows are still
 //     there; at the next start the log says that it has them, and they are
 //     skipped.
-//   - After that was noted, before the rows are deleted: the anchor row says up
-//     to where they were delivered; they are deleted later.
+//   - After that was noted, before the rows are deleted: the row of state says
+//     up to where they were delivered; they are deleted later.
 //   - While the file is made: it is made under another name and renamed, so a
 //     file that is there and empty is damage and never a beginning.
 //

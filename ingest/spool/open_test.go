@@ -77,11 +77,12 @@ func TestOpenRefuses(t *testing.T) {
 		{name: "garbage after the header", content: append(bytes.Clone(whole[:100]), bytes.Repeat([]byte("garbage "), 1000)...), damaged: true},
 		{name: "another program's", content: whole, change: sqlOn(`PRAGMA application_id = 1`), damaged: true, text: "not a spool"},
 		{name: "format 0", content: whole, change: sqlOn(`PRAGMA user_version = 0`), damaged: true, text: "never existed"},
-		{name: "newer", content: whole, change: sqlOn(`PRAGMA user_version = 2`), text: "newer than this program"},
-		{name: "a table is gone", content: whole, change: sqlOn(`DROP TABLE anchor`), damaged: true, text: "anchor"},
-		{name: "a row is gone", content: whole, change: sqlOn(`DELETE FROM meta`), damaged: true, text: "meta"},
-		{name: "rows are gone", content: whole, change: sqlOn(`DELETE FROM waiting WHERE pos < 10`), damaged: true, text: "positions"},
-		{name: "last row is gone", content: whole, change: sqlOn(`DELETE FROM waiting WHERE pos = 100`), damaged: true, text: "positions"},
+		{name: "newer", content: whole, change: sqlOn(`PRAGMA user_version = 3`), text: "newer than this program"},
+		{name: "before the first release", content: whole, change: sqlOn(`PRAGMA user_version = 1`), text: "format 1"},
+		{name: "a table is gone", content: whole, change: sqlOn(`DROP TABLE state`), damaged: true, text: "state"},
+		{name: "a row is gone", content: whole, change: sqlOn(`DELETE FROM state`), damaged: true, text: "state"},
+		{name: "rows are gone", content: whole, change: sqlOn(`DELETE FROM waiting WHERE last < 10`), damaged: true, text: "positions"},
+		{name: "last row is gone", content: whole, change: sqlOn(`DELETE FROM waiting WHERE last = 100`), damaged: true, text: "positions"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := temp(t)

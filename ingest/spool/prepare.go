@@ -15,57 +15,52 @@ import (
 	"syscall"
 )
 
-// The state on disk, format 1. It is fixed when the file is made; a file of a
-// later format is refused.
+// The state on disk, format 2. It is fixed when the file is made; a file of
+// another format is refused.
 //
-//   - meta, one row: the spool's identity; the last position handed out; the
+//   - state, one row: the spool's identity; the last position handed out; the
 //     last time stamped on an event, microseconds since 1970, so that stamps
-//     rise over restarts though the clock jumps back; and how many bytes the
-//     rows of waiting hold.
-//   - waiting: an event that was accepted and whose row was not yet deleted.
-//     Positions have no gaps. They are given from meta and not by
-//     AUTOINCREMENT, which would write one more page for the same.
-//   - ids: an ID that its sender may repeat until then. The key is the first
-//     16 bytes of the SHA-256 of the Nats-Msg-Id. No index by age: pruning
-//     walks along the keys, a few at a time, round and round.
-//   - anchor, one row: the log as it was when everything up to position
-//     delivered had been stored there. Rows of waiting up to there are only
-//     waiting to be deleted.
+//     rise over restarts though the clock jumps back; how many bytes the rows of
+//     waiting hold; and the anchor: the log as it was when everything up to
+//     position delivered had been stored there.
+//   - waiting: the events that one transaction accepted, as many as there are,
+//     the last at position last. Positions have no gaps. A row goes when all of it
+//     was delivered. One row, and not one for each event, makes an event cost
+//     what its bytes cost.
+//   - ids: of the events that one transaction accepted, those IDs that their
+//     senders may repeat until then: 16 bytes each, see key.
 const createSQL = `
 PRAGMA auto_vacuum = INCREMENTAL;
-CREATE TABLE meta (
-	one      INTEGER PRIMARY KEY CHECK (one = 1),
-	spool_id TEXT    NOT NULL,
-	last_pos INTEGER NOT NULL,
-	last_us  INTEGER NOT NULL,
-	bytes    INTEGER NOT NULL
-) STRICT;
-CREATE TABLE waiting (
-	pos         INTEGER PRIMARY KEY,
-	accepted_us INTEGER NOT NULL,
-	subject     TEXT    NOT NULL,
-	msg_id      TEXT    NOT NULL,
-	body        BLOB    NOT NULL
-) STRICT;
-CREATE TABLE ids (
-	key      BLOB    PRIMARY KEY,
-	until_us INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE anchor (
+CREATE TABLE state (
 	one       INTEGER PRIMARY KEY CHECK (one = 1),
+	spool_id  TEXT    NOT NULL,
+	last_pos  INTEGER NOT NULL,
+	last_us   INTEGER NOT NULL,
+	bytes     INTEGER NOT NULL,
 	epoch     TEXT    NOT NULL,
 	seq       INTEGER NOT NULL,
 	msg_id    TEXT    NOT NULL,
 	count     INTEGER NOT NULL,
 	delivered INTEGER NOT NULL
 ) STRICT;
-INSERT INTO anchor VALUES (1, '', 0, '', 0, 0);
+CREATE TABLE waiting (
+	last        INTEGER PRIMARY KEY,
+	events      INTEGER NOT NULL,
+	accepted_us INTEGER NOT NULL,
+	body        BLOB    NOT NULL
+) STRICT;
+CREATE TABLE ids (
+	until_us INTEGER NOT NULL,
+	last     INTEGER NOT NULL,
+	keys     BLOB    NOT NULL,
+	PRIMARY KEY (until_us, last)
+) STRICT, WITHOUT ROWID;
 PRAGMA application_id = 1398230131;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 `
 
 const (
-	format        = 1
+	format        = 2
 	applicationID = 1398230131 // "SWLs": this SQLite file is a spool of ours
 )
 
@@ -109,7 +104,7 @@ func create(path string) error {
 	db.SetMaxOpenConns(1)
 	_, err = db.ExecContext(context.Background(), createSQL)
 	if err == nil {
-		_, err = db.ExecContext(context.Background(), `INSERT INTO meta VALUES (1, ?, 0, 0, 0)`, rand.Text())
+		_, err = db.ExecContext(context.Background(), `INSERT INTO state VALUES (1, ?, 0, 0, 0, '', 0, '', 0, 0)`, rand.Text())
 	}
 	if err := errors.Join(err, db.Close()); err != nil {
 		return classify(err)
@@ -153,6 +148,8 @@ func checkHeader(path string) error {
 		return fmt.Errorf("%w: a SQLite file, but not a spool %s", ErrDamaged, damagedHint)
 	case version > format:
 		return fmt.Errorf("format %d is newer than this program knows, which is %d (hint: run the newer switchlog again)", version, format)
+	case version == 1:
+		return errors.New("format 1 is of a program before the first release (hint: run that one until nothing waits, stop it, and move the file away)")
 	case version != format:
 		return fmt.Errorf("%w: format %d never existed %s", ErrDamaged, version, damagedHint)
 	}

@@ -36,7 +36,7 @@ func openReader(path string) (*reader, error) {
 func (r *reader) acceptedAfter(pos uint64) (time.Time, error) {
 	var us int64
 	err := r.db.QueryRowContext(context.Background(),
-		`SELECT accepted_us FROM waiting WHERE pos > ? ORDER BY pos LIMIT 1`, pos).Scan(&us)
+		`SELECT accepted_us FROM waiting WHERE last > ? ORDER BY last LIMIT 1`, pos).Scan(&us)
 	if errors.Is(err, sql.ErrNoRows) {
 		return time.Time{}, nil
 	}
@@ -46,27 +46,29 @@ func (r *reader) acceptedAfter(pos uint64) (time.Time, error) {
 // after reads the next events behind position pos, up to position last, in
 // order and without a gap, and when the first was accepted.
 func (r *reader) after(pos, last uint64) (batch []schemas.Spooled, oldest time.Time, err error) {
-	rows, err := r.db.QueryContext(context.Background(), `SELECT pos, accepted_us, subject, msg_id, body
-		FROM waiting WHERE pos > ? AND pos <= ? ORDER BY pos LIMIT ?`, pos, last, maxForward)
+	rows, err := r.db.QueryContext(context.Background(), `SELECT last, events, accepted_us, body
+		FROM waiting WHERE last > ? AND last <= ? ORDER BY last`, pos, last)
 	if err != nil {
 		return nil, oldest, classify(err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	bytes := 0
-	for bytes < maxForwardBytes && rows.Next() {
-		var e schemas.Spooled
+	for room := maxForwardBytes; room > 0 && len(batch) < maxForward && rows.Next(); {
+		var end, events uint64
 		var us int64
-		if err := rows.Scan(&e.Pos, &us, &e.Subject, &e.ID, &e.Body); err != nil {
+		var body []byte
+		if err := rows.Scan(&end, &events, &us, &body); err != nil {
 			return nil, oldest, classify(err)
 		}
-		if want := pos + uint64(len(batch)) + 1; e.Pos != want {
-			return nil, oldest, fmt.Errorf("%w: position %d is missing, the next is %d (hint: restore a backup)", ErrDamaged, want, e.Pos)
+		next := pos + uint64(len(batch)) + 1
+		if first := end - events + 1; first > next {
+			return nil, oldest, fmt.Errorf("%w: position %d is missing, the next is %d (hint: restore a backup)", ErrDamaged, next, first)
 		}
 		if len(batch) == 0 {
 			oldest = time.UnixMicro(us).UTC()
 		}
-		bytes += size(e.Message)
-		batch = append(batch, e)
+		if batch, room, err = take(batch, room, body, end-events+1, next); err != nil {
+			return nil, oldest, fmt.Errorf("%w: position %d: %w %s", ErrDamaged, end, err, damagedHint)
+		}
 	}
 	if err := rows.Err(); err != nil {
 		return nil, oldest, classify(err)
@@ -75,6 +77,24 @@ func (r *reader) after(pos, last uint64) (batch []schemas.Spooled, oldest time.T
 		return nil, oldest, fmt.Errorf("%w: positions %d to %d are missing (hint: restore a backup)", ErrDamaged, pos+1, last)
 	}
 	return batch, oldest, nil
+}
+
+// take adds to the batch what a row holds from position next on, while there
+// is room; pos is the row's first position.
+func take(batch []schemas.Spooled, room int, body []byte, pos, next uint64) ([]schemas.Spooled, int, error) {
+	for ; len(body) > 0 && room > 0 && len(batch) < maxForward; pos++ {
+		before := len(body)
+		m, rest, err := cutMessage(body)
+		if err != nil {
+			return batch, room, err
+		}
+		if body = rest; pos < next {
+			continue
+		}
+		room -= before - len(body)
+		batch = append(batch, schemas.Spooled{Message: m, Pos: pos})
+	}
+	return batch, room, nil
 }
 
 func (r *reader) close() error { return r.db.Close() }

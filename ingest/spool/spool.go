@@ -121,7 +121,7 @@ func (s *Spool) open() (err error) {
 	if err = prepare(s.cfg.Path); err != nil {
 		return err
 	}
-	if s.file, err = openFile(s.cfg.Path); err != nil {
+	if s.file, err = openFile(s.cfg.Path, s.cfg.Now); err != nil {
 		return err
 	}
 	if s.reader, err = openReader(s.cfg.Path); err != nil {

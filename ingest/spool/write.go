@@ -146,15 +146,14 @@ func (s *Spool) store(batch []*request) error {
 		if err := f.settle(&next); err != nil {
 			return err
 		}
-		remembered := 0
-		for _, r := range batch {
-			n, err := f.add(r, &next, now, s.cfg.MaxWaiting)
-			if err != nil {
-				return err
-			}
-			remembered += n
+		if err := f.ids.forget(f, now); err != nil {
+			return err
 		}
-		if err := f.prune(remembered, now); err != nil {
+		f.body = f.body[:0]
+		for _, r := range batch {
+			f.add(r, &next, now, s.cfg.MaxWaiting)
+		}
+		if err := f.put(before, &next, now); err != nil {
 			return err
 		}
 		return f.save(next)
