@@ -50,9 +50,9 @@ func TestDoctor(t *testing.T) {
 
 	s.stop()
 	s.wantFinding("server", "problem", "no server runs", "start it with")
-	shell(t, filepath.Join(s.dir, "spool.db"), `UPDATE meta SET last_us = last_us + 7200000000`)
+	shell(t, filepath.Join(s.dir, "spool.db"), `UPDATE state SET last_us = last_us + 7200000000`)
 	s.wantFinding("clock", "problem", "it was set back by ", "set it right")
-	shell(t, filepath.Join(s.dir, "spool.db"), `UPDATE meta SET last_us = last_us - 7200000000`)
+	shell(t, filepath.Join(s.dir, "spool.db"), `UPDATE state SET last_us = last_us - 7200000000`)
 
 	for check, name := range map[string]string{"spool": "spool.db", "secrets": "secrets.db", "database": "projections.db"} {
 		path := filepath.Join(s.dir, name)
