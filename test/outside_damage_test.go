@@ -32,7 +32,7 @@ func TestLogDamagedOutside(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name, copy string
-		restart    bool // switchlog, too, when the right store is back
+		restart    bool // switchlog, too, meanwhile and in the end
 	}{
 		{"older", older, true},
 		{"empty", "", false},
@@ -61,13 +61,17 @@ func TestLogDamagedOutside(t *testing.T) {
 		if code != 1 || !strings.Contains(out, "the log is not the one we know") || !strings.Contains(out, "put a good copy") || !strings.Contains(out, "store directory of a NATS server elsewhere") {
 			t.Errorf("%s: doctor: exit code %d; said: %s; want what is wrong and what to do", c.name, code, out)
 		}
-		s.stop()
-		s.start() // it is not forgotten either
-		await(t, "word of the "+c.name+" log after a start", func() bool {
-			_, _, body := s.get("/readyz")
-			return strings.Contains(string(body), "the log is not the one we know")
-		})
-		checkDamaged(t, s, before-5)
+		added := 3
+		if c.restart {
+			s.stop()
+			s.start() // it is not forgotten either
+			await(t, "word of the "+c.name+" log after a start", func() bool {
+				_, _, body := s.get("/readyz")
+				return strings.Contains(string(body), "the log is not the one we know")
+			})
+			checkDamaged(t, s, before-5)
+			added += 3
+		}
 		o.kill()
 		if err := os.RemoveAll(o.dir); err != nil {
 			t.Fatal(err)
@@ -76,13 +80,13 @@ func TestLogDamagedOutside(t *testing.T) {
 			t.Fatal(err)
 		}
 		o.start()
-		if c.restart {
+		if c.restart { // as the hint says: the database had folded what this log did not have
 			s.stop()
 			s.start()
 		}
 		s.ready()
-		if log := Check(s); len(log) != before+6 {
-			t.Errorf("%s: log: got %d events with the right store back, want %d", c.name, len(log), before+6)
+		if log := Check(s); len(log) != before+added {
+			t.Errorf("%s: log: got %d events with the right store back, want %d", c.name, len(log), before+added)
 		}
 	}
 }
@@ -111,8 +115,8 @@ func TestFlippedBitInSpool(t *testing.T) {
 	path := filepath.Join(s.dir, "spool.db")
 	flipIn(`"id":"`+id[:8])(t, path)
 	s.wantFinding("spool", "problem", "the disk has changed them", "put a good copy of the spool's file back")
-	s.start()
 	o.start()
+	s.start()
 	await(t, "word of the damage", func() bool {
 		status, _, body := s.get("/readyz")
 		return status == http.StatusServiceUnavailable && strings.Contains(string(body), "an event that waits in the spool is damaged")
