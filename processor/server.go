@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,6 +41,7 @@ type Server struct {
 
 	mu      sync.Mutex     // held for the whole of a start, stop or reload
 	current *server.Server // nil: stopped
+	failed  error          // why it did not start, if it did not
 	stopped bool           // for good
 	gaveUp  []string       // streams that are on the disk and could not be read back
 
@@ -97,7 +99,7 @@ func (s *Server) start() error {
 	}
 	if err != nil {
 		stop(context.Background(), ns)
-		return fmt.Errorf("nats server: start: %w (hint: is the address %s free, and %s writable?)",
+		return fmt.Errorf("nats server: start: %w (hint: is the address %s free, is there room on the disk of %s, and may switchlog write there?)",
 			err, net.JoinHostPort(opts.Host, fmt.Sprint(opts.Port)), opts.StoreDir)
 	}
 	if addr, ok := ns.Addr().(*net.TCPAddr); ok {
@@ -162,7 +164,7 @@ func (s *Server) Health() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.current == nil {
-		return errors.New("nats server: not running")
+		return cmp.Or(s.failed, errors.New("nats server: not running (hint: it is being started; look again in a moment)"))
 	}
 	if !s.current.JetStreamEnabled() {
 		return errors.New("nats server: JetStream has been switched off (hint: is the disk full?)")
@@ -210,7 +212,8 @@ func (s *Server) Restart(ctx context.Context) error {
 	if err := s.halt(ctx); err != nil {
 		return err
 	}
-	return s.start()
+	s.failed = s.start()
+	return s.failed
 }
 
 // Shutdown stops the server for good, in ten seconds at most. What is

@@ -59,7 +59,7 @@ func TestDiskFull(t *testing.T) {
 			}
 			await(t, "word of the full disk", func() bool {
 				status, _, body := s.get("/readyz")
-				return status == http.StatusServiceUnavailable && strings.Contains(string(body), "hint: ")
+				return status == http.StatusServiceUnavailable && strings.Count(string(body), "(hint: ") > 0
 			})
 			_, _, body := s.get("/readyz")
 			t.Logf("said: %s", body)

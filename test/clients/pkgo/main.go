@@ -1,8 +1,7 @@
 // Command pkgo asks a server that speaks PluralKit's API everything that the
 // library of that name can ask, and prints each answer as a line of JSON. Two
-// servers that answer alike make it print the same.
-//
-// It is a module of its own: what the library needs is no part of switchlog.
+// servers that answer alike make it print the same. It is a module of its own:
+// what the library needs is no part of switchlog.
 package main
 
 import (
