@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
-	_ "github.com/mattn/go-sqlite3" // the driver "sqlite3"
+	"github.com/mattn/go-sqlite3"
 
 	"switchlog/schemas"
 )
@@ -61,9 +61,18 @@ func openSecretsDB(ctx context.Context, path string) (*secretsDB, error) {
 	db.SetMaxOpenConns(1)
 	s := &secretsDB{db: db}
 	if err := s.create(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("secrets: %s: %w", path, err), db.Close())
+		return nil, errors.Join(fmt.Errorf("secrets: %s: %w", path, withHint(err)), db.Close())
 	}
 	return s, nil
+}
+
+// withHint says what to do about a disk that fails.
+func withHint(err error) error {
+	var e sqlite3.Error
+	if errors.As(err, &e) && e.Code == sqlite3.ErrIoErr {
+		return fmt.Errorf("%w (hint: the disk fails, or has no room: df and dmesg tell; nothing is begun anew)", err)
+	}
+	return err
 }
 
 func (s *secretsDB) create(ctx context.Context) error {

@@ -178,7 +178,7 @@ func (l *Log) same(ctx context.Context, stream string, seq uint64, id string) er
 		return fmt.Errorf("duplicate of %d: %w", seq, err)
 	}
 	if got := m.Header.Get(nats.MsgIdHdr); got != id {
-		return fmt.Errorf("%w: %s is said to be stored at %d, where %s is (hint: stop switchlog and put a good copy of the directory nats/ back)", schemas.ErrLogDamaged, id, seq, got)
+		return fmt.Errorf("%w: %s is said to be stored at %d, where %s is %s", schemas.ErrLogDamaged, id, seq, got, hintRestore)
 	}
 	return nil
 }

@@ -64,6 +64,11 @@
 //   - Server: acknowledged means fsynced (sync_interval: always). A stream
 //     that a full disk has frozen comes back by [Server.Run].
 //
+// A NATS server that cannot read a stream when it starts removes it. [Server]
+// links the streams' files to a second name before each start, puts back what
+// the server gave up, says so by Health, and Run tries again. After a crash in
+// between, the next start puts back what is missing.
+//
 // # Left to others
 //
 // The spool keeps the anchor and the order. The sink keeps rows, position and

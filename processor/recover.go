@@ -71,8 +71,8 @@ func (l *Log) recover(ctx context.Context, spoolID string, a schemas.Anchor) (no
 	}
 	// Gaps at the anchor or below are fine only as far as they are erasures.
 	if there := info.Messages - after; a.Epoch != "" && there < a.Count && a.Seq-there > info.Erased {
-		return a, 0, fmt.Errorf("log: %w: up to the anchor at %d there should be %d messages, there are %d (hint: stop switchlog and put a good copy of the directory nats/ back)",
-			schemas.ErrLogDamaged, a.Seq, a.Count, there)
+		return a, 0, fmt.Errorf("log: %w: up to the anchor at %d there should be %d messages, there are %d %s",
+			schemas.ErrLogDamaged, a.Seq, a.Count, there, hintRestore)
 	}
 	now = schemas.Anchor{Epoch: info.Epoch, Seq: info.Last, Count: info.Messages}
 	now.ID, err = l.msgID(ctx, info.Last)

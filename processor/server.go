@@ -43,6 +43,7 @@ type Server struct {
 	current *server.Server // nil: stopped
 	failed  error          // why it did not start, if it did not
 	stopped bool           // for good
+	gaveUp  []string       // streams that are on the disk and could not be read back
 
 	conn    sync.RWMutex   // guards serving alone, so that connecting never waits for a restart
 	serving *server.Server // what InProcessConn connects to; nil: nothing
@@ -75,6 +76,10 @@ func (s *Server) start() error {
 	if err != nil {
 		return err
 	}
+	streams, err := keep(s.config.StoreDir)
+	if err != nil {
+		s.log.Warn("nats server: the streams have no second name now; should the server not be able to read one, it removes it", "err", err)
+	}
 	ns, err := server.NewServer(opts)
 	if err != nil {
 		return fmt.Errorf("nats server: %w", err)
@@ -89,6 +94,8 @@ func (s *Server) start() error {
 		err = errors.New("JetStream is not enabled")
 	case !ns.ReadyForConnections(shutdownWithin):
 		err = errors.New("it does not listen")
+	default:
+		err = s.hold(ns, streams)
 	}
 	if err != nil {
 		stop(context.Background(), ns)
@@ -161,6 +168,9 @@ func (s *Server) Health() error {
 	}
 	if !s.current.JetStreamEnabled() {
 		return errors.New("nats server: JetStream has been switched off (hint: is the disk full?)")
+	}
+	if len(s.gaveUp) > 0 {
+		return fmt.Errorf("nats server: it cannot read the streams %q, whose files are there as they were; it is tried again (hint: look at the disk, dmesg tells what it refuses; if it stays so, %s)", s.gaveUp, restore)
 	}
 	if h := s.current.Healthz(&server.HealthzOptions{}); h.Error != "" {
 		return fmt.Errorf("nats server: %s (hint: is the disk full?)", h.Error)

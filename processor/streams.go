@@ -113,7 +113,12 @@ func (l *Log) require(ctx context.Context) (*jetstream.StreamInfo, error) {
 	return events, nil
 }
 
-const hintGone = "(hint: is this the right NATS server and data directory? If so, stop switchlog and put a good copy of the directory nats/ back)"
+// What only a person can put right.
+const (
+	restore     = "stop switchlog and put a good copy of the directory nats/ back, or of the store directory of a NATS server elsewhere"
+	hintRestore = "(hint: " + restore + ")"
+	hintGone    = "(hint: is this the right NATS server and data directory? If so, " + restore + ")"
+)
 
 func (l *Log) ours(ctx context.Context, name, subjects, live string) (*jetstream.StreamInfo, error) {
 	info, err := l.stream(ctx, name)
@@ -195,6 +200,6 @@ func (l *Log) Erase(ctx context.Context, seqs []uint64) error {
 
 // damaged says that messages are missing that nobody erased.
 func damaged(i Info) error {
-	return fmt.Errorf("%w: the log ends at %d and holds %d messages, so %d are missing, but only %d were erased (hint: stop switchlog and put a good copy of the directory nats/ back)",
-		schemas.ErrLogDamaged, i.Last, i.Messages, i.Missing, i.Erased)
+	return fmt.Errorf("%w: the log ends at %d and holds %d messages, so %d are missing, but only %d were erased %s",
+		schemas.ErrLogDamaged, i.Last, i.Messages, i.Missing, i.Erased, hintRestore)
 }

@@ -78,7 +78,7 @@ type DB struct {
 
 // Open opens the database, creating it if there is none. A file that was made
 // by other tables or folds is left as it is, to answer until it is rebuilt:
-// see Stale. A file that SQLite cannot read is renamed to {path}.damaged, and a
+// see Stale. A file that cannot be read, by SQLite or at all, is renamed to {path}.damaged, and a
 // new one begun: all of it comes back from the log, and webhooks do not wait
 // until a person finds the time.
 func Open(cfg Config) (*DB, error) {
@@ -99,7 +99,7 @@ func Open(cfg Config) (*DB, error) {
 		decoders: decoders(cfg.Projections),
 	}
 	err := d.open(liveOptions)
-	if damage := d.fault(err); errors.Is(damage, ErrDamaged) {
+	if errors.Is(d.fault(err), ErrDamaged) || unreadable(err) {
 		cfg.Log.Error("projections: the file is damaged; it is put aside and made anew from the log (hint: look at the disk)",
 			"aside", cfg.Path+asideSuffix, "err", err)
 		if err = setAside(cfg.Path); err == nil {

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"switchlog/schemas"
 )
 
@@ -35,7 +37,7 @@ func TestMain(m *testing.M) {
 	args := strings.Split(os.Getenv(helperEnv), "|")
 	help, wanted := helpers[args[0]]
 	if !wanted {
-		os.Exit(m.Run())
+		goleak.VerifyTestMain(m)
 	}
 	if err := help(args[1:]); err != nil {
 		fmt.Println(err)

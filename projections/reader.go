@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 
 	"github.com/mattn/go-sqlite3"
 
@@ -128,6 +129,17 @@ func (d *DB) read(ctx context.Context, fn func(*Tx, schemas.Position) error) err
 // named binds a value to :name.
 func named(name string, value any) driver.NamedValue {
 	return driver.NamedValue{Name: name, Value: value}
+}
+
+// ioErrCorruptFS is SQLITE_IOERR_CORRUPTFS, which the driver has no name for: EIO
+// for a read.
+var ioErrCorruptFS = sqlite3.ErrIoErr.Extend(33)
+
+// unreadable reports whether the disk would not give what is in the file.
+func unreadable(err error) bool {
+	var e sqlite3.Error
+	return errors.As(err, &e) &&
+		slices.Contains([]sqlite3.ErrNoExtended{sqlite3.ErrIoErrRead, sqlite3.ErrIoErrShortRead, ioErrCorruptFS}, e.ExtendedCode)
 }
 
 // fault gives an error of SQLite the meaning that callers decide on.

@@ -18,9 +18,8 @@ import (
 // all the same.
 func TestDamage(t *testing.T) {
 	const (
-		block = "nats/jetstream/APP/streams/EVENTS/msgs/1.blk"
-		gone  = "put a good copy of the directory nats/ back"
-		wal   = "-" // what its WAL holds decides what is true then: TestDatabaseLost, TestRebuild
+		gone = "put a good copy of the directory nats/ back"
+		wal  = "-" // what its WAL holds decides what is true then: TestDatabaseLost, TestRebuild
 	)
 	for _, c := range []struct {
 		name   string

@@ -84,6 +84,7 @@ var outsiders = []outsider{
 // testTools may be imported by any _test.go file and by helpers, and by no
 // production code.
 var testTools = []string{
+	"github.com/anishathalye/porcupine",
 	"github.com/rogpeppe/go-internal",
 	"github.com/santhosh-tekuri/jsonschema/v6",
 	"github.com/standard-webhooks/standard-webhooks/libraries",

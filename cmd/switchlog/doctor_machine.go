@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"switchlog/ingest/spool"
 )
 
 // Below these the doctor speaks up. The spool keeps a reserve of its own, and
@@ -36,6 +38,9 @@ func examineMachine(ctx context.Context, data string, quick bool) []finding {
 		return []finding{found("directory", problem, fmt.Sprintf("%s cannot be read as a directory: %v (hint: run this as the user the server runs as)", data, err))}
 	}
 	findings := []finding{examineModes(data, info), examineDisk(data), examineClock(data, time.Now())}
+	if !quick {
+		findings = append(findings, examineWaiting(filepath.Join(data, fileSpool))...)
+	}
 	for _, f := range []struct{ check, name, hint string }{
 		{"spool", fileSpool, "keep the file for inspection, and put a good copy back; do not delete it while events may wait in it"},
 		{"secrets", fileSecrets, "put a good copy back, or delete it and give each source its secret again: switchlog source add"},
@@ -105,8 +110,8 @@ func examineClock(data string, now time.Time) finding {
 }
 
 // lastStamp is the time the spool gave its last event.
-func lastStamp(spool string) (last time.Time, err error) {
-	db, err := openReadOnly(spool)
+func lastStamp(path string) (last time.Time, err error) {
+	db, err := openReadOnly(path)
 	if err != nil {
 		return last, err
 	}
@@ -145,6 +150,18 @@ func examineFile(ctx context.Context, check, path, hint string, quick bool) find
 		return found(check, problem, fmt.Sprintf("%s is damaged: %.200s (hint: %s)", path, says, hint))
 	}
 	return found(check, fine, size(uint64(info.Size())))
+}
+
+// examineWaiting holds the events that wait in the spool against their
+// checksums.
+func examineWaiting(path string) []finding {
+	if _, err := os.Stat(path); err != nil {
+		return nil // examineFile says what that means
+	}
+	if _, err := spool.Verify(path); err != nil {
+		return []finding{found("spool", problem, err.Error())}
+	}
+	return nil
 }
 
 // openReadOnly opens a file that another process may be writing.

@@ -15,6 +15,8 @@ func (n *node) problems() []string {
 	switch {
 	case s.LogDamaged:
 		add("the log is not the one we know; events wait in the spool: " + s.ForwardError)
+	case s.Damaged:
+		add("an event that waits in the spool is damaged; those behind it wait, too: " + s.ForwardError)
 	case s.ForwardError != "":
 		add("the log does not take events; they wait in the spool: " + s.ForwardError)
 	case s.Anchor.Epoch == "":

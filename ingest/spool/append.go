@@ -156,9 +156,9 @@ func check(e schemas.Event, m schemas.Message) error {
 }
 
 // size is what a message counts for in limits, in bytes: what it takes in a
-// row, its lengths included.
+// row, its lengths and its checksum included.
 func size(m schemas.Message) int {
-	n := 0
+	n := checksumBytes
 	for _, part := range [3]int{len(m.Subject), len(m.ID), len(m.Body)} {
 		for n += part + 1; part >= 1<<7; part >>= 7 {
 			n++

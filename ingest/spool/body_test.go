@@ -12,21 +12,21 @@ import (
 // FuzzCutMessage: what a row gives are messages that make the same row, or it
 // is an error; and size is what a message takes.
 func FuzzCutMessage(f *testing.F) {
-	f.Add(appendMessage(appendMessage(nil, schemas.Message{Subject: "s", ID: "i", Body: []byte("{}")}), schemas.Message{}))
-	f.Add(appendMessage(nil, schemas.Message{Subject: "s", Body: bytes.Repeat([]byte("x"), 300)}))
+	f.Add(appendMessage(appendMessage(nil, schemas.Message{Subject: "s", ID: "i", Body: []byte("{}")}, 0), schemas.Message{}, 1))
+	f.Add(appendMessage(nil, schemas.Message{Subject: "s", Body: bytes.Repeat([]byte("x"), 300)}, 0))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01})
 	f.Fuzz(func(t *testing.T, row []byte) {
 		var again []byte
 		rest := row
-		for len(rest) > 0 {
-			m, after, err := cutMessage(rest)
+		for pos := uint64(0); len(rest) > 0; pos++ {
+			m, after, err := cutMessage(rest, pos)
 			if err != nil {
 				return
 			}
-			if got := len(appendMessage(nil, m)); got != size(m) {
+			if got := len(appendMessage(nil, m, pos)); got != size(m) {
 				t.Errorf("a message takes %d bytes, size says %d", got, size(m))
 			}
-			again, rest = appendMessage(again, m), after
+			again, rest = appendMessage(again, m, pos), after
 		}
 		// A length may have been written longer than it needs to be.
 		if !bytes.Equal(again, row) && len(again) >= len(row) {

@@ -20,6 +20,10 @@
 // it holds and goes on behind that. This does not lean on the stream's
 // duplicate window.
 //
+// What waits has a checksum, over its position and its bytes, checked when it
+// is read for the log: what the disk has changed is not what was accepted. The
+// forwarder stops in front of it; events are still accepted.
+//
 // Law 3: an ID that its sender may repeat is remembered for that long, in the
 // same transaction that stores the event.
 //

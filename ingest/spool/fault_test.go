@@ -235,6 +235,23 @@ func TestDamageEndsWithNothingWaiting(t *testing.T) {
 	})
 }
 
+// A log in whose place another stands is noticed though nothing waits.
+func TestDamageIsSeenWithNothingWaiting(t *testing.T) {
+	cfg := temp(t)
+	synctest.Test(t, func(t *testing.T) {
+		log := newLog(t)
+		s := start(t, cfg, log)
+		s.mustAppend(1, event("a"))
+		log.holds("a")
+		log.set(func(l *fakeLog) { l.damaged = true })
+		time.Sleep(lookEvery + time.Second)
+		if got := s.State(); !got.LogDamaged {
+			t.Errorf("state: got %+v, want damaged", got)
+		}
+		s.close()
+	})
+}
+
 // max_page_count is SQLite's own disk full.
 func TestDiskFull(t *testing.T) {
 	s, err := Open(temp(t))

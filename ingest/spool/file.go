@@ -273,8 +273,10 @@ func classify(err error) error {
 		return err
 	}
 	switch e.Code {
-	case sqlite3.ErrFull, sqlite3.ErrIoErr:
-		return fmt.Errorf("%w: %w (hint: make room on the disk; check it with dmesg)", ErrFull, err)
+	case sqlite3.ErrFull:
+		return fmt.Errorf("%w: %w (hint: make room on the disk of the data directory)", ErrFull, err)
+	case sqlite3.ErrIoErr:
+		return fmt.Errorf("%w: %w (hint: the disk fails, or has no room: df and dmesg tell; nothing is begun anew, and it is tried again)", ErrFull, err)
 	case sqlite3.ErrCorrupt, sqlite3.ErrNotADB:
 		return fmt.Errorf("%w: %w %s", ErrDamaged, err, damagedHint)
 	}

@@ -32,7 +32,7 @@ const (
 const (
 	firstRetry    = 50 * time.Millisecond
 	lastRetry     = 5 * time.Second
-	damagedRetry  = 15 * time.Second // a person may have put the log back
+	lookEvery     = 10 * time.Second // without work, at the log: another may stand in its place
 	finishForward = 4 * time.Second  // for a batch that is on its way when the end comes
 )
 
@@ -52,7 +52,7 @@ func (s *Spool) Forward(ctx context.Context, log Log) error {
 					fails = 0 // there is nothing to send that could prove more
 				}
 			}
-		} else if err = s.forward(ctx, log); err == nil {
+		} else if sure, err = s.forward(ctx, log); err == nil {
 			fails = 0
 		}
 		s.report(ctx, err, sure && fails == 0)
@@ -63,7 +63,7 @@ func (s *Spool) Forward(ctx context.Context, log Log) error {
 		fails++
 		select {
 		case <-ctx.Done():
-		case <-time.After(pause(err, fails)):
+		case <-time.After(pause(fails)):
 		}
 	}
 	return nil
@@ -71,12 +71,14 @@ func (s *Spool) Forward(ctx context.Context, log Log) error {
 
 // pause is how long to wait after so many failures in a row: doubled each
 // time, and at random between half and all of it.
-func pause(err error, fails int) time.Duration {
-	if errors.Is(err, schemas.ErrLogDamaged) {
-		return damagedRetry
-	}
+func pause(fails int) time.Duration {
 	d := min(lastRetry, firstRetry<<min(fails-1, 10))
 	return d/2 + rand.N(d/2)
+}
+
+// isDamage reports whether only a person can help.
+func isDamage(err error) bool {
+	return errors.Is(err, schemas.ErrLogDamaged) || errors.Is(err, ErrDamaged)
 }
 
 // recover asks the log what it has, and goes on behind that.
@@ -117,22 +119,27 @@ func (s *Spool) renew(ctx context.Context, now schemas.Anchor, delivered uint64)
 	return nil
 }
 
-// forward sends the next batch, or waits until there is one.
-func (s *Spool) forward(ctx context.Context, log Log) error {
+// forward sends the next batch, or waits until there is one; sure is false when
+// it has waited so long that the log should be asked again.
+func (s *Spool) forward(ctx context.Context, log Log) (sure bool, err error) {
 	s.mu.Lock()
 	k := s.known
 	s.mu.Unlock()
 	if k.last == k.delivered {
+		look := time.NewTimer(lookEvery)
+		defer look.Stop()
 		select {
 		case <-ctx.Done():
 		case <-s.more:
+		case <-look.C:
+			return false, nil
 		}
-		return nil
+		return true, nil
 	}
 	if s.busy && k.last-k.delivered < maxForward {
 		select {
 		case <-ctx.Done():
-			return nil
+			return true, nil
 		case <-time.After(restFor):
 		}
 		s.mu.Lock()
@@ -141,7 +148,7 @@ func (s *Spool) forward(ctx context.Context, log Log) error {
 	}
 	batch, oldest, err := s.reader.after(k.delivered, k.last)
 	if err != nil {
-		return fmt.Errorf("reading what waits: %w", err)
+		return false, fmt.Errorf("reading what waits: %w", err)
 	}
 	s.mu.Lock()
 	s.known.oldest = oldest
@@ -150,12 +157,12 @@ func (s *Spool) forward(ctx context.Context, log Log) error {
 	defer cancel()
 	now, err := log.Append(ctx, k.id, batch)
 	if err != nil {
-		return fmt.Errorf("into the log: %w", err)
+		return false, fmt.Errorf("into the log: %w", err)
 	}
 	s.metrics.forwarded.Add(float64(len(batch)))
 	s.busy = len(batch) >= busyFrom
 	s.settle(batch[len(batch)-1].Pos, now)
-	return nil
+	return true, nil
 }
 
 // settle remembers that everything up to pos is in the log. Run deletes it
@@ -204,10 +211,9 @@ func (s *Spool) report(ctx context.Context, err error, moving bool) {
 	if err != nil {
 		s.metrics.forwardErrors.Inc()
 	}
-	damaged := errors.Is(err, schemas.ErrLogDamaged)
 	switch {
-	case damaged && !errors.Is(before, schemas.ErrLogDamaged):
-		s.logger.Error("spool: the log is damaged; events are accepted, but nothing is forwarded", "err", err)
+	case isDamage(err) && !isDamage(before):
+		s.logger.Error("spool: damage; events are accepted, but nothing is forwarded", "err", err)
 	case err != nil && before == nil:
 		s.logger.Warn("spool: nothing moves into the log; it is tried again", "err", err)
 	case err == nil && before != nil:

@@ -30,14 +30,15 @@ type remembered struct {
 	over   int64 // µs: what was good until then is not among keys any more
 	next   int64 // µs: the lowest until among keys, or before it
 	behind bool  // rows of the file may be over
+	anew   bool  // a key is good until a time before over: the clock was set back, see forget
 }
 
 // maxRemembered bounds the memory. Above it those go first that would be over
 // first. A variable for tests.
 var maxRemembered = 2_000_000
 
-// forgetStep is how many rows one transaction deletes.
-const forgetStep = 1000
+// forgetStep is how many rows one transaction deletes. A variable for tests.
+var forgetStep int64 = 1000
 
 // load reads what is not over by now.
 func (ids *remembered) load(f *file, now int64) error {
@@ -80,6 +81,7 @@ func (ids *remembered) add(msgID string, until int64) (fresh bool) {
 	ids.keys[k] = struct{}{}
 	ids.fresh[until] = append(ids.fresh[until], k[:]...)
 	ids.next = min(ids.next, until)
+	ids.anew = ids.anew || until <= ids.over
 	return true
 }
 
@@ -97,6 +99,11 @@ func (ids *remembered) save(f *file, last uint64) error {
 // at once, in the file a step at a time.
 func (ids *remembered) forget(f *file, now int64) error {
 	clear(ids.fresh)
+	if ids.anew { // what is said by over is not so any more
+		if err := ids.load(f, now); err != nil {
+			return err
+		}
+	}
 	for upTo := now; ids.next <= upTo || len(ids.keys) > maxRemembered; {
 		if ids.next > upTo {
 			upTo = ids.next

@@ -77,7 +77,7 @@ func TestOpenRefuses(t *testing.T) {
 		{name: "garbage after the header", content: append(bytes.Clone(whole[:100]), bytes.Repeat([]byte("garbage "), 1000)...), damaged: true},
 		{name: "another program's", content: whole, change: sqlOn(`PRAGMA application_id = 1`), damaged: true, text: "not a spool"},
 		{name: "format 0", content: whole, change: sqlOn(`PRAGMA user_version = 0`), damaged: true, text: "never existed"},
-		{name: "newer", content: whole, change: sqlOn(`PRAGMA user_version = 3`), text: "newer than this program"},
+		{name: "newer", content: whole, change: sqlOn(`PRAGMA user_version = 4`), text: "newer than this program"},
 		{name: "before the first release", content: whole, change: sqlOn(`PRAGMA user_version = 1`), text: "format 1"},
 		{name: "a table is gone", content: whole, change: sqlOn(`DROP TABLE state`), damaged: true, text: "state"},
 		{name: "a row is gone", content: whole, change: sqlOn(`DELETE FROM state`), damaged: true, text: "state"},

@@ -15,8 +15,8 @@ import (
 	"syscall"
 )
 
-// The state on disk, format 2. It is fixed when the file is made; a file of
-// another format is refused.
+// The state on disk, format 3. It is fixed when the file is made. A file of
+// format 2, which had no checksums, is converted; one of another is refused.
 //
 //   - state, one row: the spool's identity; the last position handed out; the
 //     last time stamped on an event, microseconds since 1970, so that stamps
@@ -26,7 +26,7 @@ import (
 //   - waiting: the events that one transaction accepted, as many as there are,
 //     the last at position last. Positions have no gaps. A row goes when all of it
 //     was delivered. One row, and not one for each event, makes an event cost
-//     what its bytes cost.
+//     what its bytes cost. Each event in it has a checksum, see appendMessage.
 //   - ids: of the events that one transaction accepted, those IDs that their
 //     senders may repeat until then: 16 bytes each, see key.
 const createSQL = `
@@ -56,12 +56,14 @@ CREATE TABLE ids (
 	PRIMARY KEY (until_us, last)
 ) STRICT, WITHOUT ROWID;
 PRAGMA application_id = 1398230131;
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 `
 
 const (
-	format        = 2
-	applicationID = 1398230131 // "SWLs": this SQLite file is a spool of ours
+	format = 3
+	// The oldest format that is converted.
+	formatConverted = 2
+	applicationID   = 1398230131 // "SWLs": this SQLite file is a spool of ours
 )
 
 // prepare sees to it that there is a spool file of our format at path.
@@ -80,7 +82,11 @@ func prepare(path string) error {
 			return err
 		}
 	}
-	return checkHeader(path)
+	version, err := checkHeader(path)
+	if err == nil && version != format {
+		err = convert(path)
+	}
+	return err
 }
 
 // create makes the file under another name and renames it, so that a spool is
@@ -121,39 +127,39 @@ func create(path string) error {
 
 // checkHeader reads the first bytes of the file itself: before SQLite does,
 // which would take an empty file for a new one and change a strange one.
-func checkHeader(path string) error {
+func checkHeader(path string) (version uint32, err error) {
 	// Places in SQLite's file header, from its file format documentation.
 	const size, userVersionAt, applicationIDAt = 100, 60, 68
 	f, err := os.Open(path)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var head [size]byte
 	_, err = io.ReadFull(f, head[:])
 	if closeErr := f.Close(); closeErr != nil {
-		return closeErr
+		return 0, closeErr
 	}
 	switch {
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("%w: the file is cut short %s", ErrDamaged, damagedHint)
+		return 0, fmt.Errorf("%w: the file is cut short %s", ErrDamaged, damagedHint)
 	case err != nil:
-		return err
+		return 0, fmt.Errorf("%w (hint: the disk fails: dmesg tells; nothing is begun anew)", err)
 	case string(head[:16]) != "SQLite format 3\x00":
-		return fmt.Errorf("%w: not a SQLite file %s", ErrDamaged, damagedHint)
+		return 0, fmt.Errorf("%w: not a SQLite file %s", ErrDamaged, damagedHint)
 	}
 	id := binary.BigEndian.Uint32(head[applicationIDAt:])
-	version := binary.BigEndian.Uint32(head[userVersionAt:])
+	version = binary.BigEndian.Uint32(head[userVersionAt:])
 	switch {
 	case id != applicationID:
-		return fmt.Errorf("%w: a SQLite file, but not a spool %s", ErrDamaged, damagedHint)
+		return 0, fmt.Errorf("%w: a SQLite file, but not a spool %s", ErrDamaged, damagedHint)
 	case version > format:
-		return fmt.Errorf("format %d is newer than this program knows, which is %d (hint: run the newer switchlog again)", version, format)
+		return 0, fmt.Errorf("format %d is newer than this program knows, which is %d (hint: run the newer switchlog again)", version, format)
 	case version == 1:
-		return errors.New("format 1 is of a program before the first release (hint: run that one until nothing waits, stop it, and move the file away)")
-	case version != format:
-		return fmt.Errorf("%w: format %d never existed %s", ErrDamaged, version, damagedHint)
+		return 0, errors.New("format 1 is of a program before the first release (hint: run that one until nothing waits, stop it, and move the file away)")
+	case version < formatConverted:
+		return 0, fmt.Errorf("%w: format %d never existed %s", ErrDamaged, version, damagedHint)
 	}
-	return nil
+	return version, nil
 }
 
 // lockFile keeps a second process out: two writers would hand out the same

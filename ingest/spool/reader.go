@@ -44,7 +44,8 @@ func (r *reader) acceptedAfter(pos uint64) (time.Time, error) {
 }
 
 // after reads the next events behind position pos, up to position last, in
-// order and without a gap, and when the first was accepted.
+// order and without a gap, and when the first was accepted. An event that is
+// not as it was accepted is ErrDamaged, when it is the next.
 func (r *reader) after(pos, last uint64) (batch []schemas.Spooled, oldest time.Time, err error) {
 	rows, err := r.db.QueryContext(context.Background(), `SELECT last, events, accepted_us, body
 		FROM waiting WHERE last > ? AND last <= ? ORDER BY last`, pos, last)
@@ -66,8 +67,10 @@ func (r *reader) after(pos, last uint64) (batch []schemas.Spooled, oldest time.T
 		if len(batch) == 0 {
 			oldest = time.UnixMicro(us).UTC()
 		}
-		if batch, room, err = take(batch, room, body, end-events+1, next); err != nil {
-			return nil, oldest, fmt.Errorf("%w: position %d: %w %s", ErrDamaged, end, err, damagedHint)
+		if batch, room, err = take(batch, room, body, end-events+1, next); err != nil && len(batch) > 0 {
+			return batch, oldest, nil // what is before the damage goes; the next read begins with it
+		} else if err != nil {
+			return nil, oldest, err
 		}
 	}
 	if err := rows.Err(); err != nil {
@@ -84,9 +87,9 @@ func (r *reader) after(pos, last uint64) (batch []schemas.Spooled, oldest time.T
 func take(batch []schemas.Spooled, room int, body []byte, pos, next uint64) ([]schemas.Spooled, int, error) {
 	for ; len(body) > 0 && room > 0 && len(batch) < maxForward; pos++ {
 		before := len(body)
-		m, rest, err := cutMessage(body)
-		if err != nil {
-			return batch, room, err
+		m, rest, err := cutMessage(body, pos)
+		if err != nil && (pos >= next || !errors.Is(err, errChecksum)) {
+			return batch, room, fmt.Errorf("%w: position %d: %w %s", ErrDamaged, max(pos, next), err, waitingHint)
 		}
 		if body = rest; pos < next {
 			continue

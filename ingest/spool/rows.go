@@ -36,7 +36,7 @@ func (f *file) add(r *request, next *state, now, maxWaiting int64) {
 		next.last++
 		next.bytes += int64(size(m))
 		r.fresh++
-		f.body = appendMessage(f.body, m)
+		f.body = appendMessage(f.body, m, next.last)
 	}
 }
 

@@ -27,6 +27,11 @@ type State struct {
 	// LogDamaged says that the log is not the one the anchor remembers.
 	// Events are still accepted; nothing is sent until a person has decided.
 	LogDamaged bool
+
+	// Damaged says that the next event is not as it was accepted: its bytes
+	// have changed on the disk. Events are still accepted; nothing is sent
+	// until a person has decided.
+	Damaged bool
 }
 
 // State reports how the spool is doing. It does not touch the disk.
@@ -43,6 +48,7 @@ func (s *Spool) State() State {
 		StoreError:   text(k.storeErr),
 		ForwardError: text(k.forwarder),
 		LogDamaged:   errors.Is(k.forwarder, schemas.ErrLogDamaged),
+		Damaged:      errors.Is(k.forwarder, ErrDamaged),
 	}
 	if state.Depth > 0 {
 		state.Oldest = k.oldest

@@ -205,7 +205,20 @@ func (s *service) publish(m *nats.Msg) {
 
 // flush returns when the server has what was sent.
 func (k *core) flush(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, k.Timeout)
-	defer cancel()
-	return k.Conn.FlushWithContext(ctx)
+	for {
+		try, cancel := context.WithTimeout(ctx, k.Timeout)
+		err := k.Conn.FlushWithContext(try)
+		cancel()
+		if err == nil || ctx.Err() != nil || k.Conn.IsClosed() {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(flushAgain):
+		}
+	}
 }
+
+// flushAgain is how long to wait before a server that is away is tried again.
+const flushAgain = time.Second

@@ -20,6 +20,7 @@ type Op string
 
 // The operations a test can refuse.
 const (
+	Open   Op = "open"
 	Read   Op = "read"
 	Write  Op = "write" // also truncate and allocate
 	Sync   Op = "sync"

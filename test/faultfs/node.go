@@ -32,7 +32,7 @@ func (n *node) child(name string) string {
 }
 
 func (n *node) Open(_ context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
-	if e := n.fs.answer(Read, n.path()); e != 0 {
+	if e := n.fs.answer(Open, n.path()); e != 0 {
 		return nil, 0, e
 	}
 	file, err := os.OpenFile(n.fs.Back+"/"+n.path(), int(flags)&^(syscall.O_APPEND|syscall.O_TRUNC|fuse.FMODE_EXEC), 0)
