@@ -17,7 +17,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS := -X main.version=$(VERSION)
 
 # How long a thing may take. TIMEOUT is for one package's tests.
-TIMEOUT  ?= 8m
+TIMEOUT  ?= 12m
 FUZZTIME ?= 30s
 SOAK     ?= 10m
 
@@ -44,11 +44,11 @@ test: ## all tests, without the race detector
 
 .PHONY: race
 race: ## all tests, with the race detector
-	go test -race -timeout $(TIMEOUT) ./...
+	go test -race -parallel 4 -timeout $(TIMEOUT) ./...
 
 .PHONY: e2e
 e2e: ## the whole-system tests only, never from the cache
-	go test -race -count=1 -timeout $(TIMEOUT) ./test
+	go test -race -parallel 4 -count=1 -timeout $(TIMEOUT) ./test
 
 .PHONY: soak
 soak: ## the whole-system tests, histories and faults for SOAK=10m each

@@ -27,6 +27,7 @@ import (
 // too. It says so in a table. A call that is in a library and not in the table
 // fails.
 func TestClients(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	w := newClientWorld(t)
 	fake := httptest.NewServer(fakepk.NewAPI(t, w.World, fakepk.APIConfig{Unlimited: true}))
 	t.Cleanup(fake.Close)

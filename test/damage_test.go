@@ -17,6 +17,7 @@ import (
 // the next verify does; nothing is begun anew in silence, and a webhook is taken
 // all the same.
 func TestDamage(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	const (
 		gone = "put a good copy of the directory nats/ back"
 		wal  = "-" // what its WAL holds decides what is true then: TestDatabaseLost, TestRebuild

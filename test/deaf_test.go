@@ -19,6 +19,7 @@ import (
 // of it. No row of the system is different for it, but for the end of the
 // system itself.
 func TestDeaf(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	world := fakepk.New(t, fakepk.Config{Seed: 1})
 	system, err := world.CreateSystem("1150000000000000003", fakepk.Fields{"name": "Harbour House"})
 	world.Must(err)

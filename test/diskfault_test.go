@@ -17,6 +17,7 @@ import (
 // wrong is said; and with room again everything goes on by itself, with nothing
 // lost that was answered 200.
 func TestDiskFull(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	for _, c := range []struct {
 		name   string
 		full   func(path string) bool

@@ -54,6 +54,7 @@ func (s *server) file(contents []byte) string {
 // webhook. Imported once more, it changes nothing; and once PluralKit is asked,
 // its own switches take the place of those that stood in for them.
 func TestImportExport(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	world := fakepk.New(t, fakepk.Config{Seed: 1, Now: time.Now})
 	system, err := world.CreateSystem("1150000000000000003", fakepk.Fields{"name": "Harbour\x1b[31m\" House"})
 	world.Must(err)

@@ -68,6 +68,7 @@ func killLoop(t *testing.T, s *server, kills int) {
 // by freezing it: all requests are answered 200 meanwhile, and all events are
 // in the log afterwards, in order.
 func TestLogAway(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	away := 5 * time.Second
 	if soaking() {
 		away = 60 * time.Second

@@ -16,6 +16,7 @@ import (
 // log. Webhooks are taken meanwhile, nothing is created or cut, also after
 // another start; with the right store back all arrive.
 func TestLogDamagedOutside(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	o := startOutside(t)
 	s := start(t, t.TempDir(), "--nats", o.url())
 	s.fill()
@@ -91,6 +92,7 @@ func TestLogDamagedOutside(t *testing.T) {
 // away: what is before it arrives, it never does, those behind it wait, and
 // webhooks are taken. With the bit put right all arrive.
 func TestFlippedBitInSpool(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	o := startOutside(t)
 	s := start(t, t.TempDir(), "--nats", o.url())
 	s.addPluralKit()

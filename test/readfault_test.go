@@ -60,6 +60,7 @@ func unreadable(t *testing.T, disk *faultfs.FS, prefix string) {
 // the database, which comes back from the log; what is wrong is said; and when
 // the disk reads again, everything is there.
 func TestUnreadable(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	disk := faultfs.Mount(t)
 	s := start(t, disk.Dir)
 	t.Cleanup(s.kill)
@@ -140,6 +141,7 @@ func TestUnreadable(t *testing.T) {
 // TestSpoolUnreadable lets the disk refuse to read what waits for a log that
 // comes back: nothing is sent in its place, and with the disk all arrives.
 func TestSpoolUnreadable(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	o := startOutside(t)
 	disk := faultfs.Mount(t)
 	s := start(t, disk.Dir, "--nats", o.url())

@@ -17,6 +17,7 @@ import (
 // nothing, and what was found is in the log like any event: a rebuild needs no
 // PluralKit.
 func TestReconcile(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	world := fakepk.New(t, fakepk.Config{Seed: 1})
 	system, err := world.CreateSystem("1150000000000000003", fakepk.Fields{"name": "Harbour House"})
 	world.Must(err)

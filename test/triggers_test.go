@@ -85,6 +85,7 @@ func (a *asked) send(token string) int {
 // before it is time: a new source, a start after a time away, a burst of
 // requests with a wrong token, and PluralKit's own try of an address.
 func TestTriggers(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	a := startAsked(t)
 	linked := a.silently()
 	a.link()
@@ -133,6 +134,7 @@ func TestTriggers(t *testing.T) {
 // TestMissedIsMadeUp: what was answered 503 is asked for as soon as the spool
 // takes events again, and not when the next one comes.
 func TestMissedIsMadeUp(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	a := startAsked(t)
 	linked := a.silently()
 	a.link()
