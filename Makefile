@@ -64,7 +64,11 @@ fuzz: ## every fuzz target for FUZZTIME=30s
 	done
 
 .PHONY: bench
-bench: ## all benchmarks, with allocations
+bench: ## measure what is promised, beside peers, into test/bench/RESULTS.md
+	go run ./test/bench -out test/bench/RESULTS.md
+
+.PHONY: benchmarks
+benchmarks: ## all Go benchmarks, with allocations
 	go test -run '^$$' -bench . -benchmem -timeout 1h ./...
 
 .PHONY: lint

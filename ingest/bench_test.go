@@ -1,9 +1,53 @@
 package ingest
 
 import (
+	"context"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	"switchlog/schemas"
 )
+
+// taken takes everything and keeps nothing.
+type taken struct{}
+
+func (taken) Append(_ context.Context, events ...schemas.Event) (int, error) { return len(events), nil }
+
+// answerless is where an answer goes that nobody reads.
+type answerless struct{ header http.Header }
+
+func (a answerless) Header() http.Header             { return a.header }
+func (a answerless) Write(b []byte) (int, error)     { return len(b), nil }
+func (a answerless) WriteHeader(int)                 {}
+func (a answerless) SetReadDeadline(time.Time) error { return nil }
+
+// BenchmarkEdge is a whole request but for net/http before and the storing
+// behind it.
+func BenchmarkEdge(b *testing.B) {
+	reg := openRegistry(b, b.TempDir(), newClock(), &output{}, newLog(b))
+	if _, err := reg.Add(b.Context(), NewSource{Kind: "pluralkit", Name: "home",
+		Settings: map[string]string{"system": testSystem}, Secrets: map[string]string{"token": testToken}}); err != nil {
+		b.Fatal(err)
+	}
+	edge := NewEdge(EdgeConfig{}, reg, taken{})
+	body := strings.NewReader(bodies(b)["16-create_switch"])
+	r, err := http.NewRequest("POST", "http://127.0.0.1/in/pluralkit", io.NopCloser(body))
+	if err != nil {
+		b.Fatal(err)
+	}
+	r.ContentLength = body.Size()
+	w := answerless{http.Header{}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := body.Seek(0, io.SeekStart); err != nil {
+			b.Fatal(err)
+		}
+		edge.ServeHTTP(w, r)
+	}
+}
 
 // BenchmarkPluralKit is all the work a request makes between reading the body
 // and storing the events.

@@ -114,6 +114,14 @@ func (r *Registry) load(ctx context.Context) (err error) {
 // Close closes secrets.db. No other method may be called after it.
 func (r *Registry) Close() error { return r.db.db.Close() }
 
+// InLog is how many of the registry's events it knows to be in the log. If the
+// log has no more than these, there is nothing to merge.
+func (r *Registry) InLog() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return uint64(len(r.known) - len(r.pending))
+}
+
 // Merge takes events of the registry that were read from the log (written by
 // another node, or before a restore) and adds those that are missing. Other
 // events are ignored. Secrets do not come with them.

@@ -323,6 +323,10 @@ func TestMerge(t *testing.T) {
 				t.Errorf("%s, %s: got %+v, want %+v", name, when, got, want)
 			}
 		}
+		own := uint64(len(events) - len(a.log.webhooks()))
+		if b.reg.InLog() != own || a.reg.InLog() != own {
+			t.Errorf("%s: events of the registry in the log: got %d, and %d there, want %d", name, b.reg.InLog(), a.reg.InLog(), own)
+		}
 		if got := len(b.log.all()); got != 0 {
 			t.Errorf("%s: %d events appended, want none: they are from the log", name, got)
 		}

@@ -62,6 +62,12 @@ func TestAppendStoresInOrder(t *testing.T) {
 			if want := wantIDs(1, total); !slices.Equal(ids, want) {
 				t.Errorf("got %d events, want %d in order", len(ids), len(want))
 			}
+			if n, err := l.Count(t.Context(), schemas.LogEvents+".>"); n != uint64(total) || err != nil {
+				t.Errorf("count: got %d, %v, want %d", n, err, total)
+			}
+			if n, err := l.Count(t.Context(), schemas.LogEvents+".nobody.>"); n != 0 || err != nil {
+				t.Errorf("count of nobody's: got %d, %v, want 0", n, err)
+			}
 			again, delivered, err := l.Recover(t.Context(), "spool", start)
 			if err != nil || again != now || delivered != uint64(total) {
 				t.Errorf("recover: got %+v, %d, %v; want %+v, %d", again, delivered, err, now, total)

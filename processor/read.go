@@ -196,6 +196,26 @@ func (l *Log) LastOf(ctx context.Context, subject string) (schemas.Recorded, err
 	return recorded(schemas.Message{Subject: m.Subject, ID: m.Header.Get(nats.MsgIdHdr), Body: m.Data}, m.Sequence), nil
 }
 
+// Count is how many events the log has on a subject, which may have wildcards.
+// It asks the server's index and reads nothing.
+func (l *Log) Count(ctx context.Context, subject string) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
+	defer cancel()
+	s, err := l.js.Stream(ctx, schemas.StreamEvents)
+	if err != nil {
+		return 0, fmt.Errorf("log: %w", err)
+	}
+	info, err := s.Info(ctx, jetstream.WithSubjectFilter(subject))
+	if err != nil {
+		return 0, fmt.Errorf("log: %s: %w", subject, err)
+	}
+	var n uint64
+	for _, of := range info.State.Subjects {
+		n += of
+	}
+	return n, nil
+}
+
 // SeqAt is the first sequence stored at or after t, by the clock of the log's
 // server when it stored it, which is a moment after the event's own time. If
 // there is none yet it is the sequence the next event will get.

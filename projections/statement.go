@@ -26,7 +26,7 @@ func (tx *Tx) prepare(query string) (*statement, error) {
 	}
 	stmt := &statement{text: query}
 	tx.preparing = stmt
-	prepared, err := tx.conn.Prepare(query)
+	prepared, err := tx.conn.Prepare(steady(query))
 	tx.preparing = nil
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", short(query), err)

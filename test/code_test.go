@@ -37,6 +37,7 @@ var bans = []ban{
 // exceptions allows a use that a ban forbids: file and name, and why.
 var exceptions = map[string]string{
 	"ingest/pluralkit/reconcile_harness_test.go time.Sleep": "in a synctest bubble, where it moves the clock and takes no time",
+	"ingest/spool/checksum_test.go time.Sleep":              "in a synctest bubble, where it moves the clock and takes no time",
 	"ingest/spool/fault_test.go time.Sleep":                 "in a synctest bubble, where it moves the clock and takes no time",
 	"ingest/spool/open_test.go time.Sleep":                  "in a synctest bubble, where it moves the clock and takes no time",
 }

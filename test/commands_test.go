@@ -230,6 +230,9 @@ func TestSettings(t *testing.T) {
 		{"file", "listen: from-file\n", nil, nil, "from-file"},
 		{"environment over file", "listen: from-file\n", []string{"SWITCHLOG_LISTEN=from-env"}, nil, "from-env"},
 		{"flag over both", "listen: from-file\n", []string{"SWITCHLOG_LISTEN=from-env"}, []string{"--listen", "from-flag"}, "from-flag"},
+		{"unknown role", "", nil, []string{"--roles", "ingest,dance"}, `"dance"`},
+		{"no role", "", []string{"SWITCHLOG_ROLES="}, nil, "SWITCHLOG_ROLES"},
+		{"answers without a database", "roles: ingest,query\n", nil, nil, "process"},
 		{"a network that is none", "deliver-allow: 10.0.0.0/8,home\n", nil, nil, "--deliver-allow"},
 		{"two words", "", []string{"SWITCHLOG_PRIVATE_LISTEN=from-env"}, nil, "from-env"},
 	} {

@@ -34,15 +34,25 @@ func (a admin) routes(mux *http.ServeMux) {
 	handle("GET /api/admin/status", a.status)
 	handle("GET /api/admin/access/{name}", a.access)
 	handle("GET /api/admin/queries", a.queries)
-	handle("POST /api/admin/query", a.query)
-	handle("POST /api/admin/sql", a.sql)
-	handle("GET /api/admin/explain", a.explain)
 	handle("GET /api/admin/replay", a.replay)
 	handle("POST /api/admin/import", a.importFile)
-	handle("POST /api/admin/rebuild", a.rebuild)
-	handle("POST /api/admin/verify", a.verify)
-	handle("POST /api/admin/reconcile", a.reconcile)
 	handle("GET /api/admin/doctor", a.doctor)
+	database := func(pattern string, fn func(w http.ResponseWriter, r *http.Request) error) {
+		if !a.n.runs(roleProcess) {
+			fn = noDatabase
+		}
+		handle(pattern, fn)
+	}
+	database("POST /api/admin/query", a.query)
+	database("POST /api/admin/sql", a.sql)
+	database("GET /api/admin/explain", a.explain)
+	database("POST /api/admin/rebuild", a.rebuild)
+	database("POST /api/admin/verify", a.verify)
+	database("POST /api/admin/reconcile", a.reconcile)
+}
+
+func noDatabase(http.ResponseWriter, *http.Request) error {
+	return fault{http.StatusNotFound, errors.New("this node keeps no database (hint: ask the node whose --roles have process, with --server or --data)")}
 }
 
 // fault is an error with the status it is answered by.

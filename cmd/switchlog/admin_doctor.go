@@ -45,14 +45,8 @@ func (n *node) examine(s status) []finding {
 	default:
 		add(found("waiting", fine, fmt.Sprintf("%d events on their way to the log", s.Spool.Depth)))
 	}
-	switch lag := time.Duration(s.Projection.LagSeconds * float64(time.Second)); {
-	case lag > longWait:
-		add(found("behind", warning, fmt.Sprintf("the database is %d events and %s behind the log (hint: wait; if it does not shrink, see: switchlog status)", s.Projection.LagEvents, lag.Round(time.Second))))
-	default:
-		add(found("behind", fine, fmt.Sprintf("the database is %d events behind the log", s.Projection.LagEvents)))
-	}
-	if s.Projection.Skipped > 0 {
-		add(found("set aside", warning, fmt.Sprintf("%d events break the contract of their types (hint: switchlog sql \"SELECT * FROM skipped\" says why; a newer switchlog may know better)", s.Projection.Skipped)))
+	if s.Projection != nil {
+		findings = append(findings, examineDatabase(*s.Projection)...)
 	}
 	if len(s.Sources) == 0 {
 		add(found("sources", warning, "nobody may send webhooks (hint: switchlog source add --help)"))
@@ -65,6 +59,20 @@ func (n *node) examine(s status) []finding {
 	}
 	if s.Deliveries.Webhooks > 0 && len(s.Deliveries.Problems) == 0 {
 		add(found("webhook", fine, fmt.Sprintf("%d webhooks, with %d deliveries due", s.Deliveries.Webhooks, s.Deliveries.Due)))
+	}
+	return findings
+}
+
+func examineDatabase(p projectionStatus) (findings []finding) {
+	add := func(f finding) { findings = append(findings, f) }
+	switch lag := time.Duration(p.LagSeconds * float64(time.Second)); {
+	case lag > longWait:
+		add(found("behind", warning, fmt.Sprintf("the database is %d events and %s behind the log (hint: wait; if it does not shrink, see: switchlog status)", p.LagEvents, lag.Round(time.Second))))
+	default:
+		add(found("behind", fine, fmt.Sprintf("the database is %d events behind the log", p.LagEvents)))
+	}
+	if p.Skipped > 0 {
+		add(found("set aside", warning, fmt.Sprintf("%d events break the contract of their types (hint: switchlog sql \"SELECT * FROM skipped\" says why; a newer switchlog may know better)", p.Skipped)))
 	}
 	return findings
 }

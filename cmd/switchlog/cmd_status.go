@@ -11,19 +11,20 @@ import (
 
 // status is how the server is.
 type status struct {
-	Version    string           `json:"version"`
-	Ready      bool             `json:"ready"`
-	Problems   []string         `json:"problems"` // why it is not ready, and what else wants a look
-	Public     string           `json:"public"`
-	Private    string           `json:"private"`
-	NATS       string           `json:"nats"`
-	Started    string           `json:"started"`
-	Away       *gap             `json:"away"` // when the server last did not run; null: never, as far as is known
-	Sources    []sourceInfo     `json:"sources"`
-	Log        logStatus        `json:"log"`
-	Projection projectionStatus `json:"projection"`
-	Spool      spoolStatus      `json:"spool"`
-	Deliveries deliveryStatus   `json:"deliveries"`
+	Version    string            `json:"version"`
+	Ready      bool              `json:"ready"`
+	Problems   []string          `json:"problems"` // why it is not ready, and what else wants a look
+	Roles      roles             `json:"roles"`
+	Public     string            `json:"public"` // empty without the role ingest
+	Private    string            `json:"private"`
+	NATS       string            `json:"nats"`
+	Started    string            `json:"started"`
+	Away       *gap              `json:"away"` // when the server last did not run; null: never, as far as is known
+	Sources    []sourceInfo      `json:"sources"`
+	Log        logStatus         `json:"log"`
+	Projection *projectionStatus `json:"projection,omitempty"` // nil without the role process
+	Spool      spoolStatus       `json:"spool"`
+	Deliveries deliveryStatus    `json:"deliveries"`
 }
 
 type logStatus struct {
@@ -99,15 +100,24 @@ func (s status) print(w io.Writer) error {
 	for _, p := range s.Problems {
 		fmt.Fprintln(w, "  !", p)
 	}
-	fmt.Fprintf(w, "public   %s\nprivate  %s\nNATS     %s\n", s.Public, s.Private, s.NATS)
+	if len(s.Roles) < len(allRoles) {
+		fmt.Fprintf(w, "roles    %s\n", &s.Roles)
+	}
+	if s.Public != "" {
+		fmt.Fprintf(w, "public   %s\n", s.Public)
+	}
+	fmt.Fprintf(w, "private  %s\nNATS     %s\n", s.Private, s.NATS)
 	fmt.Fprintf(w, "spool    %d waiting", s.Spool.Depth)
 	if s.Spool.Depth > 0 {
 		fmt.Fprintf(w, ", the oldest for %.0f s", s.Spool.OldestSeconds)
 	}
 	fmt.Fprintf(w, "\nlog      %d events, %s, last %s\n", s.Log.Events, size(s.Log.Bytes), ago(s.Log.LastTime))
-	fmt.Fprintf(w, "database at event %d, %d behind (%.1f s), %s", s.Projection.Position, s.Projection.LagEvents, s.Projection.LagSeconds, size(uint64(s.Projection.Bytes)))
-	if s.Projection.Skipped > 0 {
-		fmt.Fprintf(w, ", %d events set aside (hint: switchlog sql \"SELECT * FROM skipped\")", s.Projection.Skipped)
+	if p := s.Projection; p != nil {
+		fmt.Fprintf(w, "database at event %d, %d behind (%.1f s), %s", p.Position, p.LagEvents, p.LagSeconds, size(uint64(p.Bytes)))
+		if p.Skipped > 0 {
+			fmt.Fprintf(w, ", %d events set aside (hint: switchlog sql \"SELECT * FROM skipped\")", p.Skipped)
+		}
+		fmt.Fprintln(w)
 	}
 	fmt.Fprintln(w)
 	if d := s.Deliveries; d.Webhooks > 0 || len(d.Problems) > 0 {
@@ -119,7 +129,6 @@ func (s status) print(w io.Writer) error {
 	if s.Away != nil {
 		fmt.Fprintf(w, "away     until %s, for %s: what was sent then is asked for, of PluralKit sources with an API token\n", ago(s.Away.To), s.Away.length())
 	}
-	fmt.Fprintln(w)
 	return printSources(w, s.Sources)
 }
 

@@ -47,6 +47,11 @@ type Config struct {
 	// user and password in it: nats://user:password@host:4222. Default: none.
 	NATS string
 
+	// Roles are the parts this node runs: any of ingest, process, query,
+	// deliver. Nodes that share a log are given the same --nats; one of them,
+	// and only one, runs process, and beside it query and deliver. Default: all.
+	Roles roles
+
 	// PublicURL is what the public listener is called from outside, for the
 	// addresses we show: https://hooks.example.org. Default: its address.
 	PublicURL string
@@ -80,6 +85,8 @@ func (c *Config) settings(f *pflag.FlagSet) {
 	f.StringVar(&c.PrivateListen, "private-listen", "127.0.0.1:8081", "private address: everything else, behind tokens")
 	f.StringVar(&c.NATSListen, "nats-listen", "127.0.0.1:4222", "address of the NATS server inside")
 	f.StringVar(&c.NATS, "nats", "", "use this NATS server instead of the one inside: nats://user:password@host:4222")
+	c.Roles = slices.Clone(allRoles)
+	f.Var(&c.Roles, "roles", "parts to run: ingest, process, query, deliver")
 	f.StringVar(&c.PublicURL, "public-url", "", "what the public address is called from outside, e.g. https://hooks.example.org")
 	f.StringVar(&c.PluralKitAPI, "pluralkit-api", pluralkit.DefaultBaseURL, "where PluralKit is asked what webhooks missed (/v2 is appended)")
 	f.DurationVar(&c.ReconcileEvery, "reconcile-every", 15*time.Minute, "how often PluralKit is asked, for sources with an API token")
@@ -186,6 +193,9 @@ func (c *Config) check() error {
 		if _, _, err := net.SplitHostPort(addr); err != nil {
 			return fmt.Errorf("%w: --%s %q: %w (hint: host:port, e.g. 127.0.0.1:8080)", errUsage, name, addr, err)
 		}
+	}
+	if err := c.Roles.check(); err != nil {
+		return err
 	}
 	if c.NATS != "" {
 		u, err := url.Parse(c.NATS)

@@ -27,7 +27,7 @@ const (
 
 // Endpoints is endpoints.json: how commands find the server.
 type Endpoints struct {
-	Public  string `json:"public"`
+	Public  string `json:"public"` // empty without the role ingest
 	Private string `json:"private"`
 	NATS    string `json:"nats"`
 	PID     int    `json:"pid"`

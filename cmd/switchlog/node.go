@@ -55,7 +55,7 @@ var (
 // reader who may read everything.
 const adminUser = "admin"
 
-// node is the whole server in one process.
+// node is a server: all of it, or the parts that its roles say.
 type node struct {
 	cfg     Config
 	log     *slog.Logger
@@ -66,7 +66,7 @@ type node struct {
 	authorize func(*http.Request) (query.Reader, error)
 	stopping  chan struct{} // closed when a stop begins
 
-	public net.Listener
+	public net.Listener // nil without the role ingest
 	priv   net.Listener
 
 	spool    *spool.Spool
@@ -76,16 +76,18 @@ type node struct {
 	natsUser *url.Userinfo
 	nc       *nats.Conn
 	events   *processor.Log
-	db       *projections.DB
-	loop     *processor.Loop
-	changes  *processor.Changes
-	sender   *deliver.Sender
+
+	// Nil without the role process.
+	db      *projections.DB
+	loop    *processor.Loop
+	changes *processor.Changes
+	sender  *deliver.Sender
 
 	delivering   sync.WaitGroup // the part that runs the sender
 	sendable     chan struct{}  // closed when the database knows of all that was accepted before the start
 	deliverAllow []netip.Prefix // networks outgoing webhooks may reach though they are not public
 
-	reconcilers *reconcilers
+	reconcilers *reconcilers // they look only with the role process
 	alive       *heartbeat
 
 	stoppedMu sync.Mutex // guards stopped
@@ -93,6 +95,8 @@ type node struct {
 
 	rebuilding sync.Mutex // held by the one rebuild or verification that may run
 }
+
+func (n *node) runs(r role) bool { return n.cfg.Roles.has(r) }
 
 func (n *node) path(name string) string { return filepath.Join(n.cfg.Data, name) }
 
@@ -123,8 +127,10 @@ func openNode(c Config, log *slog.Logger) (_ *node, err error) {
 	if n.token, err = adminToken(c.Data); err != nil {
 		return nil, err
 	}
-	if n.public, err = net.Listen("tcp", c.Listen); err != nil {
-		return nil, fmt.Errorf("public listener: %w (hint: is another program there? --listen chooses another address)", err)
+	if n.runs(roleIngest) {
+		if n.public, err = net.Listen("tcp", c.Listen); err != nil {
+			return nil, fmt.Errorf("public listener: %w (hint: is another program there? --listen chooses another address)", err)
+		}
 	}
 	if n.priv, err = net.Listen("tcp", c.PrivateListen); err != nil {
 		return nil, fmt.Errorf("private listener: %w (hint: is another program there? --private-listen chooses another address)", err)
@@ -224,18 +230,27 @@ func (n *node) close() error {
 	return errors.Join(errs...)
 }
 
-// publicURL is what the public listener is called from outside.
+// publicURL is what the public listener is called from outside; empty on a
+// node without one that was not told.
 func (n *node) publicURL() string {
 	if n.cfg.PublicURL != "" {
 		return n.cfg.PublicURL
 	}
-	return "http://" + n.public.Addr().String()
+	return listensAt(n.public)
+}
+
+// listensAt is the URL of a listener of ours, or empty if there is none.
+func listensAt(l net.Listener) string {
+	if l == nil {
+		return ""
+	}
+	return "http://" + l.Addr().String()
 }
 
 func (n *node) endpoints() Endpoints {
 	return Endpoints{
-		Public:  "http://" + n.public.Addr().String(),
-		Private: "http://" + n.priv.Addr().String(),
+		Public:  listensAt(n.public),
+		Private: listensAt(n.priv),
 		NATS:    n.natsURL,
 		PID:     os.Getpid(),
 	}

@@ -35,6 +35,9 @@ func (n *node) problems() []string {
 	n.stoppedMu.Lock()
 	problems = append(problems, n.stopped...)
 	n.stoppedMu.Unlock()
+	if n.loop == nil {
+		return problems
+	}
 	l := n.loop.Status()
 	switch {
 	case l.Err != nil:
@@ -51,7 +54,8 @@ func (n *node) status(ctx context.Context) (status, error) {
 	s := status{
 		Version: version, Problems: n.problems(),
 		Public: e.Public, Private: e.Private, NATS: e.NATS,
-		Started: schemas.FormatTime(n.started), Sources: []sourceInfo{}, Away: n.alive.away(),
+		Roles: n.cfg.Roles, Started: schemas.FormatTime(n.started), Sources: []sourceInfo{}, Away: n.alive.away(),
+		Deliveries: deliveryStatus{Problems: []string{}},
 	}
 	s.Ready = len(s.Problems) == 0
 	for _, src := range n.registry.Sources() {
@@ -77,18 +81,31 @@ func (n *node) status(ctx context.Context) (status, error) {
 			s.Log.LastTime = schemas.FormatTime(info.LastTime)
 		}
 	}
-	l := n.loop.Status()
-	s.Projection.LagEvents = l.Lag()
-	s.Projection.LagSeconds = l.LagTime(time.Now()).Seconds()
-	pos, err := n.db.Position(ctx)
-	if err != nil {
+	if n.db == nil {
+		return s, nil
+	}
+	var err error
+	if s.Projection, err = n.projection(ctx); err != nil {
 		return s, err
 	}
-	s.Projection.Position = pos.Seq
-	if s.Projection.Skipped, err = n.db.SkippedCount(ctx); err != nil {
-		return s, err
-	}
-	s.Projection.Bytes = n.db.Bytes()
 	s.Deliveries, err = n.deliveries(ctx)
 	return s, err
+}
+
+// projection is how the database is.
+func (n *node) projection(ctx context.Context) (*projectionStatus, error) {
+	var s projectionStatus
+	l := n.loop.Status()
+	s.LagEvents = l.Lag()
+	s.LagSeconds = l.LagTime(time.Now()).Seconds()
+	pos, err := n.db.Position(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.Position = pos.Seq
+	if s.Skipped, err = n.db.SkippedCount(ctx); err != nil {
+		return nil, err
+	}
+	s.Bytes = n.db.Bytes()
+	return &s, nil
 }

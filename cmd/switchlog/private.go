@@ -27,14 +27,18 @@ func (n *node) privateHandler() http.Handler {
 		}
 		metrics.ServeHTTP(w, r)
 	})
-	mux.Handle("/api/v1/", query.NewHandler(n.queryConfig()))
-	mux.Handle(mirror.Root, mirror.NewHandler(n.mirrorConfig()))
+	if n.runs(roleQuery) {
+		mux.Handle("/api/v1/", query.NewHandler(n.queryConfig()))
+		mux.Handle(mirror.Root, mirror.NewHandler(n.mirrorConfig()))
+	}
 	sources := n.adminOnly(ingest.NewSourcesHandler(n.registry))
 	mux.Handle("/api/admin/sources", sources)
 	mux.Handle("/api/admin/sources/", sources)
-	webhooks := n.webhooksHandler()
-	for _, path := range []string{"/api/webhooks", "/api/webhooks/", "/webhooks", "/webhooks/"} {
-		mux.Handle(path, webhooks)
+	if n.runs(roleDeliver) {
+		webhooks := n.webhooksHandler()
+		for _, path := range []string{"/api/webhooks", "/api/webhooks/", "/webhooks", "/webhooks/"} {
+			mux.Handle(path, webhooks)
+		}
 	}
 	admin{n}.routes(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {

@@ -60,6 +60,7 @@ func (n *node) run(ctx context.Context, announce func(Endpoints) error) (err err
 // start starts the parts, in the order they need one another.
 func (n *node) start(ctx, partsCtx context.Context, parts *errgroup.Group, servers *servers, announce func(Endpoints) error) (err error) {
 	part := func(run func(context.Context) error) { parts.Go(func() error { return run(partsCtx) }) }
+	part(tendMemory)
 	part(n.spool.Run)
 	n.registry, err = ingest.OpenRegistry(ctx, ingest.RegistryConfig{
 		Path: n.path(fileSecrets), KeyPath: n.secretKeyPath(), PublicURL: n.publicURL(), Log: n.log,
@@ -70,26 +71,38 @@ func (n *node) start(ctx, partsCtx context.Context, parts *errgroup.Group, serve
 	n.reconcilers = newReconcilers(n)
 	n.alive = newHeartbeat(n.path(fileAlive), n.log, time.Now, n.reconcilers.away)
 	part(n.alive.run)
-	edge := ingest.NewEdge(ingest.EdgeConfig{Watch: n.reconcilers, Log: n.log, Registerer: n.metrics}, n.registry, n.spool)
-	servers.serve(netutil.LimitListener(n.public, maxConnections), publicServer(edge))
+	if n.runs(roleIngest) {
+		edge := ingest.NewEdge(ingest.EdgeConfig{Watch: n.reconcilers, Log: n.log, Registerer: n.metrics}, n.registry, n.spool)
+		servers.serve(netutil.LimitListener(n.public, maxConnections), publicServer(edge))
+	}
 
 	if err := n.openLog(); err != nil {
 		return err
 	}
-	if err := n.openDatabase(); err != nil {
-		return err
+	if n.runs(roleProcess) {
+		if err := n.openDatabase(); err != nil {
+			return err
+		}
 	}
 	servers.serve(n.priv, privateServer(partsCtx, n.privateHandler()))
 	if n.server != nil {
 		part(n.server.Run)
 	}
 	part(func(ctx context.Context) error { return n.spool.Forward(ctx, n.events) })
-	part(n.standing("the database", n.fold))
-	part(n.standing("the sending of changes", n.changes.Run))
-	n.delivering.Add(1)
-	part(n.standing("outgoing webhooks", n.deliver))
-	part(n.reconcilers.run)
-	part(n.standing("answers over NATS", func(ctx context.Context) error { return query.ServeNATS(ctx, n.queryConfig()) }))
+	if n.runs(roleProcess) {
+		part(n.standing("the database", n.fold))
+		part(n.standing("the sending of changes", n.changes.Run))
+		part(n.reconcilers.run)
+	} else {
+		part(n.standing("the registry", n.learnRegistry))
+	}
+	if n.runs(roleDeliver) {
+		n.delivering.Add(1)
+		part(n.standing("outgoing webhooks", n.deliver))
+	}
+	if n.runs(roleQuery) {
+		part(n.standing("answers over NATS", func(ctx context.Context) error { return query.ServeNATS(ctx, n.queryConfig()) }))
+	}
 
 	if err := n.awaitLog(ctx); err != nil {
 		return err
@@ -117,13 +130,21 @@ func (n *node) standing(what string, run func(context.Context) error) func(conte
 	}
 }
 
-// fold keeps the database going. The log must have been reached first: only
-// the spool knows whether it is the right one.
-func (n *node) fold(ctx context.Context) error {
+// logReached waits until the log was reached, or ctx has ended and it says
+// false. Only the spool knows whether it is the right log.
+func (n *node) logReached(ctx context.Context) bool {
 	for n.spool.State().Anchor.Epoch == "" || n.spool.State().LogDamaged {
 		if !pause(ctx, retryEvery) {
-			return nil
+			return false
 		}
+	}
+	return true
+}
+
+// fold keeps the database going.
+func (n *node) fold(ctx context.Context) error {
+	if !n.logReached(ctx) {
+		return nil
 	}
 	for {
 		err := n.refresh(ctx)
@@ -138,10 +159,22 @@ func (n *node) fold(ctx context.Context) error {
 			return nil
 		}
 	}
+	n.learnOnce(ctx)
+	return n.loop.Run(ctx)
+}
+
+// learnRegistry is what a node without a database wants of the log.
+func (n *node) learnRegistry(ctx context.Context) error {
+	if n.logReached(ctx) {
+		n.learnOnce(ctx)
+	}
+	return nil
+}
+
+func (n *node) learnOnce(ctx context.Context) {
 	if err := n.mergeRegistry(ctx); err != nil && ctx.Err() == nil {
 		n.log.Error("registry", "err", err)
 	}
-	return n.loop.Run(ctx)
 }
 
 // deliver sends outgoing webhooks once the database knows of every attempt
@@ -189,12 +222,24 @@ func (n *node) deliver(ctx context.Context) error {
 }
 
 // mergeRegistry takes over what the log knows of the registry and we do not.
+// To read it means to look through the whole log, so first it is counted.
 func (n *node) mergeRegistry(ctx context.Context) error {
 	var events []schemas.Event
+	nouns := ingest.RegistryNouns() // not deliveries, of which there are many
+	var count uint64
+	for _, noun := range nouns {
+		n, err := n.events.Count(ctx, registrySubject(noun))
+		if err != nil {
+			return err
+		}
+		count += n
+	}
+	if count == n.registry.InLog() {
+		return nil
+	}
 	var errs []error
-	for _, noun := range ingest.RegistryNouns() { // not deliveries, of which there are many
-		subject := schemas.LogEvents + "." + schemas.SelfSource + "." + schemas.SelfTenant + "." + noun + ".*"
-		errs = append(errs, n.events.Read(ctx, processor.ReadOptions{From: 1, Subject: subject}, func(e schemas.Recorded, _ schemas.Message) error {
+	for _, noun := range nouns {
+		errs = append(errs, n.events.Read(ctx, processor.ReadOptions{From: 1, Subject: registrySubject(noun)}, func(e schemas.Recorded, _ schemas.Message) error {
 			events = append(events, e.Event)
 			return nil
 		}))
@@ -202,16 +247,18 @@ func (n *node) mergeRegistry(ctx context.Context) error {
 	return errors.Join(append(errs, n.registry.Merge(ctx, events))...)
 }
 
-// awaitLog waits until the log was reached and the database has caught up. A
+func registrySubject(noun string) string {
+	return schemas.LogEvents + "." + schemas.SelfSource + "." + schemas.SelfTenant + "." + noun + ".*"
+}
+
+// awaitLog waits until the log was reached and the database, if there is one, has caught up. A
 // log that is damaged or away for long does not keep the node from starting:
 // webhooks are taken, and readiness and status say what is wrong.
 func (n *node) awaitLog(ctx context.Context) error {
 	deadline := time.Now().Add(logWithin)
 	for time.Now().Before(deadline) {
-		select {
-		case <-n.loop.CaughtUp():
+		if n.current() {
 			return nil
-		default:
 		}
 		if s := n.spool.State(); s.LogDamaged {
 			n.log.Error("the log is damaged: events are kept in the spool and not passed on", "err", s.ForwardError)
@@ -221,8 +268,22 @@ func (n *node) awaitLog(ctx context.Context) error {
 			return nil
 		}
 	}
-	n.log.Warn("the database has not caught up with the log yet; events are taken meanwhile")
+	n.log.Warn("the log was not reached, or the database has not caught up with it yet; events are taken meanwhile")
 	return nil
+}
+
+// current reports whether the log was reached and, where there is a database,
+// that has caught up.
+func (n *node) current() bool {
+	if n.loop == nil {
+		return n.spool.State().Anchor.Epoch != ""
+	}
+	select {
+	case <-n.loop.CaughtUp():
+		return true
+	default:
+		return false
+	}
 }
 
 func pause(ctx context.Context, d time.Duration) bool {

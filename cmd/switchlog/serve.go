@@ -40,10 +40,12 @@ func serve(ctx context.Context, c Config, program string, stdout, stderr io.Writ
 		return err
 	}
 	return n.run(ctx, func(e Endpoints) error {
-		fmt.Fprintf(stdout, "public   %s   webhooks come in here\n", e.Public)
+		if e.Public != "" {
+			fmt.Fprintf(stdout, "public   %s   webhooks come in here\n", e.Public)
+		}
 		fmt.Fprintf(stdout, "private  %s   questions and commands, with the token in %s\n", e.Private, n.path(fileAdmin))
 		fmt.Fprintf(stdout, "nats     %s   live events, with the password of: %s access show admin%s\n", e.NATS, program, dataFlag(c))
-		if len(n.registry.Sources()) == 0 {
+		if len(n.registry.Sources()) == 0 && n.runs(roleIngest) {
 			fmt.Fprintf(stdout, "\nready. Nobody may send anything yet. Next, in another terminal:\n  %[1]s source add pluralkit --token-file -%[2]s\n  %[1]s source add pluralkit --help    says where to get the token\n", program, dataFlag(c))
 		} else {
 			fmt.Fprintln(stdout, "\nready. See how it is doing with: "+program+" status"+dataFlag(c))

@@ -21,6 +21,14 @@ type Log interface {
 	Append(ctx context.Context, spoolID string, batch []schemas.Spooled) (now schemas.Anchor, err error)
 }
 
+// A batch costs the log's server as much as some tens of events. While many
+// come, the forwarder rests a moment between two batches, and the next is
+// larger.
+const (
+	busyFrom = 32 // events in a batch
+	restFor  = 10 * time.Millisecond
+)
+
 const (
 	firstRetry    = 50 * time.Millisecond
 	lastRetry     = 5 * time.Second
@@ -128,6 +136,16 @@ func (s *Spool) forward(ctx context.Context, log Log) (sure bool, err error) {
 		}
 		return true, nil
 	}
+	if s.busy && k.last-k.delivered < maxForward {
+		select {
+		case <-ctx.Done():
+			return true, nil
+		case <-time.After(restFor):
+		}
+		s.mu.Lock()
+		k = s.known
+		s.mu.Unlock()
+	}
 	batch, oldest, err := s.reader.after(k.delivered, k.last)
 	if err != nil {
 		return false, fmt.Errorf("reading what waits: %w", err)
@@ -142,6 +160,7 @@ func (s *Spool) forward(ctx context.Context, log Log) (sure bool, err error) {
 		return false, fmt.Errorf("into the log: %w", err)
 	}
 	s.metrics.forwarded.Add(float64(len(batch)))
+	s.busy = len(batch) >= busyFrom
 	s.settle(batch[len(batch)-1].Pos, now)
 	return true, nil
 }

@@ -62,6 +62,7 @@ type Spool struct {
 
 	file     *file   // Run's while it runs, then Close's
 	reader   *reader // Forward's
+	busy     bool    // Forward's: the last batch was a large one
 	openedAt uint64  // last position handed out when the file was opened
 
 	diskFree func(path string) (free, total uint64, err error) // in bytes; statfs

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"math"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+)
+
+// Most of what we allocate is a request or a message that is gone in a
+// millisecond, and what stays is little. Go's default would look for garbage
+// each time the heap has doubled from that little, many times a second; we let
+// it grow further, up to a limit.
+const (
+	gcPercent   = 400
+	memoryLimit = 112 << 20 // bytes; with SQLite's caches and the program itself we stay below 200 MB
+	tendEvery   = 10 * time.Second
+
+	idleBytes    = 8 << 20 // allocated between two looks: nothing much happens
+	idleReleases = 2       // what is pooled goes with the second
+)
+
+// tendMemory keeps the limit at what is in use and as much again, so that
+// one who has more to hold (many subjects, a large index) does not spend the
+// time collecting, and gives memory back when there is nothing to do (the NATS
+// server pools blocks of 8 MB). An operator who sets GOGC or GOMEMLIMIT has
+// decided otherwise.
+func tendMemory(ctx context.Context) error {
+	if was := debug.SetGCPercent(gcPercent); was != 100 {
+		debug.SetGCPercent(was)
+	}
+	if debug.SetMemoryLimit(-1) != math.MaxInt64 { // asks
+		return nil
+	}
+	look := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/heap/allocs:bytes"}}
+	limit, allocated, releases := int64(memoryLimit), uint64(0), idleReleases
+	for {
+		debug.SetMemoryLimit(limit)
+		if !pause(ctx, tendEvery) {
+			return nil
+		}
+		metrics.Read(look)
+		before := allocated
+		allocated = look[1].Value.Uint64()
+		switch {
+		case allocated-before > idleBytes:
+			releases = 0
+		case releases < idleReleases:
+			releases++
+			debug.FreeOSMemory()
+			metrics.Read(look)
+		}
+		limit = max(memoryLimit, 2*int64(look[0].Value.Uint64()))
+	}
+}
