@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -96,7 +97,20 @@ func (b *bench) fill(ctx context.Context, name string, each int) (*node, error) 
 	if _, err := n.cli("", "import", file); err != nil {
 		return n, err
 	}
-	return n, errors.Join(n.settled(ctx, 15*time.Minute), os.Remove(file))
+	return n, errors.Join(n.settled(ctx, 15*time.Minute), n.told(), os.Remove(file))
+}
+
+// told waits until all changes were published: the outbox is empty.
+func (n *node) told() (err error) {
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(n.dir, "projections.db")+"?mode=ro&_query_only=1&_busy_timeout=5000")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return n.await("the publishing of changes", 15*time.Minute, func() bool {
+		var left int
+		return db.QueryRow(`SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT 1)`).Scan(&left) == nil && left == 0
+	})
 }
 
 // writeLog writes events of all tenants as a file for import: each has a name,

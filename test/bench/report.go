@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -17,6 +18,7 @@ import (
 // report is what is written in the end.
 type report struct {
 	head    []string
+	load    string // of the machine before we began
 	numbers []reached
 	tables  []string
 }
@@ -30,6 +32,7 @@ type reached struct {
 // begin notes what everything below was measured on.
 func (r *report) begin(b *bench) {
 	mode := "full"
+	r.load = loadAverage()
 	if b.quick {
 		mode = "quick: for a look, not for a record"
 	}
@@ -38,7 +41,7 @@ func (r *report) begin(b *bench) {
 		"| commit | " + said("git", "describe", "--always", "--dirty") + " |",
 		"| date | " + time.Now().UTC().Format("2006-01-02 15:04 MST") + " |",
 		"| machine | " + fmt.Sprintf("%d × %s, %s, Linux %s", runtime.NumCPU(), processor(), memory(), said("uname", "-r")) + " |",
-		"| load of others at the start | " + loadAverage() + " |",
+		"| load of others at the start | " + r.load + " |",
 		"| Go | " + runtime.Version() + " |",
 		"| versions | " + strings.Join(append(modules(".", "github.com/nats-io/nats-server/v2", "github.com/nats-io/nats.go", "github.com/mattn/go-sqlite3"),
 			modules(peersDir, "github.com/warpstreamlabs/bento", "github.com/ThreeDotsLabs/watermill", "github.com/ThreeDotsLabs/watermill-nats/v2",
@@ -129,6 +132,9 @@ func (r *report) text() string {
 	var b strings.Builder
 	b.WriteString("# Results\n\nWritten by `make bench`. Ratios are between runs of one call, on one machine; what was measured and how is in the comments of\n" +
 		"`test/bench`. Times of a whole request, as its sender sees it.\n\n")
+	if load, err := strconv.ParseFloat(r.load, 64); err != nil || load > 0.5 {
+		b.WriteString("Others used the same processors and the same disk during this run: only ratios within it say something, and times above all are too long.\n\n")
+	}
 	b.WriteString(strings.Join(r.head, "\n") + "\n\n## What is promised\n\n| # | what | must | got | |\n|---|---|---|---|---|\n")
 	slices.SortStableFunc(r.numbers, func(a, b reached) int { return cmp.Compare(a.id, b.id) })
 	for _, n := range r.numbers {
