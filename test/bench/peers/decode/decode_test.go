@@ -1,4 +1,3 @@
-// Package decode measures pkgo's decoder of webhooks over switchlog's samples.
 package decode
 
 import (
