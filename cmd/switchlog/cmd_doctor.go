@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -103,14 +102,13 @@ func printFindings(w io.Writer, findings []finding, problems int) error {
 			fmt.Fprintf(w, "                    → %s\n", f.Hint)
 		}
 	}
-	_, err := fmt.Fprintln(w)
+	says := fmt.Sprint(problems, " problems")
 	switch problems {
 	case 0:
-		fmt.Fprintln(w, "nothing is wrong")
+		says = "nothing is wrong"
 	case 1:
-		fmt.Fprintln(w, "1 problem")
-	default:
-		fmt.Fprintln(w, problems, "problems")
+		says = "1 problem"
 	}
-	return errors.Join(err)
+	_, err := fmt.Fprintf(w, "\n%s\n", says)
+	return err
 }

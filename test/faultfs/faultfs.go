@@ -37,7 +37,6 @@ type FS struct {
 	off    atomic.Bool // the power is off: everything fails
 	lie    atomic.Bool
 	refuse atomic.Pointer[func(Op, string) syscall.Errno]
-	syncs  atomic.Int64
 	room   atomic.Int64 // bytes said to be free; 0: what is true
 
 	mu    sync.Mutex           // guards files, and orders writes and fsyncs
@@ -106,9 +105,6 @@ func (f *FS) Room(bytes int64) { f.room.Store(bytes) }
 
 // Lie makes fsync a word without a deed.
 func (f *FS) Lie() { f.lie.Store(true) }
-
-// Syncs is how many fsyncs there were.
-func (f *FS) Syncs() int64 { return f.syncs.Load() }
 
 // Cut switches the power off: from now on everything fails, and nothing
 // reaches the disk. The caller then kills the program and calls Restore.
@@ -179,7 +175,6 @@ func (f *FS) remember(file *os.File, from, to int64) error {
 
 // synced forgets what the file held before.
 func (f *FS) synced(file *os.File) error {
-	f.syncs.Add(1)
 	if f.lie.Load() {
 		return nil
 	}
