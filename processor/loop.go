@@ -185,7 +185,7 @@ func (l *Loop) session(ctx context.Context) error {
 			expected = md.seq + 1
 			l.update(func(s *LoopStatus) { s.Last = max(s.Last, md.seq+md.pending) })
 			stored := schemas.Message{Subject: m.Subject(), ID: m.Headers().Get(nats.MsgIdHdr), Body: m.Data()}
-			return q.put(ctx, item{recorded(stored, md.seq), len(stored.Body), md.time})
+			return q.put(ctx, item{recorded(stored, md.seq), len(stored.Body), md.time, md.pending > 0})
 		})
 	})
 	g.Go(func() error { return l.drain(ctx, q, held, pos) })

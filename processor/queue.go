@@ -13,10 +13,16 @@ type item struct {
 	event  schemas.Recorded
 	bytes  int
 	stored time.Time
+	more   bool // others followed it in the log when it was read
 }
 
+// gatherFor is how long take waits for what the log said would follow: it may
+// never come (erased meanwhile).
+const gatherFor = 5 * time.Millisecond
+
 // queue is between reading and applying: bounded by count and by bytes, one
-// producer, one consumer. The consumer takes all that is waiting at once.
+// producer, one consumer. The consumer takes all that is waiting at once, and
+// what is known to be on its way.
 type queue struct {
 	maxItems, maxBytes int
 
@@ -55,20 +61,42 @@ func (q *queue) put(ctx context.Context, it item) error {
 	}
 }
 
-// take waits for an item, then takes all that wait, up to max and maxBytes.
-// It reuses into.
+// take waits for an item, then takes all that wait, up to max and maxBytes;
+// while more are on their way, it waits for those a moment too, since a
+// transaction costs the same for all. It reuses into.
 func (q *queue) take(ctx context.Context, into []item, max, maxBytes int) ([]item, error) {
+	var late <-chan time.Time
 	for {
-		if into = q.grab(into[:0], max, maxBytes); len(into) > 0 {
-			signal(q.drained)
-			return into, nil
+		some, coming := q.look(max, maxBytes)
+		if some && coming && late == nil {
+			t := time.NewTimer(gatherFor)
+			defer t.Stop()
+			late = t.C
+		}
+		if some && !coming {
+			break
 		}
 		select {
 		case <-q.filled:
+			continue
+		case <-late:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
+		break
 	}
+	into = q.grab(into[:0], max, maxBytes)
+	signal(q.drained)
+	return into, nil
+}
+
+// look reports whether there are items, and whether others follow that belong
+// to the same batch.
+func (q *queue) look(max, maxBytes int) (some, coming bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := len(q.items)
+	return n > 0, n > 0 && q.items[n-1].more && n < max && q.bytes < maxBytes
 }
 
 func (q *queue) grab(into []item, max, maxBytes int) []item {

@@ -21,15 +21,13 @@ type Log interface {
 	Append(ctx context.Context, spoolID string, batch []schemas.Spooled) (now schemas.Anchor, err error)
 }
 
-// A batch costs the log's server as much as some tens of events. While many
-// come, the forwarder rests a moment between two batches, and the next is
-// larger.
 const (
-	busyFrom = 32 // events in a batch
-	restFor  = 10 * time.Millisecond
-)
+	// batchEvery is how far apart batches begin at least, a full one
+	// excepted. A batch costs the log's server as much as tens of events and
+	// some fsyncs, which the writer's requests wait behind, and all that
+	// follows the log works by its batches. What comes alone goes at once.
+	batchEvery = 20 * time.Millisecond
 
-const (
 	firstRetry    = 50 * time.Millisecond
 	lastRetry     = 5 * time.Second
 	lookEvery     = 10 * time.Second // without work, at the log: another may stand in its place
@@ -136,16 +134,17 @@ func (s *Spool) forward(ctx context.Context, log Log) (sure bool, err error) {
 		}
 		return true, nil
 	}
-	if s.busy && k.last-k.delivered < maxForward {
+	if rest := time.Until(s.batchAt.Add(batchEvery)); rest > 0 && k.last-k.delivered < maxForward {
 		select {
 		case <-ctx.Done():
 			return true, nil
-		case <-time.After(restFor):
+		case <-time.After(rest):
 		}
 		s.mu.Lock()
 		k = s.known
 		s.mu.Unlock()
 	}
+	s.batchAt = time.Now()
 	batch, oldest, err := s.reader.after(k.delivered, k.last)
 	if err != nil {
 		return false, fmt.Errorf("reading what waits: %w", err)
@@ -160,7 +159,6 @@ func (s *Spool) forward(ctx context.Context, log Log) (sure bool, err error) {
 		return false, fmt.Errorf("into the log: %w", err)
 	}
 	s.metrics.forwarded.Add(float64(len(batch)))
-	s.busy = len(batch) >= busyFrom
 	s.settle(batch[len(batch)-1].Pos, now)
 	return true, nil
 }

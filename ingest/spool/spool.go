@@ -60,10 +60,10 @@ type Spool struct {
 	started     atomic.Bool
 	stopped     chan struct{} // closed when Run has ended
 
-	file     *file   // Run's while it runs, then Close's
-	reader   *reader // Forward's
-	busy     bool    // Forward's: the last batch was a large one
-	openedAt uint64  // last position handed out when the file was opened
+	file     *file     // Run's while it runs, then Close's
+	reader   *reader   // Forward's
+	batchAt  time.Time // Forward's: when the last batch began
+	openedAt uint64    // last position handed out when the file was opened
 
 	diskFree func(path string) (free, total uint64, err error) // in bytes; statfs
 
