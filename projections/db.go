@@ -136,7 +136,7 @@ func (d *DB) open(options string) error {
 
 // limitJournal has the WAL cut back to 64 MiB when it starts anew: a rebuild
 // makes one as large as the database.
-func (d *DB) limitJournal() error { return d.tx.exec(`PRAGMA journal_size_limit = 67108864`) }
+func (d *DB) limitJournal() error { return d.tx.exec(`PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 8000`) }
 
 // create makes the tables in an empty file, all or none.
 func (d *DB) create() error {

@@ -34,7 +34,7 @@ CREATE TABLE entity_events (
 ) STRICT, WITHOUT ROWID;
 
 -- What is to be sent, in order of (seq, n); a row is deleted once it is sent.
--- Either a change (subject, msg_id, body) or an entry of the FRONTERS bucket.
+-- A change (subject, msg_id, body), an entry of the FRONTERS bucket, or both.
 CREATE TABLE outbox (
 	seq          INTEGER NOT NULL,
 	n            INTEGER NOT NULL,

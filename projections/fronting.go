@@ -28,7 +28,7 @@ var frontingSQL string
 var Fronting = Projection{
 	Name:    "fronting",
 	Source:  schemas.PluralKit,
-	Version: 4, // 3: files and what stands in for a switch; 4: members of an event are known by their exact names
+	Version: 5, // 4: members of an event are known by their exact names; 5: fewer indexes
 	Schema:  frontingSQL,
 	Fold:    foldFronting,
 	Ahead: map[string]Decoder{

@@ -30,8 +30,8 @@ CREATE TABLE switches (
 	members_event   TEXT NOT NULL
 ) STRICT;
 
--- Neighbours in time, found without a look at the rows.
-CREATE INDEX switches_listed ON switches (system_uuid, timestamp_us, uuid) WHERE listed = 1;
+-- Neighbours in time, found without a look at the rows; and what went from a time.
+CREATE INDEX switches_in_time ON switches (system_uuid, listed, timestamp_us, uuid);
 
 -- A timestamp that was said of a switch of which more than one was said: what a
 -- file tells of that time is that switch, wherever it was moved.
@@ -42,13 +42,12 @@ CREATE TABLE switch_moves (
 	PRIMARY KEY (system_uuid, timestamp_us, switch_uuid)
 ) STRICT, WITHOUT ROWID;
 
--- What stands in at a time; what went from there; what lost its place.
+-- What stands in at a time; what lost its place.
 CREATE INDEX switches_stand_ins ON switches (system_uuid, timestamp_us) WHERE stand_in = 1;
-CREATE INDEX switches_unlisted ON switches (system_uuid, timestamp_us) WHERE listed = 0 AND stand_in = 0;
 CREATE INDEX switches_replaced ON switches (system_uuid, timestamp_us) WHERE real_uuid IS NOT NULL;
 
--- What a DELETE_ALL_SWITCHES meets.
-CREATE INDEX switches_deleted ON switches (system_uuid, deleted_us);
+-- What a DELETE_ALL_SWITCHES that was overtaken by a later one meets.
+CREATE INDEX switches_deleted ON switches (system_uuid, deleted_us) WHERE deleted_us IS NOT NULL;
 
 -- A member of a listed switch. Deleted members have no row; position counts
 -- them all the same, so it never depends on what else has arrived.
@@ -63,11 +62,9 @@ CREATE TABLE switch_members (
 	PRIMARY KEY (switch_uuid, position)
 ) STRICT, WITHOUT ROWID;
 
--- What a member that goes leaves.
-CREATE INDEX switch_members_member ON switch_members (system_uuid, member_uuid, timestamp_us, switch_uuid);
-
--- The first and the last switch of each stretch: what front_intervals reads.
-CREATE INDEX switch_members_starts ON switch_members (system_uuid, member_uuid, timestamp_us, switch_uuid) WHERE starts = 1;
+-- What a member that goes leaves, and where its stretches begin; where one ends is
+-- found without a look at what is between. front_intervals reads both.
+CREATE INDEX switch_members_member ON switch_members (system_uuid, member_uuid, timestamp_us, switch_uuid, starts);
 CREATE INDEX switch_members_ends ON switch_members (system_uuid, member_uuid, timestamp_us, switch_uuid) WHERE ends = 1;
 
 -- A DELETE_ALL_SWITCHES: what was first heard of before it is deleted by it,

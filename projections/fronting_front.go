@@ -43,11 +43,8 @@ func settleFront(tx *Tx, e schemas.Recorded, before, after frontRow) error {
 	if err != nil {
 		return err
 	}
-	if err := tx.PutFront(system, entry); err != nil {
-		return err
-	}
 	if !heard {
-		return nil
+		return tx.PutFront(system, entry)
 	}
 	return publishFront(tx, e, before, after, entry)
 }
@@ -65,7 +62,7 @@ func rereadFront(tx *Tx, e schemas.Recorded) error {
 	return settleFront(tx, e, before, after)
 }
 
-// publishFront tells that other people front than before. Names are as they
+// publishFront tells that other people front than before, and the bucket too. Names are as they
 // are known now, in both.
 func publishFront(tx *Tx, e schemas.Recorded, before, after frontRow, entry json.RawMessage) error {
 	var was json.RawMessage
@@ -75,14 +72,15 @@ func publishFront(tx *Tx, e schemas.Recorded, before, after frontRow, entry json
 			return err
 		}
 	}
+	is := entry
 	if after.switchUUID == "" {
-		entry = nil
+		is = nil
 	}
-	change, err := schemas.NewChange(schemas.FrontChanged, "front", e.Route.Tenant, e, was, entry)
+	change, err := schemas.NewChange(schemas.FrontChanged, "front", e.Route.Tenant, e, was, is)
 	if err != nil {
 		return err
 	}
-	return tx.Publish(change)
+	return tx.PublishFront(change, e.Route.Tenant, entry)
 }
 
 // refreshFront renews the system's entry in the FRONTERS bucket if the member
@@ -162,10 +160,12 @@ func describeFronter(tx *Tx, system, uuid string) (schemas.Fronter, error) {
 	if err != nil || found == nil {
 		return f, err
 	}
-	for name, to := range map[string]**string{"id": &f.ID, "name": &f.Name, "display_name": &f.DisplayName,
-		"pronouns": &f.Pronouns, "color": &f.Color, "avatar_url": &f.AvatarURL} {
-		if text, known := found.values[found.column(name)].(string); known {
-			*to = &text
+	for _, column := range []struct {
+		name string
+		to   **string
+	}{{"id", &f.ID}, {"name", &f.Name}, {"display_name", &f.DisplayName}, {"pronouns", &f.Pronouns}, {"color", &f.Color}, {"avatar_url", &f.AvatarURL}} {
+		if text, known := found.values[found.column(column.name)].(string); known {
+			*column.to = &text
 		}
 	}
 	return f, nil

@@ -107,8 +107,10 @@ func answerFronting(t *testing.T, db *DB, question string) string {
 	case "outbox":
 		var b strings.Builder
 		for _, o := range frontingOutbox(t, db) {
-			if o.Change == nil {
+			if o.FrontersKey != "" {
 				fmt.Fprintf(&b, "%d.%d bucket %s %s\n", o.Seq, o.N, o.FrontersKey, o.Fronters)
+			}
+			if o.Change == nil {
 				continue
 			}
 			system, cause, before, after := frontingChange(t, o.Change)

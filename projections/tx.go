@@ -105,7 +105,9 @@ func (tx *Tx) each(ctx context.Context, query string, args []driver.NamedValue, 
 // Publish puts a change into the outbox, to be sent after the transaction has
 // committed, once (D13), and makes a delivery of it for each subscription that
 // asks for it. A rebuild throws the outbox away, and makes the same deliveries.
-func (tx *Tx) Publish(change schemas.Event) error {
+func (tx *Tx) Publish(change schemas.Event) error { return tx.publish(change, "", nil) }
+
+func (tx *Tx) publish(change schemas.Event, tenant string, front []byte) error {
 	found, err := tx.listeners(change.Type, change.Route)
 	if err != nil {
 		return err
@@ -125,7 +127,12 @@ func (tx *Tx) Publish(change schemas.Event) error {
 		return err
 	}
 	m.Subject = change.Route.ChangeSubject()
-	return tx.send(m.Subject, m.ID, m.Body, "", nil)
+	return tx.send(m.Subject, m.ID, m.Body, tenant, front)
+}
+
+// PublishFront is Publish and PutFront in one entry.
+func (tx *Tx) PublishFront(change schemas.Event, tenant string, front []byte) error {
+	return tx.publish(change, tenant, front)
 }
 
 // PutFront puts a new entry of the FRONTERS bucket into the outbox.
@@ -139,7 +146,8 @@ func (tx *Tx) send(subject, id string, body []byte, key string, front []byte) er
 	if tx.mute {
 		return nil
 	}
-	return tx.Exec(`INSERT INTO outbox (seq, n, subject, msg_id, body, fronters_key, fronters) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+	// Nothing that a fold keeps in memory is in the outbox.
+	return tx.run(`INSERT INTO outbox (seq, n, subject, msg_id, body, fronters_key, fronters) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		int64(tx.event.Seq), n, subject, id, body, key, front)
 }
 

@@ -289,8 +289,10 @@ func (g *golden) changes() string {
 	var out []string
 	for _, o := range dueAfter(g.t, g.db, g.sent) {
 		g.sent = o.Seq
-		if o.Change == nil {
+		if o.FrontersKey != "" {
 			out = append(out, "FRONTERS "+o.FrontersKey+": "+string(o.Fronters))
+		}
+		if o.Change == nil {
 			continue
 		}
 		e, err := schemas.ParseMessage(*o.Change)
