@@ -60,6 +60,7 @@ func (n *node) run(ctx context.Context, announce func(Endpoints) error) (err err
 // start starts the parts, in the order they need one another.
 func (n *node) start(ctx, partsCtx context.Context, parts *errgroup.Group, servers *servers, announce func(Endpoints) error) (err error) {
 	part := func(run func(context.Context) error) { parts.Go(func() error { return run(partsCtx) }) }
+	moreThreads()
 	part(tendMemory)
 	part(n.spool.Run)
 	n.registry, err = ingest.OpenRegistry(ctx, ingest.RegistryConfig{
