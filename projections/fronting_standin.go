@@ -137,7 +137,9 @@ func (tx *Tx) hasStandIns(system string) (bool, error) {
 	if at := tx.kept.get("switches", key); at != nil {
 		return at.kept.(*keptStandIns).any, nil
 	}
-	row, err := tx.Get(`SELECT 1 FROM switches WHERE system_uuid = ? AND stand_in = 1 LIMIT 1`, system)
+	// One that is in memory alone is newer than what was last forgotten, so that
+	// haveStandIns would be known: nothing needs to be written first.
+	row, err := tx.first(`SELECT 1 FROM switches WHERE system_uuid = ? AND stand_in = 1 LIMIT 1`, system)
 	if err != nil {
 		return false, err
 	}

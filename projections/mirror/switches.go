@@ -47,18 +47,21 @@ func appendSwitch(b []byte, uuid string, us int64) []byte {
 	return append(b, `,"members":`...)
 }
 
-// selectFront is one switch, given by a FROM, with a row for each member in
-// order, or one without a member. A member we know nothing of has its uuid.
-func selectFront(from string) string {
-	return `SELECT ` + memberShape.columns + `, w.uuid, w.timestamp_us, t.member_uuid FROM ` + from + `
-		LEFT JOIN switch_members t ON t.switch_uuid = w.uuid
-		LEFT JOIN members e ON e.uuid = t.member_uuid AND e.system_uuid = ?1
-		ORDER BY t.position LIMIT 10001`
+// selectFront is one switch with a row for each member in order, or one without
+// a member: its uuid, its time, and from where its members are. A member we know
+// nothing of has its uuid.
+func selectFront(from, member, position string) string {
+	return `SELECT ` + memberShape.columns + `, w.uuid, w.timestamp_us, ` + member + ` FROM ` + from + `
+		LEFT JOIN members e ON e.uuid = ` + member + ` AND e.system_uuid = ?1
+		ORDER BY ` + position + ` LIMIT 10001`
 }
 
 var (
-	currentFront = selectFront(`(SELECT switch_uuid AS uuid, since_us AS timestamp_us FROM fronts WHERE system_uuid = ?1) w`)
-	oneSwitch    = selectFront(`(SELECT uuid, timestamp_us FROM switches WHERE uuid = ?2 AND system_uuid = ?1 AND listed = 1) w`)
+	// The list that fronts has: it is as quick however many switches there were.
+	currentFront = selectFront(`(SELECT switch_uuid AS uuid, since_us AS timestamp_us, members FROM fronts WHERE system_uuid = ?1) w
+		LEFT JOIN json_each(w.members) list`, `list.value`, `list.key`)
+	oneSwitch = selectFront(`(SELECT uuid, timestamp_us FROM switches WHERE uuid = ?2 AND system_uuid = ?1 AND listed = 1) w
+		LEFT JOIN switch_members t ON t.switch_uuid = w.uuid`, `t.member_uuid`, `t.position`)
 )
 
 const ownerOfSwitch = `SELECT system_uuid FROM switches WHERE uuid = ? AND listed = 1`
