@@ -134,9 +134,13 @@ func (d *DB) open(options string) error {
 	return nil
 }
 
-// limitJournal has the WAL cut back to 64 MiB when it starts anew: a rebuild
-// makes one as large as the database.
-func (d *DB) limitJournal() error { return d.tx.exec(`PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 8000`) }
+// limitJournal has the WAL moved into the file when it has 32 MiB, and cut back
+// to 64 MiB when it starts anew: a rebuild makes one as large as the database.
+// Keys are random, so a page changes often before it is moved; SQLite's 4 MiB are
+// full after a hundred switches.
+func (d *DB) limitJournal() error {
+	return d.tx.exec(`PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 8000`)
+}
 
 // create makes the tables in an empty file, all or none.
 func (d *DB) create() error {
