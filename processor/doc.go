@@ -41,7 +41,8 @@
 //
 // Law 4 and 6. The position is the sink's own, in its transaction. The loop
 // reads it, checks that the log holds that event there, and goes on behind
-// it. A batch is what happens to wait, so where the log is cut is chance.
+// it. A batch is what happens to wait, and what is on its way behind it, so where
+// the log is cut is chance.
 //
 // Law 8. Changes are sent only after the loop has reached the end of the log
 // once. Which were sent is read from CHANGES itself, so one that was published

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -377,4 +378,39 @@ func TestQueueIsBounded(t *testing.T) {
 	if _, err := q.take(ctx, nil, 1, 1); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
+}
+
+// A batch of the log is folded as one, also when the reader hands it over event
+// by event; what was announced and does not come is not waited for.
+func TestQueueWaitsForWhatFollows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(10, 100)
+		took := make(chan int)
+		take := func() {
+			items, err := q.take(t.Context(), nil, 10, 100)
+			if err != nil {
+				t.Error(err)
+			}
+			took <- len(items)
+		}
+		put := func(more bool) {
+			if err := q.put(t.Context(), item{bytes: 1, more: more}); err != nil {
+				t.Error(err)
+			}
+			synctest.Wait()
+		}
+		go take()
+		put(true)
+		put(true)
+		put(false)
+		if got := <-took; got != 3 {
+			t.Errorf("got %d events, want the 3 that follow one another", got)
+		}
+		go take()
+		began := time.Now()
+		put(true)
+		if got := <-took; got != 1 || time.Since(began) != gatherFor {
+			t.Errorf("got %d events after %v, want 1 after %v", got, time.Since(began), gatherFor)
+		}
+	})
 }

@@ -25,6 +25,7 @@ type fakeLog struct {
 	away    bool              // nothing answers
 	damaged bool
 	asked   int           // calls of Recover
+	batches int           // calls of Append
 	changed chan struct{} // closed and replaced at each change
 }
 
@@ -73,6 +74,7 @@ func (l *fakeLog) Append(_ context.Context, spool string, batch []schemas.Spoole
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer l.change()
+	l.batches++
 	if l.doubt {
 		l.t.Errorf("Append in doubt: got a batch from position %d, want Recover first", batch[0].Pos)
 	}

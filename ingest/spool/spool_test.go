@@ -124,6 +124,23 @@ func TestForwardsInOrder(t *testing.T) {
 	}
 }
 
+// Events that come one after the other go into the log by batches.
+func TestBatchesBeginApart(t *testing.T) {
+	log := newLog(t)
+	s := start(t, temp(t), log)
+	began := time.Now()
+	const events = 100
+	for i := range events {
+		s.mustAppend(1, event(fmt.Sprint(i)))
+	}
+	log.wait(func(l *fakeLog) bool { return len(l.stored) == events })
+	may := 1 + int(time.Since(began)/batchEvery)
+	s.close()
+	if log.batches > may {
+		t.Errorf("got %d batches, want at most %d in that time", log.batches, may)
+	}
+}
+
 func TestOrderOfEachCallerIsKept(t *testing.T) {
 	const callers, each = 16, 50
 	log := newLog(t)

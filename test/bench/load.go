@@ -207,8 +207,8 @@ func (r *running) ring() error {
 // What has to wait for one is late already.
 func (r *running) sendDue() error {
 	for r.rate > 0 && int(r.next-r.first) < r.dued && len(r.idle) > 0 {
-		c := r.idle[len(r.idle)-1]
-		r.idle = r.idle[:len(r.idle)-1]
+		c := r.idle[0] // in turn: a server hangs up on one that says nothing
+		r.idle = r.idle[1:]
 		after := time.Duration(float64(r.next-r.first+1) / r.rate * 1e9)
 		if err := r.send(c, r.begun.Add(after)); err != nil {
 			return err
