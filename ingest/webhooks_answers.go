@@ -10,9 +10,9 @@ import (
 	"switchlog/schemas"
 )
 
-// webhookObject is a webhook as the API shows it: StellarStack's members, then
+// WebhookObject is a webhook as the API shows it: StellarStack's members, then
 // ours. Times are RFC 3339 in UTC with milliseconds.
-type webhookObject struct {
+type WebhookObject struct {
 	ID        string   `json:"id"`
 	UserID    string   `json:"userId"`
 	ServerID  *string  `json:"serverId"`
@@ -37,22 +37,24 @@ type webhookObject struct {
 	DisabledReason *string           `json:"disabledReason"`
 	OldSecretUntil *string           `json:"oldSecretUntil"` // the replaced secret signs too until then
 
-	Server     *serverObject      `json:"server"`
-	Count      *countObject       `json:"_count,omitempty"`     // in lists
-	Deliveries *[]deliverySummary `json:"deliveries,omitempty"` // the latest, of a single one
+	Server     *WebhookServer     `json:"server"`
+	Count      *WebhookCount      `json:"_count,omitempty"`     // in lists
+	Deliveries *[]DeliverySummary `json:"deliveries,omitempty"` // the latest, of a single one
 }
 
-type serverObject struct {
+// WebhookServer is the Discord server that a webhook was made for.
+type WebhookServer struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
 }
 
-type countObject struct {
-	Deliveries int `json:"deliveries"`
+// WebhookCount is of what there is of a webhook.
+type WebhookCount struct {
+	Deliveries int `json:"deliveries"` // finished and waiting ones
 }
 
-// deliverySummary is a delivery less payload, response and webhookId.
-type deliverySummary struct {
+// DeliverySummary is a delivery less payload, response and webhookId.
+type DeliverySummary struct {
 	ID          string  `json:"id"`
 	Event       string  `json:"event"`
 	StatusCode  *int    `json:"statusCode"`
@@ -65,16 +67,17 @@ type deliverySummary struct {
 	NextAttemptAt *string `json:"nextAttemptAt"`
 }
 
-func newSummary(d schemas.DeliveryRecord) deliverySummary {
-	return deliverySummary{
+// Summary is the delivery in short.
+func Summary(d schemas.DeliveryRecord) DeliverySummary {
+	return DeliverySummary{
 		ID: d.ID, Event: d.Event, StatusCode: d.StatusCode, Attempts: d.Attempts, DeliveredAt: d.DeliveredAt,
 		CreatedAt: d.CreatedAt, Status: d.Status, Kind: d.Kind, NextAttemptAt: d.NextAttemptAt,
 	}
 }
 
 // object shows a webhook.
-func (h *webhooks) object(ctx context.Context, d *destination) (webhookObject, error) {
-	o := webhookObject{
+func (h *webhooks) object(ctx context.Context, d *destination) (WebhookObject, error) {
+	o := WebhookObject{
 		ID: d.ID, UserID: d.Owner, ServerID: d.ServerID, URL: d.URL, Events: d.Events, Provider: d.Provider, Enabled: d.Enabled,
 		CreatedAt: milliseconds(d.created), UpdatedAt: milliseconds(d.updated),
 		Name: orNull(d.Name), Source: orNull(d.Source), Tenant: orNull(d.Tenant), Condition: orNull(d.Condition),
@@ -100,7 +103,7 @@ func (h *webhooks) object(ctx context.Context, d *destination) (webhookObject, e
 			return o, err
 		}
 		if found {
-			o.Server = &serverObject{*d.ServerID, name}
+			o.Server = &WebhookServer{*d.ServerID, name}
 		}
 	}
 	return o, nil

@@ -28,7 +28,7 @@ func (h *webhooks) events(w http.ResponseWriter, _ *http.Request, _ Caller) erro
 func (h *webhooks) list(w http.ResponseWriter, r *http.Request, who Caller) error {
 	ctx, cancel := context.WithTimeout(r.Context(), commandTimeout)
 	defer cancel()
-	all := []webhookObject{}
+	all := []WebhookObject{}
 	for _, d := range h.Registry.newestFirst() {
 		if !who.owns(d) {
 			continue
@@ -41,7 +41,7 @@ func (h *webhooks) list(w http.ResponseWriter, r *http.Request, who Caller) erro
 		if err != nil {
 			return err
 		}
-		o.Count = &countObject{total}
+		o.Count = &WebhookCount{total}
 		all = append(all, o)
 	}
 	reply(w, http.StatusOK, all)
@@ -88,9 +88,9 @@ func (h *webhooks) show(w http.ResponseWriter, r *http.Request, who Caller) erro
 	if err != nil {
 		return err
 	}
-	latest := make([]deliverySummary, 0, len(rows))
+	latest := make([]DeliverySummary, 0, len(rows))
 	for _, row := range rows {
-		latest = append(latest, newSummary(row))
+		latest = append(latest, Summary(row))
 	}
 	o.Deliveries = &latest
 	reply(w, http.StatusOK, o)

@@ -43,7 +43,7 @@ func TestWebhooksOpenAPI(t *testing.T) {
 		t.Errorf("routes:\n got %q\nwant %q", got, want)
 	}
 	for name, of := range map[string]reflect.Type{
-		"Webhook": reflect.TypeFor[webhookObject](), "DeliverySummary": reflect.TypeFor[deliverySummary](), "Delivery": reflect.TypeFor[schemas.DeliveryRecord](),
+		"Webhook": reflect.TypeFor[WebhookObject](), "DeliverySummary": reflect.TypeFor[DeliverySummary](), "Delivery": reflect.TypeFor[schemas.DeliveryRecord](),
 		"Retried": reflect.TypeFor[retried](), "Tested": reflect.TypeFor[tested](), "Catalogue": reflect.TypeFor[catalogueObject](), "Faults": reflect.TypeFor[faults](),
 	} {
 		var all, always []string

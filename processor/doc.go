@@ -27,8 +27,8 @@
 //     be a server that lost its end, or another one.
 //   - What is still under way on a connection that was given up (the server
 //     was frozen, and thaws) arrives about when the second sending does: both
-//     have the same Nats-Msg-Id, and the stream's duplicate window of two
-//     minutes, measured by the server's clock when it stores, is wide enough.
+//     have the same Nats-Msg-Id, and the stream's duplicate window of half a
+//     minute, measured by the server's clock when it stores, is wide enough.
 //     If the server was not frozen but dead, so is what was under way.
 //
 // Law 2. The log is created once, when the spool's anchor is empty. After that

@@ -22,7 +22,7 @@ func TestStreamsAreAsPromised(t *testing.T) {
 		}
 		c := info.Config
 		if c.Storage != jetstream.FileStorage || c.Compression != jetstream.NoCompression || !c.AllowAtomicPublish ||
-			c.Duplicates != 2*time.Minute || c.DenyDelete || c.DenyPurge || c.Discard != jetstream.DiscardNew || c.Replicas != 1 {
+			c.Duplicates != 30*time.Second || c.DenyDelete || c.DenyPurge || c.Discard != jetstream.DiscardNew || c.Replicas != 1 {
 			t.Errorf("%s: got %+v", name, c)
 		}
 		if !slices.Equal(c.Subjects, []string{"log." + live + ".>"}) || c.RePublish == nil ||

@@ -19,10 +19,12 @@ const (
 	erasedKey = "switchlog_erased" // how many messages Erase took out of it: the gaps that are meant to be there
 )
 
-// duplicateWindow is how long the server remembers message ids (about 150 B
-// each). It covers a message that arrives late or is sent again; whatever
-// may come later than that is for Recover and the spool.
-const duplicateWindow = 2 * time.Minute
+// duplicateWindow is how long the server remembers message ids. It covers a
+// message that arrives late or is sent again, see the package's Law 1; whatever
+// may come later than that is for Recover and the spool. Longer would be dear:
+// an id takes 150 B in each of two streams, and a start reads all events of the
+// window.
+const duplicateWindow = 30 * time.Second
 
 // A bucket is a stream, and a put a message (ADR-8). Putting them there
 // ourselves, many go as one batch: one fsync, not one each.

@@ -87,24 +87,8 @@ func applyFronting(t interface{ Fatal(...any) }, db *DB, events []schemas.Record
 
 // selectRows is an answer as text: a line for each row, columns joined by |.
 func selectRows(t interface{ Fatal(...any) }, db *DB, query string, args ...any) string {
-	rows, done, err := selectFrom(db, query, args...)
-	if err != nil {
-		t.Fatal(query, err)
-	}
-	defer done()
 	var b strings.Builder
-	for rows.Next() {
-		columns, err := rows.Columns()
-		if err != nil {
-			t.Fatal(err)
-		}
-		values, to := make([]any, len(columns)), make([]any, len(columns))
-		for i := range values {
-			to[i] = &values[i]
-		}
-		if err := rows.Scan(to...); err != nil {
-			t.Fatal(query, err)
-		}
+	eachRow(t, db, query, args, func(_ []string, values []any) {
 		for i, v := range values {
 			if i > 0 {
 				b.WriteString("|")
@@ -115,10 +99,7 @@ func selectRows(t interface{ Fatal(...any) }, db *DB, query string, args ...any)
 			fmt.Fprint(&b, v)
 		}
 		b.WriteString("\n")
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(query, err)
-	}
+	})
 	return b.String()
 }
 
@@ -157,24 +138,8 @@ func askFronting(t interface{ Fatal(...any) }, db *DB, name, system string, para
 		}
 		args = append(args, sql.Named(p.Name, v))
 	}
-	rows, done, err := selectFrom(db, q.SQL, args...)
-	if err != nil {
-		t.Fatal(name, err)
-	}
-	defer done()
 	var b strings.Builder
-	for rows.Next() {
-		columns, err := rows.Columns()
-		if err != nil {
-			t.Fatal(err)
-		}
-		values, to := make([]any, len(columns)), make([]any, len(columns))
-		for i := range values {
-			to[i] = &values[i]
-		}
-		if err := rows.Scan(to...); err != nil {
-			t.Fatal(name, err)
-		}
+	eachRow(t, db, q.SQL, args, func(columns []string, values []any) {
 		b.WriteString("{")
 		for i, column := range columns {
 			if column, ok := strings.CutSuffix(column, "_json"); ok {
@@ -188,10 +153,7 @@ func askFronting(t interface{ Fatal(...any) }, db *DB, name, system string, para
 			fmt.Fprintf(&b, ",%q:%s", column, v)
 		}
 		b.WriteString("}\n")
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(name, err)
-	}
+	})
 	return strings.ReplaceAll(b.String(), "{,", "{")
 }
 

@@ -220,43 +220,44 @@ func bind(t *testing.T, q Query, given map[string]string) []any {
 // object, as Projection says.
 func rowsOf(t testing.TB, db *DB, query string, args ...any) []string {
 	t.Helper()
-	rows, done, err := selectFrom(db, query, args...)
-	if err != nil {
-		t.Fatalf("%s: %v", query, err)
-	}
-	defer done()
-	names, err := rows.Columns()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var out []string
-	for rows.Next() {
-		values, to := make([]any, len(names)), make([]any, len(names))
-		for i := range values {
-			to[i] = &values[i]
-		}
-		if err := rows.Scan(to...); err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, rowJSON(t, names, values))
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
+	eachRow(t, db, query, args, func(columns []string, values []any) { out = append(out, rowJSON(t, columns, values)) })
 	return out
 }
 
-// selectFrom asks the file as another program would, through a connection of
-// its own.
-func selectFrom(db *DB, query string, args ...any) (rows *sql.Rows, done func(), err error) {
-	pool, err := sql.Open("sqlite3", "file:"+db.cfg.Path+"?mode=ro")
+// eachRow asks the file as another program would, through a connection of its
+// own, and hands over row by row.
+func eachRow(t interface{ Fatal(...any) }, db *DB, query string, args []any, fn func(columns []string, values []any)) {
+	err := func() (err error) {
+		pool, err := sql.Open("sqlite3", "file:"+db.cfg.Path+"?mode=ro")
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, pool.Close()) }()
+		rows, err := pool.Query(query, args...)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, rows.Close()) }()
+		columns, err := rows.Columns()
+		if err != nil {
+			return err
+		}
+		values, to := make([]any, len(columns)), make([]any, len(columns))
+		for i := range values {
+			to[i] = &values[i]
+		}
+		for rows.Next() {
+			if err := rows.Scan(to...); err != nil {
+				return err
+			}
+			fn(columns, values)
+		}
+		return rows.Err()
+	}()
 	if err != nil {
-		return nil, nil, err
+		t.Fatal(query, err)
 	}
-	if rows, err = pool.Query(query, args...); err != nil {
-		return nil, nil, errors.Join(err, pool.Close())
-	}
-	return rows, func() { rows.Close(); pool.Close() }, nil
 }
 
 func rowJSON(t testing.TB, names []string, values []any) string {

@@ -9,43 +9,11 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+
+	"switchlog/ingest"
 )
 
 const webhooksPath = "/api/webhooks"
-
-// webhookInfo is a webhook as the management API shows it.
-type webhookInfo struct {
-	ID             string            `json:"id"`
-	UserID         string            `json:"userId"`
-	ServerID       *string           `json:"serverId"`
-	URL            string            `json:"url"`
-	Secret         *string           `json:"secret,omitempty"`
-	Events         []string          `json:"events"`
-	Provider       string            `json:"provider"`
-	Enabled        bool              `json:"enabled"`
-	CreatedAt      string            `json:"createdAt"`
-	UpdatedAt      string            `json:"updatedAt"`
-	Name           *string           `json:"name"`
-	Source         *string           `json:"source"`
-	Tenant         *string           `json:"tenant"`
-	Condition      *string           `json:"condition"`
-	Rate           *float64          `json:"rate"`
-	Ordered        bool              `json:"ordered"`
-	OwnerOnly      bool              `json:"ownerOnly"`
-	Template       *string           `json:"template"`
-	Options        map[string]string `json:"options"`
-	Variables      map[string]string `json:"variables"`
-	DisabledReason *string           `json:"disabledReason"`
-	OldSecretUntil *string           `json:"oldSecretUntil"`
-	Server         *struct {
-		ID   string `json:"id"`
-		Name string `json:"name"`
-	} `json:"server"`
-	Count *struct {
-		Deliveries int `json:"deliveries"`
-	} `json:"_count,omitempty"`
-	Deliveries []deliveryInfo `json:"deliveries,omitempty"`
-}
 
 func newWebhook() *cobra.Command {
 	cmd := &cobra.Command{
@@ -67,7 +35,7 @@ func newWebhookList() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		list := []webhookInfo{}
+		list := []ingest.WebhookObject{}
 		if err := c.call(cmd.Context(), "GET", webhooksPath, nil, &list); err != nil {
 			return err
 		}
@@ -79,7 +47,7 @@ func newWebhookList() *cobra.Command {
 	return cmd
 }
 
-func printWebhooks(w io.Writer, list []webhookInfo) error {
+func printWebhooks(w io.Writer, list []ingest.WebhookObject) error {
 	if len(list) == 0 {
 		_, err := fmt.Fprintln(w, "no webhooks yet (hint: switchlog webhook add --help)")
 		return err
@@ -91,13 +59,13 @@ func printWebhooks(w io.Writer, list []webhookInfo) error {
 		if h.Count != nil {
 			deliveries = h.Count.Deliveries
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", h.ID, orDash(deref(h.Name)), h.Provider, h.state(), deliveries, strings.Join(h.Events, " "), h.URL)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", h.ID, orDash(deref(h.Name)), h.Provider, stateOf(h), deliveries, strings.Join(h.Events, " "), h.URL)
 	}
 	return t.Flush()
 }
 
-// state says in a word whether anything is sent.
-func (h webhookInfo) state() string {
+// stateOf says in a word whether anything is sent.
+func stateOf(h ingest.WebhookObject) string {
 	switch {
 	case h.Enabled:
 		return "on"
@@ -110,18 +78,18 @@ func (h webhookInfo) state() string {
 func newWebhookShow() *cobra.Command {
 	cmd := &cobra.Command{Use: "show ID", Short: "One webhook and its latest deliveries", Args: cobra.ExactArgs(1)}
 	return withWebhook(cmd, func(ctx context.Context, cmd *cobra.Command, c *client, path string, asJSON bool) error {
-		var h webhookInfo
+		var h ingest.WebhookObject
 		if err := c.call(ctx, "GET", path, nil, &h); err != nil {
 			return err
 		}
 		if asJSON {
 			return printJSON(cmd.OutOrStdout(), h)
 		}
-		return h.print(cmd.OutOrStdout())
+		return printWebhook(cmd.OutOrStdout(), h)
 	})
 }
 
-func (h webhookInfo) print(w io.Writer) error {
+func printWebhook(w io.Writer, h ingest.WebhookObject) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(name, value string) {
 		if value != "" {
@@ -133,7 +101,7 @@ func (h webhookInfo) print(w io.Writer) error {
 	line("provider", h.Provider)
 	line("url", h.URL)
 	line("events", strings.Join(h.Events, " "))
-	line("state", h.state())
+	line("state", stateOf(h))
 	line("why", deref(h.DisabledReason))
 	line("made", h.CreatedAt+" by "+h.UserID)
 	line("source", deref(h.Source))
@@ -163,7 +131,7 @@ func (h webhookInfo) print(w io.Writer) error {
 		return nil
 	}
 	fmt.Fprintln(w)
-	return printDeliveries(w, h.Deliveries)
+	return printDeliveries(w, *h.Deliveries)
 }
 
 func newWebhookRemove() *cobra.Command {
@@ -231,7 +199,7 @@ func withWebhook(cmd *cobra.Command, run func(ctx context.Context, cmd *cobra.Co
 
 // webhookID finds the webhook a person means.
 func (c *client) webhookID(ctx context.Context, text string) (string, error) {
-	var list []webhookInfo
+	var list []ingest.WebhookObject
 	if err := c.call(ctx, "GET", webhooksPath, nil, &list); err != nil {
 		return "", err
 	}

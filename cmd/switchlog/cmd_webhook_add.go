@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"switchlog/ingest"
 	"switchlog/processor/deliver"
 	"switchlog/schemas"
 )
@@ -149,7 +150,7 @@ func newWebhookAdd() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		var h webhookInfo
+		var h ingest.WebhookObject
 		if err := c.call(cmd.Context(), "POST", webhooksPath, in, &h); err != nil {
 			return err
 		}
@@ -159,7 +160,7 @@ func newWebhookAdd() *cobra.Command {
 }
 
 // printMade shows a webhook with a secret that is told only once.
-func printMade(cmd *cobra.Command, h webhookInfo, asJSON bool, what string) error {
+func printMade(cmd *cobra.Command, h ingest.WebhookObject, asJSON bool, what string) error {
 	w := cmd.OutOrStdout()
 	if asJSON {
 		return printJSON(w, h)
@@ -210,14 +211,14 @@ func newWebhookUpdate() *cobra.Command {
 		if len(in) == 0 {
 			return fmt.Errorf("%w: nothing to change (hint: switchlog webhook update --help)", errUsage)
 		}
-		var h webhookInfo
+		var h ingest.WebhookObject
 		if err := c.call(ctx, "PATCH", path, in, &h); err != nil {
 			return err
 		}
 		if asJSON {
 			return printJSON(cmd.OutOrStdout(), h)
 		}
-		return h.print(cmd.OutOrStdout())
+		return printWebhook(cmd.OutOrStdout(), h)
 	})
 }
 
@@ -237,7 +238,7 @@ func newWebhookRotate() *cobra.Command {
 			}
 			in["secret"] = secret
 		}
-		var h webhookInfo
+		var h ingest.WebhookObject
 		if err := c.call(ctx, "POST", path+"/rotate", in, &h); err != nil {
 			return err
 		}

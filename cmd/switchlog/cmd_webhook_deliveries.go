@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,25 +9,12 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+
+	"switchlog/ingest"
+	"switchlog/schemas"
 )
 
-// deliveryInfo is a delivery as the management API shows it, whole or in short.
-type deliveryInfo struct {
-	ID            string          `json:"id"`
-	WebhookID     string          `json:"webhookId,omitempty"`
-	Event         string          `json:"event"`
-	Payload       json.RawMessage `json:"payload,omitempty"`
-	StatusCode    *int            `json:"statusCode"`
-	Response      *string         `json:"response,omitempty"`
-	Attempts      int             `json:"attempts"`
-	DeliveredAt   *string         `json:"deliveredAt"`
-	CreatedAt     string          `json:"createdAt"`
-	Status        string          `json:"status"`
-	Kind          string          `json:"kind"`
-	NextAttemptAt *string         `json:"nextAttemptAt"`
-}
-
-func printDeliveries(w io.Writer, list []deliveryInfo) error {
+func printDeliveries(w io.Writer, list []ingest.DeliverySummary) error {
 	if len(list) == 0 {
 		_, err := fmt.Fprintln(w, "no deliveries yet (hint: switchlog webhook test ID sends one at once)")
 		return err
@@ -55,10 +41,10 @@ func newWebhookDeliveries() *cobra.Command {
 	offset := cmd.Flags().Int("offset", 0, "leave out so many")
 	return withWebhook(cmd, func(ctx context.Context, cmd *cobra.Command, c *client, path string, asJSON bool) error {
 		var page struct {
-			Deliveries []deliveryInfo `json:"deliveries"`
-			Total      int            `json:"total"`
-			Limit      int            `json:"limit"`
-			Offset     int            `json:"offset"`
+			Deliveries []schemas.DeliveryRecord `json:"deliveries"`
+			Total      int                      `json:"total"`
+			Limit      int                      `json:"limit"`
+			Offset     int                      `json:"offset"`
 		}
 		if err := c.call(ctx, "GET", fmt.Sprintf("%s/deliveries?limit=%d&offset=%d", path, *limit, *offset), nil, &page); err != nil {
 			return err
@@ -66,7 +52,11 @@ func newWebhookDeliveries() *cobra.Command {
 		if asJSON {
 			return printJSON(cmd.OutOrStdout(), page)
 		}
-		if err := printDeliveries(cmd.OutOrStdout(), page.Deliveries); err != nil {
+		short := make([]ingest.DeliverySummary, len(page.Deliveries))
+		for i, d := range page.Deliveries {
+			short[i] = ingest.Summary(d)
+		}
+		if err := printDeliveries(cmd.OutOrStdout(), short); err != nil {
 			return err
 		}
 		if rest := page.Total - page.Offset - len(page.Deliveries); rest > 0 {

@@ -20,6 +20,7 @@ const (
 	idleBytes = 4 << 20 // allocated between two looks: nothing much happens
 	idleLooks = 5       // so often in a row, before memory is given back
 	idleTwice = 10      // and again: what is pooled goes with the second
+	idleLong  = 30      // and once more: the NATS server has forgotten its ids by then
 )
 
 // tendMemory keeps the limit at what is in use and as much again, so that
@@ -35,7 +36,7 @@ func tendMemory(ctx context.Context) error {
 		return nil
 	}
 	look := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/heap/allocs:bytes"}}
-	limit, allocated, idle := int64(memoryLimit), uint64(0), idleTwice
+	limit, allocated, idle := int64(memoryLimit), uint64(0), idleLong
 	for {
 		debug.SetMemoryLimit(limit)
 		if !pause(ctx, tendEvery) {
@@ -47,7 +48,7 @@ func tendMemory(ctx context.Context) error {
 		if idle++; allocated-before > idleBytes {
 			idle = 0
 		}
-		if idle == idleLooks || idle == idleTwice {
+		if idle == idleLooks || idle == idleTwice || idle == idleLong {
 			debug.FreeOSMemory()
 			metrics.Read(look)
 		}
