@@ -17,13 +17,15 @@ import (
 // causeHeader says which entry of the outbox a change is: {seq}/{n}.
 const causeHeader = "Switchlog-Cause"
 
-// dueLimit is how many entries are taken from the outbox at once.
-const dueLimit = 500
+// dueLimit is how many entries are taken from the outbox at once: as many as a
+// fold that is far behind makes in one transaction, since each look at the outbox
+// waits for one.
+const dueLimit = batchEventsFar
 
 // Outbox is what folds want others to hear. An entry is written in the fold's
 // transaction and stays until it is sent.
 type Outbox interface {
-	// Due gives up to limit entries in order of (Seq, N).
+	// Due gives up to limit entries in order of (Seq, N); fewer if they are large.
 	Due(ctx context.Context, limit int) ([]schemas.Outgoing, error)
 
 	// Sent says that everything up to and including (seq, n) is out.

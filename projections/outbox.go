@@ -3,15 +3,20 @@ package projections
 import (
 	"context"
 	"fmt"
+	"io"
 
 	"switchlog/schemas"
 )
 
-// Due returns up to limit entries of the outbox, in order.
+// dueBytes bounds what Due returns, but for one entry.
+const dueBytes = 4 << 20
+
+// Due returns up to limit entries of the outbox, in order, or 4 MiB of them.
 func (d *DB) Due(_ context.Context, limit int) ([]schemas.Outgoing, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var due []schemas.Outgoing
+	bytes := 0
 	err := d.tx.Each(`SELECT seq, n, subject, msg_id, body, fronters_key, fronters FROM outbox ORDER BY seq, n LIMIT ?`,
 		[]any{limit}, func(r Row) error {
 			o := schemas.Outgoing{Seq: uint64(r.Int(0)), N: int(r.Int(1)), FrontersKey: r.Text(5)}
@@ -20,6 +25,9 @@ func (d *DB) Due(_ context.Context, limit int) ([]schemas.Outgoing, error) {
 			}
 			if front, ok := r[6].([]byte); ok {
 				o.Fronters = append([]byte(nil), front...)
+			}
+			if bytes += size(r); bytes > dueBytes && len(due) > 0 {
+				return io.EOF
 			}
 			due = append(due, o)
 			return nil

@@ -19,6 +19,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
+
+	"switchlog/test/mix"
 )
 
 // fill lets the sample system in and sends all samples, in the order of their
@@ -404,4 +406,32 @@ func (s *server) message(stream string, seq uint64) *nats.RawStreamMsg {
 		s.t.Fatal(err)
 	}
 	return m
+}
+
+// TestImportWaits: an import of many events is not done long before the database
+// has them.
+func TestImportWaits(t *testing.T) {
+	const ahead = 4000 // as cmd/switchlog has it
+	var lines bytes.Buffer
+	m := mix.New(1, 20)
+	for range 2*ahead + 1 {
+		line, err := m.Next().MarshalJSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines.Write(append(line, '\n'))
+	}
+	file := filepath.Join(t.TempDir(), "events.ndjson")
+	if err := os.WriteFile(file, lines.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, t.TempDir())
+	s.cli("", "import", file)
+	var st struct {
+		Projection struct{ Position uint64 }
+	}
+	if _, _, body := s.get("/api/admin/status"); json.Unmarshal(body, &st) != nil || st.Projection.Position < ahead {
+		t.Errorf("the database is at %d when the import of %d is done, want at least %d", st.Projection.Position, 2*ahead+1, ahead)
+	}
+	s.settled()
 }

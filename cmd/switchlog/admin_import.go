@@ -20,6 +20,15 @@ const (
 	importBatch  = 500
 	importFaults = 20 // lines told about one by one
 
+	// importAhead is how many events an import may be ahead of the database.
+	// At its own speed it fills the memory of the NATS server (which keeps what
+	// it wrote for ten seconds), and is done no sooner.
+	importAhead = 4000
+
+	// importWait is how long it waits for that, before it goes on: they may be
+	// held up by something else.
+	importWait = 10 * time.Second
+
 	// importedRepeats is how long the spool remembers the ids of imported
 	// events: longer than an import runs. What was imported before is in the
 	// log, and found there.
@@ -49,6 +58,7 @@ func (a admin) importEvents(w http.ResponseWriter, r *http.Request, body io.Read
 	}
 	var out importAnswer
 	var batch []schemas.Event
+	ahead := 0
 	flush := func() error {
 		fresh, err := a.n.spool.Append(r.Context(), batch...)
 		if err != nil {
@@ -57,7 +67,11 @@ func (a admin) importEvents(w http.ResponseWriter, r *http.Request, body io.Read
 		out.New += fresh
 		out.Known += len(batch) - fresh
 		batch = batch[:0]
-		return nil
+		if ahead += fresh; ahead < importAhead {
+			return nil
+		}
+		ahead = 0
+		return a.n.catchUp(r.Context())
 	}
 	lines := bufio.NewScanner(body)
 	lines.Buffer(make([]byte, 64<<10), maxLineBytes)
@@ -97,6 +111,24 @@ func (a admin) importEvents(w http.ResponseWriter, r *http.Request, body io.Read
 	a.n.log.Info("imported", "read", out.Read, "new", out.New, "known", out.Known, "refused", out.Refused)
 	answerJSON(w, http.StatusOK, out)
 	return nil
+}
+
+// catchUp waits until the database is not more than importAhead events behind
+// what was accepted, or for importWait.
+func (n *node) catchUp(ctx context.Context) error {
+	waiting, cancel := context.WithTimeout(ctx, importWait)
+	defer cancel()
+	err := n.spool.Drained(waiting)
+	if err == nil && n.db != nil {
+		var info processor.Info
+		if info, err = n.events.Info(waiting); err == nil && info.Last > importAhead {
+			err = n.db.Wait(waiting, info.Last-importAhead)
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		n.log.Info("import: goes on without waiting for the events before", "err", err)
+	}
+	return ctx.Err()
 }
 
 // importable reads one line. The event keeps its id, time and origin: a

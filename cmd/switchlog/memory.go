@@ -15,6 +15,7 @@ import (
 const (
 	gcPercent   = 400
 	memoryLimit = 160 << 20 // bytes; at 112 MB a loaded server spent a quarter of its time collecting
+	memoryFree  = 96 << 20  // above what is in use
 	tendEvery   = 2 * time.Second
 
 	idleBytes = 4 << 20 // allocated between two looks: nothing much happens
@@ -23,7 +24,7 @@ const (
 	idleLong  = 30      // and once more: the NATS server has forgotten its ids by then
 )
 
-// tendMemory keeps the limit at what is in use and as much again, so that
+// tendMemory keeps the limit well above what is in use, so that
 // one who has more to hold (many subjects, a large index) does not spend the
 // time collecting, and gives memory back when there is nothing to do (the NATS
 // server pools blocks of 8 MB). An operator who sets GOGC or GOMEMLIMIT has
@@ -52,6 +53,6 @@ func tendMemory(ctx context.Context) error {
 			debug.FreeOSMemory()
 			metrics.Read(look)
 		}
-		limit = max(memoryLimit, 2*int64(look[0].Value.Uint64()))
+		limit = max(memoryLimit, int64(look[0].Value.Uint64())+memoryFree)
 	}
 }
