@@ -158,8 +158,10 @@ func writeLog(path string, each int) (err error) {
 	return nil
 }
 
-// ask asks who fronts, of one system after the other, over 64 connections.
+// ask asks who fronts, of one system after the other, over 64 connections; of a
+// server at rest: for half a minute after an import the log's server holds its ids.
 func (b *bench) ask(n *node) (loaded, error) {
+	rest()
 	token, err := n.token()
 	if err != nil {
 		return loaded{}, err
