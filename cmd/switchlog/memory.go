@@ -21,7 +21,7 @@ const (
 	idleBytes = 4 << 20 // allocated between two looks: nothing much happens
 	idleLooks = 5       // so often in a row, before memory is given back
 	idleTwice = 10      // and again: what is pooled goes with the second
-	idleLong  = 30      // and once more: the NATS server has forgotten its ids by then
+	idleLong  = 18      // and once more: after half a minute the NATS server forgets its ids
 )
 
 // tendMemory keeps the limit well above what is in use, so that
