@@ -35,7 +35,7 @@ func TestSoak(t *testing.T) {
 			length = d
 		}
 	}
-	s := start(t, t.TempDir(), "--deliver-allow", "127.0.0.0/8")
+	s := start(t, filepath.Join(t.TempDir(), "data"), "--deliver-allow", "127.0.0.0/8") // made by it, with its permissions
 	s.ready()
 	var passedOn atomic.Int64
 	url := fakesink.Serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
