@@ -105,9 +105,10 @@ func (tx *Tx) each(ctx context.Context, query string, args []driver.NamedValue, 
 // Publish puts a change into the outbox, to be sent after the transaction has
 // committed, once (D13), and makes a delivery of it for each subscription that
 // asks for it. A rebuild throws the outbox away, and makes the same deliveries.
-func (tx *Tx) Publish(change schemas.Event) error { return tx.publish(change, "", nil) }
+func (tx *Tx) Publish(change schemas.Event) error { return tx.PublishFront(change, "", nil) }
 
-func (tx *Tx) publish(change schemas.Event, tenant string, front []byte) error {
+// PublishFront is Publish and PutFront in one entry.
+func (tx *Tx) PublishFront(change schemas.Event, tenant string, front []byte) error {
 	found, err := tx.listeners(change.Type, change.Route)
 	if err != nil {
 		return err
@@ -128,11 +129,6 @@ func (tx *Tx) publish(change schemas.Event, tenant string, front []byte) error {
 	}
 	m.Subject = change.Route.ChangeSubject()
 	return tx.send(m.Subject, m.ID, m.Body, tenant, front)
-}
-
-// PublishFront is Publish and PutFront in one entry.
-func (tx *Tx) PublishFront(change schemas.Event, tenant string, front []byte) error {
-	return tx.publish(change, tenant, front)
 }
 
 // PutFront puts a new entry of the FRONTERS bucket into the outbox.

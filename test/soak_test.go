@@ -248,7 +248,7 @@ func judge(t *testing.T, samples []soakSample) {
 		{"resident memory", func(s soakSample) int { return s.rss }, 32 << 20},
 		{"open files", func(s soakSample) int { return s.files }, 8},
 		{"goroutines", func(s soakSample) int { return s.goroutines }, 16},
-		{"bytes of the spool", func(s soakSample) int { return int(s.spool) }, 96 << 20}, // it remembers 2 million ids at most
+		{"bytes of the spool", func(s soakSample) int { return int(s.spool) }, 48 << 20}, // 2 million ids, which it remembers at most
 		{"bytes of write-ahead logs", func(s soakSample) int { return int(s.wal) }, 32 << 20},
 		{"events waiting in the spool", func(s soakSample) int { return s.waiting }, 500},
 		{"events behind", func(s soakSample) int { return s.lag }, 500},

@@ -194,7 +194,7 @@ func (b *bench) seen(s *sightings, sent int) error {
 			}
 			h.add(time.Duration(place.at[i].Load() - s.answered[i].Load()))
 		}
-		if h.n < uint64(sent)/10 {
+		if h.n < uint64(sent)/2 {
 			return fmt.Errorf("%d of %d events were seen %s", h.n, sent, place.name)
 		}
 		out = append(out, []string{place.name, fmt.Sprint(h.n), ms(h.quantile(0.5)), ms(h.quantile(0.99)), ms(h.quantile(0.999)), ms(h.max)})
