@@ -57,7 +57,7 @@ type touch struct {
 }
 
 // heldIn are tables whose rows are kept as parts of another's.
-var heldIn = map[string]string{"switch_members": "switches"}
+var heldIn = map[string]string{"switch_stints": "switches"}
 
 func (m *memory) empty() bool { return len(m.tables) == 0 && len(m.touches) == 0 }
 

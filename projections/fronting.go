@@ -28,7 +28,7 @@ var frontingSQL string
 var Fronting = Projection{
 	Name:    "fronting",
 	Source:  schemas.PluralKit,
-	Version: 5, // 4: members of an event are known by their exact names; 5: fewer indexes
+	Version: 6, // 4: members of an event are known by their exact names; 5: fewer indexes; 6: stints in order of time
 	Schema:  frontingSQL,
 	Fold:    foldFronting,
 	Ahead: map[string]Decoder{

@@ -50,8 +50,10 @@ CREATE INDEX switches_replaced ON switches (system_uuid, timestamp_us) WHERE rea
 CREATE INDEX switches_deleted ON switches (system_uuid, deleted_us) WHERE deleted_us IS NOT NULL;
 
 -- A member of a listed switch. Deleted members have no row; position counts
--- them all the same, so it never depends on what else has arrived.
-CREATE TABLE switch_members (
+-- them all the same, so it never depends on what else has arrived. The key is in
+-- order of time: what is new is written beside what was new before, however much
+-- there is. By uuid alone, switch_members finds it.
+CREATE TABLE switch_stints (
 	switch_uuid  TEXT NOT NULL,
 	position     INTEGER NOT NULL,
 	member_uuid  TEXT NOT NULL,
@@ -59,13 +61,13 @@ CREATE TABLE switch_members (
 	timestamp_us INTEGER NOT NULL,
 	starts       INTEGER NOT NULL,
 	ends         INTEGER NOT NULL,
-	PRIMARY KEY (switch_uuid, position)
+	PRIMARY KEY (system_uuid, timestamp_us, switch_uuid, position)
 ) STRICT, WITHOUT ROWID;
 
 -- What a member that goes leaves, and where its stretches begin; where one ends is
 -- found without a look at what is between. front_intervals reads both.
-CREATE INDEX switch_members_member ON switch_members (system_uuid, member_uuid, timestamp_us, switch_uuid, starts);
-CREATE INDEX switch_members_ends ON switch_members (system_uuid, member_uuid, timestamp_us, switch_uuid) WHERE ends = 1;
+CREATE INDEX switch_stints_member ON switch_stints (system_uuid, member_uuid, timestamp_us, switch_uuid, starts);
+CREATE INDEX switch_stints_ends ON switch_stints (system_uuid, member_uuid, timestamp_us, switch_uuid) WHERE ends = 1;
 
 -- A DELETE_ALL_SWITCHES: what was first heard of before it is deleted by it,
 -- but for what the API had later.
@@ -83,6 +85,12 @@ CREATE TABLE fronts (
 	members     TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- A member of a listed switch, found by the switch's uuid.
+CREATE VIEW switch_members AS
+SELECT w.uuid AS switch_uuid, s.position, s.member_uuid, s.system_uuid, s.timestamp_us, s.starts, s.ends
+FROM switches w
+JOIN switch_stints s ON s.system_uuid = w.system_uuid AND s.timestamp_us = w.timestamp_us AND s.switch_uuid = w.uuid;
+
 -- A member that fronts now.
 CREATE VIEW current_fronters AS
 SELECT f.system_uuid, f.switch_uuid, sm.position, sm.member_uuid, m.name, f.since_us,
@@ -90,7 +98,7 @@ SELECT f.system_uuid, f.switch_uuid, sm.position, sm.member_uuid, m.name, f.sinc
 		|| printf('.%06dZ', (f.since_us % 1000000 + 1000000) % 1000000) AS since,
 	m.id, m.display_name, m.pronouns, m.color, m.avatar_url
 FROM fronts f
-JOIN switch_members sm ON sm.switch_uuid = f.switch_uuid
+JOIN switch_stints sm ON sm.system_uuid = f.system_uuid AND sm.timestamp_us = f.since_us AND sm.switch_uuid = f.switch_uuid
 LEFT JOIN members m ON m.uuid = sm.member_uuid AND m.system_uuid = f.system_uuid;
 
 -- A listed switch, from its timestamp to that of the next.
@@ -100,9 +108,9 @@ SELECT w.system_uuid, w.uuid AS switch_uuid, w.timestamp_us AS started_us, w.end
 	-- file at all.
 	coalesce((SELECT group_concat(name, ', ') FROM (
 		SELECT coalesce(m.name, sm.member_uuid) AS name
-		FROM switch_members sm
+		FROM switch_stints sm
 		LEFT JOIN members m ON m.uuid = sm.member_uuid AND m.system_uuid = sm.system_uuid
-		WHERE sm.switch_uuid = w.uuid
+		WHERE sm.system_uuid = w.system_uuid AND sm.timestamp_us = w.timestamp_us AND sm.switch_uuid = w.uuid
 		ORDER BY sm.position)), '') AS members,
 	strftime('%FT%T', (w.timestamp_us - (w.timestamp_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
 		|| printf('.%06dZ', (w.timestamp_us % 1000000 + 1000000) % 1000000) AS started,
@@ -130,8 +138,8 @@ SELECT s.system_uuid, s.member_uuid, s.timestamp_us AS started_us, w.ended_us,
 		iif(w.ended_us - s.timestamp_us < 86400000000, '', ((w.ended_us - s.timestamp_us) / 86400000000) || ' d '),
 		(w.ended_us - s.timestamp_us) / 3600000000 % 24, (w.ended_us - s.timestamp_us) / 60000000 % 60,
 		(w.ended_us - s.timestamp_us) / 1000000 % 60)) AS duration
-FROM switch_members s
-JOIN switches w ON w.uuid = (SELECT e.switch_uuid FROM switch_members e
+FROM switch_stints s
+JOIN switches w ON w.uuid = (SELECT e.switch_uuid FROM switch_stints e
 	WHERE e.system_uuid = s.system_uuid AND e.member_uuid = s.member_uuid AND e.ends = 1
 		AND (e.timestamp_us, e.switch_uuid) >= (s.timestamp_us, s.switch_uuid)
 	ORDER BY e.timestamp_us, e.switch_uuid LIMIT 1)

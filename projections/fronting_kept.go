@@ -19,14 +19,14 @@ type keptSwitch struct {
 	prevKnown, nextKnown bool
 }
 
-// switchState is a row of switches, and those of switch_members.
+// switchState is a row of switches, and those of switch_stints.
 type switchState struct {
 	switchRow
 	endedUS  any           // int64: when the next one began; nil: there is none, or this is not listed
 	fronters []stintMember // in the order of positions; of a switch that is not listed, none
 }
 
-// stintMember is one row of switch_members.
+// stintMember is one row of switch_stints.
 type stintMember struct {
 	position     int64
 	uuid         string
@@ -58,11 +58,12 @@ func (tx *Tx) switchOf(uuid string) (*keptSwitch, error) {
 		return nil, err
 	}
 	if r.Int(16) == 1 {
-		stmt, err := tx.prepare(`SELECT position, member_uuid, starts, ends FROM switch_members WHERE switch_uuid = ? ORDER BY position`)
+		stmt, err := tx.prepare(`SELECT position, member_uuid, starts, ends FROM switch_stints
+			WHERE system_uuid = ? AND timestamp_us = ? AND switch_uuid = ? ORDER BY position`)
 		if err != nil {
 			return nil, err
 		}
-		err = stmt.each(context.Background(), nil, values(nil, []any{uuid}), nil, func(r Row) error {
+		err = stmt.each(context.Background(), nil, values(nil, []any{w.system, w.timestampUS, uuid}), nil, func(r Row) error {
 			w.fronters = append(w.fronters, stintMember{position: r.Int(0), uuid: r.Text(1), starts: r.Int(2) == 1, ends: r.Int(3) == 1})
 			return nil
 		})
@@ -144,20 +145,22 @@ func (w *keptSwitch) storeMembers(tx *Tx) error {
 			if m == w.file.fronters[i] {
 				continue
 			}
-			if err := tx.run(`UPDATE switch_members SET starts = ?, ends = ? WHERE switch_uuid = ? AND position = ?`,
-				m.starts, m.ends, w.uuid, m.position); err != nil {
+			if err := tx.run(`UPDATE switch_stints SET starts = ?, ends = ?
+				WHERE system_uuid = ? AND timestamp_us = ? AND switch_uuid = ? AND position = ?`,
+				m.starts, m.ends, w.system, w.timestampUS, w.uuid, m.position); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
 	if len(w.file.fronters) > 0 {
-		if err := tx.run(`DELETE FROM switch_members WHERE switch_uuid = ?`, w.uuid); err != nil {
+		if err := tx.run(`DELETE FROM switch_stints WHERE system_uuid = ? AND timestamp_us = ? AND switch_uuid = ?`,
+			w.system, w.file.timestampUS, w.uuid); err != nil {
 			return err
 		}
 	}
 	for _, m := range w.fronters {
-		if err := tx.run(`INSERT INTO switch_members (switch_uuid, position, member_uuid, system_uuid, timestamp_us, starts, ends)
+		if err := tx.run(`INSERT INTO switch_stints (switch_uuid, position, member_uuid, system_uuid, timestamp_us, starts, ends)
 			VALUES (?, ?, ?, ?, ?, ?, ?)`, w.uuid, m.position, m.uuid, w.system, w.timestampUS, m.starts, m.ends); err != nil {
 			return err
 		}

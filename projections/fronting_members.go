@@ -4,7 +4,7 @@ package projections
 // PluralKit does. A switch may become empty: then nobody fronted. The
 // neighbours stay what they were, so nobody else's stretches change.
 func leaveSwitches(tx *Tx, system, member string) error {
-	err := tx.touchEach("switches", `DELETE FROM switch_members WHERE system_uuid = ? AND member_uuid = ? RETURNING switch_uuid`,
+	err := tx.touchEach("switches", `DELETE FROM switch_stints WHERE system_uuid = ? AND member_uuid = ? RETURNING switch_uuid`,
 		system, member)
 	if err != nil {
 		return err
@@ -38,7 +38,7 @@ func rejoinSwitches(tx *Tx, system, member string) error {
 	there := false
 	for _, p := range timeline {
 		if p.is {
-			err := tx.Exec(`INSERT INTO switch_members (switch_uuid, position, member_uuid, system_uuid, timestamp_us, starts, ends)
+			err := tx.Exec(`INSERT INTO switch_stints (switch_uuid, position, member_uuid, system_uuid, timestamp_us, starts, ends)
 				VALUES (?, ?, ?, ?, ?, ?, ?)`, p.uuid, p.position, member, system, p.us, !there, !p.afterThere)
 			if err != nil {
 				return err

@@ -10,7 +10,7 @@ import (
 )
 
 // growing are the tables whose size is that of the history.
-var growing = regexp.MustCompile(`\bSCAN (switches|switch_members|members|fronts|w|sm|s|e|f|p|m)\b|TEMP B-TREE`)
+var growing = regexp.MustCompile(`\bSCAN (switches|switch_stints|members|fronts|w|sm|s|e|f|p|m)\b|TEMP B-TREE`)
 
 var parameter = regexp.MustCompile(`:[a-z]+`)
 

@@ -30,8 +30,8 @@ func foldSwitchPurge(tx *Tx, e schemas.Recorded) error {
 	if err != nil {
 		return err
 	}
-	if err := tx.Exec(`DELETE FROM switch_members
-		WHERE switch_uuid IN (SELECT uuid FROM switches WHERE system_uuid = ? AND deleted_us = ?)`, system, at); err != nil {
+	if err := tx.Exec(`DELETE FROM switch_stints WHERE (system_uuid, timestamp_us, switch_uuid) IN
+		(SELECT system_uuid, timestamp_us, uuid FROM switches WHERE system_uuid = ? AND deleted_us = ?)`, system, at); err != nil {
 		return err
 	}
 	if err := rejoin(tx, system); err != nil {

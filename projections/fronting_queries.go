@@ -16,9 +16,9 @@ var frontingQueries = []Query{{
 			coalesce((SELECT json_group_array(json_object('uuid', sm.member_uuid, 'id', m.id, 'name', m.name,
 					'display_name', m.display_name, 'pronouns', m.pronouns, 'color', m.color, 'avatar_url', m.avatar_url)
 					ORDER BY sm.position)
-				FROM switch_members sm
+				FROM switch_stints sm
 				LEFT JOIN members m ON m.uuid = sm.member_uuid AND m.system_uuid = sm.system_uuid
-				WHERE sm.switch_uuid = latest.switch_uuid), '[]') AS members_json
+				WHERE sm.system_uuid = :tenant AND sm.timestamp_us = latest.started_us AND sm.switch_uuid = latest.switch_uuid), '[]') AS members_json
 		FROM (SELECT 1) LEFT JOIN (SELECT switch_uuid, started, started_us FROM switch_timeline
 			WHERE system_uuid = :tenant AND started_us <= coalesce(:at, 9223372036854775807)
 			ORDER BY started_us DESC, switch_uuid DESC LIMIT 1) latest`,
@@ -32,7 +32,8 @@ var frontingQueries = []Query{{
 	},
 	SQL: `SELECT w.switch_uuid AS id, w.started AS timestamp, w.started_us AS timestamp_us,
 			(SELECT json_group_array(sm.member_uuid ORDER BY sm.position)
-				FROM switch_members sm WHERE sm.switch_uuid = w.switch_uuid) AS members_json
+				FROM switch_stints sm
+				WHERE sm.system_uuid = :tenant AND sm.timestamp_us = w.started_us AND sm.switch_uuid = w.switch_uuid) AS members_json
 		FROM switch_timeline w
 		WHERE w.system_uuid = :tenant AND w.started_us < coalesce(:before, 9223372036854775807)
 		ORDER BY w.started_us DESC, w.switch_uuid DESC LIMIT max(0, min(:limit, 1000))`,
@@ -47,9 +48,9 @@ var frontingQueries = []Query{{
 	},
 	SQL: `SELECT w.switch_uuid, w.started, w.ended, w.duration_us / 1000000.0 AS duration_seconds,
 			(SELECT json_group_array(json_object('uuid', sm.member_uuid, 'name', m.name) ORDER BY sm.position)
-				FROM switch_members sm
+				FROM switch_stints sm
 				LEFT JOIN members m ON m.uuid = sm.member_uuid AND m.system_uuid = sm.system_uuid
-				WHERE sm.switch_uuid = w.switch_uuid) AS members_json
+				WHERE sm.system_uuid = :tenant AND sm.timestamp_us = w.started_us AND sm.switch_uuid = w.switch_uuid) AS members_json
 		FROM switch_timeline w
 		WHERE w.system_uuid = :tenant AND w.started_us < coalesce(:before, 9223372036854775807)
 			AND w.started_us >= coalesce((SELECT max(p.started_us) FROM switch_timeline p

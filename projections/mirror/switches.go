@@ -5,9 +5,9 @@ import "switchlog/projections"
 // A page of history: whoever it shows is named by short id, hidden members
 // too. Of switches with one timestamp the order is ours; PluralKit has none.
 const switchPage = `SELECT w.uuid, w.timestamp_us,
-		(SELECT json_group_array(coalesce(m.id, t.member_uuid) ORDER BY t.position) FROM switch_members t
+		(SELECT json_group_array(coalesce(m.id, t.member_uuid) ORDER BY t.position) FROM switch_stints t
 			LEFT JOIN members m ON m.uuid = t.member_uuid AND m.system_uuid = w.system_uuid
-			WHERE t.switch_uuid = w.uuid)
+			WHERE t.system_uuid = w.system_uuid AND t.timestamp_us = w.timestamp_us AND t.switch_uuid = w.uuid)
 	FROM switches w WHERE w.system_uuid = ? AND w.listed = 1 AND w.timestamp_us < ?
 	ORDER BY w.timestamp_us DESC, w.uuid DESC LIMIT ?`
 
@@ -61,7 +61,7 @@ var (
 	currentFront = selectFront(`(SELECT switch_uuid AS uuid, since_us AS timestamp_us, members FROM fronts WHERE system_uuid = ?1) w
 		LEFT JOIN json_each(w.members) list`, `list.value`, `list.key`)
 	oneSwitch = selectFront(`(SELECT uuid, timestamp_us FROM switches WHERE uuid = ?2 AND system_uuid = ?1 AND listed = 1) w
-		LEFT JOIN switch_members t ON t.switch_uuid = w.uuid`, `t.member_uuid`, `t.position`)
+		LEFT JOIN switch_stints t ON t.system_uuid = ?1 AND t.timestamp_us = w.timestamp_us AND t.switch_uuid = w.uuid`, `t.member_uuid`, `t.position`)
 )
 
 const ownerOfSwitch = `SELECT system_uuid FROM switches WHERE uuid = ? AND listed = 1`
