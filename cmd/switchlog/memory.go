@@ -24,12 +24,12 @@ const (
 	idleLong  = 18      // and once more: after half a minute the NATS server forgets its ids
 )
 
-// tendMemory keeps the limit well above what is in use, so that
-// one who has more to hold (many subjects, a large index) does not spend the
-// time collecting, and gives memory back when there is nothing to do (the NATS
-// server pools blocks of 8 MB). An operator who sets GOGC or GOMEMLIMIT has
-// decided otherwise.
-func tendMemory(ctx context.Context) error {
+// tendMemory keeps the limit well above what is in use, so that one who has
+// more to hold (many subjects, a large index) does not spend the time
+// collecting. When there is nothing to do it gives memory back (the NATS server
+// pools blocks of 8 MB), after rest has let go of what others keep. An operator
+// who sets GOGC or GOMEMLIMIT has decided otherwise.
+func tendMemory(ctx context.Context, rest func()) error {
 	if was := debug.SetGCPercent(gcPercent); was != 100 {
 		debug.SetGCPercent(was)
 	}
@@ -50,6 +50,7 @@ func tendMemory(ctx context.Context) error {
 			idle = 0
 		}
 		if idle == idleLooks || idle == idleTwice || idle == idleLong {
+			rest()
 			debug.FreeOSMemory()
 			metrics.Read(look)
 		}

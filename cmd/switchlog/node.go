@@ -175,6 +175,16 @@ func (n *node) openLog() error {
 	return err
 }
 
+// rest gives back memory while there is nothing to do.
+func (n *node) rest() {
+	if n.db == nil {
+		return
+	}
+	if err := n.db.Rest(); err != nil {
+		n.log.Warn("memory was not given back", "err", err)
+	}
+}
+
 // openDatabase opens the projections and what keeps them going.
 func (n *node) openDatabase() (err error) {
 	n.db, err = projections.Open(projections.Config{Path: n.path(fileDatabase), Log: n.log, Metrics: n.metrics})

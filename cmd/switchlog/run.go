@@ -61,7 +61,6 @@ func (n *node) run(ctx context.Context, announce func(Endpoints) error) (err err
 func (n *node) start(ctx, partsCtx context.Context, parts *errgroup.Group, servers *servers, announce func(Endpoints) error) (err error) {
 	part := func(run func(context.Context) error) { parts.Go(func() error { return run(partsCtx) }) }
 	moreThreads()
-	part(tendMemory)
 	part(n.spool.Run)
 	n.registry, err = ingest.OpenRegistry(ctx, ingest.RegistryConfig{
 		Path: n.path(fileSecrets), KeyPath: n.secretKeyPath(), PublicURL: n.publicURL(), Log: n.log,
@@ -85,6 +84,7 @@ func (n *node) start(ctx, partsCtx context.Context, parts *errgroup.Group, serve
 			return err
 		}
 	}
+	part(func(ctx context.Context) error { return tendMemory(ctx, n.rest) })
 	servers.serve(n.priv, privateServer(partsCtx, n.privateHandler()))
 	if n.server != nil {
 		part(n.server.Run)
