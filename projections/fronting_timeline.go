@@ -59,6 +59,11 @@ func neighbours(tx *Tx, w *keptSwitch, s switchRow, front frontRow) (prev, next 
 			return prev, next, err
 		}
 	}
+	if !w.listed() {
+		if prev, next, found, err := tx.nearEnd(s, front); err != nil || found {
+			return prev, next, err
+		}
+	}
 	prev, err = oneSwitch(tx, `SELECT uuid FROM switches
 		WHERE system_uuid = ? AND listed = 1 AND (timestamp_us, uuid) < (?, ?) AND uuid <> ?
 		ORDER BY timestamp_us DESC, uuid DESC LIMIT 1`, s.system, s.timestampUS, s.uuid, s.uuid)
@@ -72,6 +77,31 @@ func neighbours(tx *Tx, w *keptSwitch, s switchRow, front frontRow) (prev, next 
 		w.prev, w.next, w.prevKnown, w.nextKnown = prev.id(), next.id(), true, true
 	}
 	return prev, next, err
+}
+
+// nearEndSteps is how far back nearEnd looks.
+const nearEndSteps = 64
+
+// nearEnd looks for the place of s, which is not in the timeline, backwards from
+// the last switch, as far as memory knows the way. Requests overtake each other,
+// but not by much; and a look into the file would have to write what waits.
+func (tx *Tx) nearEnd(s switchRow, front frontRow) (prev, next *keptSwitch, found bool, err error) {
+	if next, err = tx.switchOf(front.switchUUID); err != nil {
+		return nil, nil, false, err
+	}
+	for range nearEndSteps {
+		if !next.prevKnown {
+			break
+		}
+		if prev, err = tx.switchOf(next.prev); err != nil {
+			return nil, nil, false, err
+		}
+		if prev.before(s) {
+			return prev, next, true, nil
+		}
+		next = prev
+	}
+	return nil, nil, false, nil
 }
 
 // linked is the two switches that w is known to be between.
