@@ -3,20 +3,26 @@ package main
 import (
 	"context"
 	"math"
+	"os"
+	"path/filepath"
 	"runtime/debug"
 	"runtime/metrics"
+	"strconv"
+	"strings"
+	"syscall"
 	"time"
 )
 
 // Most of what we allocate is a request or a message that is gone in a
 // millisecond, and what stays is little. Go's default would look for garbage
 // each time the heap has doubled from that little, many times a second; we let
-// it grow further, up to a limit.
+// it grow further, up to a limit: a quarter of the machine's memory, between
+// these two.
 const (
-	gcPercent   = 400
-	memoryLimit = 256 << 20 // bytes; a loaded server spent a quarter of its time collecting at 112 MB, a tenth at 160, a twentieth at 256
-	memoryFree  = 192 << 20 // above what is in use
-	tendEvery   = 2 * time.Second
+	gcPercent = 400
+	limitMost = 256 << 20 // bytes; a loaded server spent a quarter of its time collecting at 112 MB, a tenth at 160, a twentieth at 256
+	limitLow  = 96 << 20
+	tendEvery = 2 * time.Second
 
 	idleBytes = 4 << 20 // allocated between two looks: nothing much happens
 	idleLooks = 5       // so often in a row, before memory is given back
@@ -37,7 +43,8 @@ func tendMemory(ctx context.Context, rest func()) error {
 		return nil
 	}
 	look := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/heap/allocs:bytes"}}
-	limit, allocated, idle := int64(memoryLimit), uint64(0), idleLong
+	least := min(max(limitLow, machineMemory("/")/4), limitMost)
+	limit, allocated, idle := least, uint64(0), idleLong
 	for {
 		debug.SetMemoryLimit(limit)
 		if !pause(ctx, tendEvery) {
@@ -54,6 +61,39 @@ func tendMemory(ctx context.Context, rest func()) error {
 			debug.FreeOSMemory()
 			metrics.Read(look)
 		}
-		limit = max(memoryLimit, int64(look[0].Value.Uint64())+memoryFree)
+		limit = max(least, int64(look[0].Value.Uint64())+least*3/4)
 	}
+}
+
+// machineMemory is how many bytes of memory the machine has, or the control
+// group that we run in may use if that is less: in a container, or by systemd's
+// MemoryMax. Root is "/". What cannot be read limits nothing.
+func machineMemory(root string) int64 {
+	most := int64(math.MaxInt64)
+	var info syscall.Sysinfo_t
+	if syscall.Sysinfo(&info) == nil {
+		most = int64(info.Totalram) * int64(info.Unit)
+	}
+	groups, err := os.ReadFile(filepath.Join(root, "proc/self/cgroup"))
+	if err != nil {
+		return most
+	}
+	for line := range strings.Lines(string(groups)) {
+		path, ok := strings.CutPrefix(strings.TrimSpace(line), "0::")
+		if !ok {
+			continue // of version 1, which has no one limit of all
+		}
+		for ; ; path = filepath.Dir(path) { // a group has no more than those it is in
+			text, err := os.ReadFile(filepath.Join(root, "sys/fs/cgroup", path, "memory.max"))
+			if err == nil {
+				if limit, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil { // else it says max
+					most = min(most, limit)
+				}
+			}
+			if len(path) < 2 {
+				break
+			}
+		}
+	}
+	return most
 }
