@@ -139,7 +139,7 @@ SELECT s.system_uuid, s.member_uuid, s.timestamp_us AS started_us, w.ended_us,
 		(w.ended_us - s.timestamp_us) / 3600000000 % 24, (w.ended_us - s.timestamp_us) / 60000000 % 60,
 		(w.ended_us - s.timestamp_us) / 1000000 % 60)) AS duration
 FROM switch_stints s
-JOIN switches w ON w.uuid = (SELECT e.switch_uuid FROM switch_stints e
+JOIN switches w ON w.uuid = (SELECT e.switch_uuid FROM switch_stints e INDEXED BY switch_stints_ends
 	WHERE e.system_uuid = s.system_uuid AND e.member_uuid = s.member_uuid AND e.ends = 1
 		AND (e.timestamp_us, e.switch_uuid) >= (s.timestamp_us, s.switch_uuid)
 	ORDER BY e.timestamp_us, e.switch_uuid LIMIT 1)
