@@ -88,8 +88,10 @@ func (w *world) add(sub schemas.Subscription, url string, secrets ...string) {
 	w.announce()
 }
 
-// event makes an event due for a subscription, and returns its delivery.
+// event makes an event due for a subscription, wakes the sender as a fold does,
+// and returns its delivery.
 func (w *world) event(sub, tenant string) schemas.Delivery {
+	defer w.wake() // after the lock is given back
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.seq++
