@@ -12,6 +12,9 @@ MAKEFLAGS   += --no-print-directory
 # SQLite is C.
 export CGO_ENABLED := 1
 
+# Where Go is installed by hand, and not everybody's PATH knows of it.
+export PATH := $(PATH):/usr/local/go/bin
+
 # Where git is not there to ask, the version says so.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -X main.version=$(VERSION)
@@ -96,8 +99,12 @@ fresh: ## fail if generating again changes a file
 		echo '(hint: these files were stale and are now generated anew; look at them and commit them)'; exit 1; \
 	fi
 
+.PHONY: needs
+needs: ## install what the tests need, or say how
+	@bash test/needs.sh
+
 .PHONY: check
-check: lint fresh race ## what CI runs: lint, fresh, and the tests last
+check: needs lint fresh race ## what CI runs: needs, lint, fresh, and the tests last
 
 .PHONY: clean
 clean: ## remove what a build leaves behind; never the data

@@ -298,7 +298,7 @@ func installPkapi(t *testing.T, dir string) error {
 	install := exec.CommandContext(t.Context(), "npm", "ci", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund")
 	install.Dir = dir
 	if out, err := install.CombinedOutput(); err != nil {
-		return fmt.Errorf("npm ci: %w: %s (hint: this test needs node and npm: apt-get install nodejs npm)", err, out)
+		return fmt.Errorf("npm ci: %w: %s (hint: make needs)", err, out)
 	}
 	return nil
 }

@@ -11,5 +11,5 @@
 // only by fsync of their file. After a cut, each block of 4 KiB written since
 // is there or not, by chance; so is the growth of the file.
 //
-// It needs Linux, /dev/fuse and the right to mount.
+// It needs Linux, /dev/fuse, and root or fusermount3 (`make needs`).
 package faultfs

@@ -78,7 +78,7 @@ func (f *FS) mount() {
 		DirectMount: true, FsName: "faultfs", Name: "faultfs", DisableXAttrs: true,
 	}})
 	if err != nil {
-		f.t.Fatalf("mount: %v (hint: this test needs /dev/fuse and the right to mount; run it as root)", err)
+		f.t.Fatalf("mount: %v (hint: make needs says what is missing)", err)
 	}
 	f.server = server
 }
