@@ -34,6 +34,7 @@ var star = []row{
 	{pkg: "projections/query", ours: []string{"projections", "schemas"}, why: "shows the queries that projections declare"},
 	{pkg: "projections/mirror", ours: []string{"projections", "schemas"},
 		why: "PluralKit's API, from the tables"},
+	{pkg: "projections/statistics", why: "arithmetic on switches: it knows no table"},
 	{pkg: "projections/query/ui", ours: []string{"projections", "schemas"}, why: "pages made of the same queries"},
 	{pkg: "cmd/switchlog", ours: []string{anything}, why: "wires everything to everything"},
 	{pkg: "test", ours: []string{anything}, why: "proof needs the whole"},
