@@ -11,10 +11,11 @@ var systemsSQL string
 
 // Systems is what each PluralKit system says of itself.
 //
-// A row exists as soon as an event told of the system, its settings or one of
-// its messages; until more is known its fields are NULL.
+// A row exists from the moment a source of that system is in the registry, or
+// from the first event of the system on, whatever that is about: a join with
+// systems loses nobody. Until more is known its fields are NULL.
 var Systems = Projection{
-	Name: "systems", Source: schemas.PluralKit, Version: 3,
+	Name: "systems", Source: schemas.PluralKit, Version: 4,
 	Schema: systemsSQL,
 	Fold:   foldSystem,
 	Queries: []Query{{
@@ -42,7 +43,10 @@ var systemEntity = entity{
 }.prepare()
 
 func foldSystem(tx *Tx, e schemas.Recorded) error {
-	if e.Route.Source != schemas.PluralKit {
+	switch {
+	case e.Type == schemas.SourceAdded || e.Type == schemas.SourceLearned:
+		return foldLinked(tx, e)
+	case e.Route.Source != schemas.PluralKit:
 		return nil
 	}
 	switch e.Type {
@@ -79,7 +83,19 @@ func foldSystem(tx *Tx, e schemas.Recorded) error {
 		}
 		return mergeSystem(tx, e.Route.Tenant, func(r *row) { r.miss(us) })
 	}
-	return nil // of a message, its own fold merges the snapshot
+	return mergeSystem(tx, e.Route.Tenant, func(*row) {})
+}
+
+// foldLinked makes the row of a system that a source was added for.
+func foldLinked(tx *Tx, e schemas.Recorded) error {
+	if e.Route.Source != schemas.SelfSource {
+		return nil
+	}
+	source, err := schemas.Decode[schemas.SourceEvent](e.Event)
+	if err != nil || source.Kind != schemas.PluralKit || source.Tenant == "" {
+		return err
+	}
+	return mergeSystem(tx, source.Tenant, func(*row) {})
 }
 
 // mergeSystem makes the system's row if there is none, and lets merge change it.

@@ -1,4 +1,5 @@
--- A PluralKit system. Fields that no event has told of are NULL; one that is
+-- A PluralKit system that has a source, or of which there is an event. Fields
+-- that no event has told of are NULL; one that is
 -- gone keeps its row, with deleted_us set.
 CREATE TABLE systems (
 	uuid                  TEXT PRIMARY KEY,

@@ -4,7 +4,34 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
+
+// TestLinkedSystem asks for a system of which nothing is known but that a source was added
+// for it, then but a switch: both interfaces show it, and a join with its row loses nothing.
+func TestLinkedSystem(t *testing.T) {
+	s := start(t, t.TempDir())
+	s.addPluralKit()
+	s.ready()
+	check := func(when string) {
+		t.Helper()
+		s.settled()
+		if status, _, body := s.get("/api/v1/pluralkit/" + sampleSystem + "/system"); status != http.StatusOK || !strings.Contains(string(body), sampleSystem) {
+			t.Errorf("%s: our API: got %d %s, want the system", when, status, body)
+		}
+		if status, _, body := s.get("/v2/systems/@me"); status != http.StatusOK || !strings.Contains(string(body), sampleSystem) {
+			t.Errorf("%s: PluralKit's API: got %d %s, want the system", when, status, body)
+		}
+	}
+	check("linked")
+	if got := s.post(switchBody(sampleSystem, time.Now())); got != http.StatusOK {
+		t.Fatalf("got %d, want 200", got)
+	}
+	check("with a switch")
+	if out := s.cli("", "sql", "--json", "SELECT s.uuid FROM switches w JOIN systems s ON s.uuid = w.system_uuid"); !strings.Contains(out, sampleSystem) {
+		t.Errorf("switches of systems: got %s, want the one", out)
+	}
+}
 
 // TestMirror: a server answers like PluralKit's API, to the operator's bare
 // token as PluralKit's clients send it, and to nobody's by the settings.
