@@ -17,8 +17,12 @@ import (
 // commit makes a change, for a caller that holds r.mu: secrets and event into
 // secrets.db, marked; the event into the log; the state; the mark away. A crash
 // after the first step leaves a mark, and the next start goes on from there. If
-// the log cannot take the event the first step is undone.
+// the log cannot take the event the first step is undone, whatever has become of
+// ctx. If secrets.db refuses that, too, the error is ErrUncertain.
 func (r *Registry) commit(ctx context.Context, typ, subject string, data any, secrets map[string]secret) error {
+	if err := ctx.Err(); err != nil {
+		return err // the caller waited too long for its turn
+	}
 	if err := r.flush(ctx); err != nil {
 		return err
 	}
@@ -30,7 +34,7 @@ func (r *Registry) commit(ctx context.Context, typ, subject string, data any, se
 	if err := next.apply(e); err != nil {
 		return err
 	}
-	err = r.db.transact(ctx, func(tx *sql.Tx) error {
+	err = r.db.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for ref, kept := range secrets {
 			if err := insertSecret(ctx, tx, ref, kept); err != nil {
 				return err
@@ -42,10 +46,11 @@ func (r *Registry) commit(ctx context.Context, typ, subject string, data any, se
 		return fmt.Errorf("secrets: %w", err)
 	}
 	if err := r.append(ctx, e); err != nil {
-		undo := r.db.transact(ctx, func(tx *sql.Tx) error {
-			return errors.Join(deleteEvent(ctx, tx, e.ID), deleteSecrets(ctx, tx, slices.Collect(maps.Keys(secrets))))
-		})
-		return errors.Join(err, undo) // not undone: it will be done by the next start
+		r.undo = append(r.undo, undo{event: e.ID, refs: slices.Collect(maps.Keys(secrets))})
+		if left := r.undoRefused(ctx); left != nil {
+			return fmt.Errorf("%w: %w", ErrUncertain, errors.Join(err, left))
+		}
+		return err
 	}
 	maps.Copy(r.secrets, secrets)
 	r.events = append(r.events, e)
@@ -56,6 +61,28 @@ func (r *Registry) commit(ctx context.Context, typ, subject string, data any, se
 	}
 	r.publish()
 	r.Log.Info("the registry changed", "type", typ, e.Route.Noun, subject, "event", e.ID)
+	return nil
+}
+
+// undo is the first step of a command that was refused.
+type undo struct {
+	event string   // its id
+	refs  []string // of its secrets
+}
+
+// undoRefused takes the commands that were refused out of secrets.db. What cannot be
+// undone now is tried again before the next command.
+func (r *Registry) undoRefused(ctx context.Context) error {
+	for len(r.undo) > 0 {
+		u := r.undo[0]
+		err := r.db.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+			return errors.Join(deleteEvent(ctx, tx, u.event), deleteSecrets(ctx, tx, u.refs))
+		})
+		if err != nil {
+			return fmt.Errorf("secrets: undo: %w", err)
+		}
+		r.undo = r.undo[1:]
+	}
 	return nil
 }
 

@@ -48,8 +48,9 @@
 // After a crash before 1 nothing has happened. After a crash behind 1 or 2
 // the next start finds the mark, appends the event (a repeat, if it was there
 // already: it has an ID) and goes on. If 2 fails, 1 is undone and the command
-// with it; if undoing fails too, the mark stands and the next start, or the
-// next command, carries the command out.
+// with it, also when the time for the command is over. If undoing fails too, the
+// answer says so ([ErrUncertain]): the next command undoes it first, but a start
+// before that finds the mark and carries the command out.
 //
 // # Subscriptions
 //

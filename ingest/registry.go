@@ -56,6 +56,7 @@ type Registry struct {
 	state   state
 	secrets map[string]secret
 	last    time.Time // of the youngest event
+	undo    []undo    // commands that were refused and are still in secrets.db
 }
 
 // OpenRegistry opens or creates the registry. Events that a crash kept from
@@ -130,7 +131,7 @@ func (r *Registry) Merge(ctx context.Context, events []schemas.Event) error {
 	defer r.mu.Unlock()
 	var fresh []schemas.Event
 	var seen []string
-	err := r.db.transact(ctx, func(tx *sql.Tx) error {
+	err := r.db.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for _, e := range events {
 			if !ofRegistry(e.Route) {
 				continue
@@ -215,7 +216,7 @@ func (r *Registry) prune(ctx context.Context) error {
 	if len(over) == 0 {
 		return nil
 	}
-	err := r.db.transact(ctx, func(tx *sql.Tx) error { return deleteSecrets(ctx, tx, over) })
+	err := r.db.transact(ctx, func(ctx context.Context, tx *sql.Tx) error { return deleteSecrets(ctx, tx, over) })
 	if err != nil {
 		return fmt.Errorf("secrets: %w", err)
 	}
@@ -225,8 +226,12 @@ func (r *Registry) prune(ctx context.Context) error {
 	return nil
 }
 
-// flush appends what a crash, or a spool without room, left over.
+// flush undoes what was refused, and appends what a crash, or a spool without
+// room, left over.
 func (r *Registry) flush(ctx context.Context) error {
+	if err := r.undoRefused(ctx); err != nil {
+		return err
+	}
 	for _, e := range r.events { // in order of time
 		if r.pending[e.ID] {
 			if err := r.append(ctx, e); err != nil {
@@ -243,7 +248,7 @@ func (r *Registry) append(ctx context.Context, e schemas.Event) error {
 	if _, err := r.log.Append(ctx, e); err != nil {
 		return err
 	}
-	err := r.db.transact(ctx, func(tx *sql.Tx) error { return insertEvent(ctx, tx, e, true) })
+	err := r.db.transact(ctx, func(ctx context.Context, tx *sql.Tx) error { return insertEvent(ctx, tx, e, true) })
 	if err != nil {
 		r.Log.Warn("an event of the registry keeps its mark, and will be appended again", "event", e.ID, "err", err)
 		return nil

@@ -47,52 +47,18 @@ func copyDir(t *testing.T, from string) string {
 // A crash between any two steps of a command: the next start carries the
 // command out, the event is in the log once, and the registry is the same.
 func TestLaw3RegistryCrash(t *testing.T) {
-	commands := map[string]func(*Registry) error{
-		"add": func(r *Registry) error {
-			_, err := r.Add(t.Context(), NewSource{Kind: "pluralkit", Name: "new", Secrets: map[string]string{"token": otherToken, "api_token": apiToken}})
-			return err
-		},
-		"learn": func(r *Registry) error { return r.Learn(t.Context(), "pluralkit", "old", testSystem) },
-		"rotate": func(r *Registry) error {
-			_, err := r.Rotate(t.Context(), "pluralkit", "old", map[string]string{"token": otherToken}, time.Minute)
-			return err
-		},
-		"remove": func(r *Registry) error { return r.Remove(t.Context(), "pluralkit", "old") },
-		"subscribe": func(r *Registry) error {
-			_, err := r.Subscribe(t.Context(), schemas.Subscription{Name: "new", Enabled: true}, discordURL, "")
-			return err
-		},
-		"resubscribe": func(r *Registry) error {
-			d := r.newestFirst()[0]
-			s := d.Subscription
-			s.Name = "another"
-			_, err := r.Resubscribe(t.Context(), s, d.updated, discordURL+"-new")
-			return err
-		},
-		"rotate a subscription": func(r *Registry) error {
-			_, err := r.RotateSubscription(t.Context(), r.newestFirst()[0].ID, newSigningSecret())
-			return err
-		},
-		"disable":     func(r *Registry) error { return r.Disable(t.Context(), r.newestFirst()[0].ID, "gone") },
-		"unsubscribe": func(r *Registry) error { return r.Unsubscribe(t.Context(), r.newestFirst()[0].ID) },
-	}
-	for name, command := range commands {
+	for name, command := range registryCommands {
 		t.Run(name, func(t *testing.T) {
 			dir, clock, lines, log := t.TempDir(), newClock(), &output{}, newLog(t)
 			r := openRegistry(t, dir, clock, lines, log)
-			if _, err := r.Add(t.Context(), NewSource{Kind: "pluralkit", Name: "old", Secrets: map[string]string{"token": testToken}}); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := r.Subscribe(t.Context(), schemas.Subscription{Name: "old", Enabled: true}, discordURL, givenSecret); err != nil {
-				t.Fatal(err)
-			}
+			addOld(t, r)
 			wasSubscribed := r.newestFirst()
 			var crashes []string
 			crash := func() { crashes = append(crashes, copyDir(t, dir)) }
 			crash()            // before the first step
 			log.before = crash // between the first and the second
 			log.after = func() error { crash(); return nil }
-			if err := command(r); err != nil {
+			if err := command(t.Context(), r); err != nil {
 				t.Fatal(err)
 			}
 			log.before, log.after = nil, nil

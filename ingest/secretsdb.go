@@ -76,7 +76,7 @@ func withHint(err error) error {
 }
 
 func (s *secretsDB) create(ctx context.Context) error {
-	return s.transact(ctx, func(tx *sql.Tx) error {
+	return s.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		var version int
 		if err := tx.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&version); err != nil {
 			return err
@@ -92,13 +92,15 @@ func (s *secretsDB) create(ctx context.Context) error {
 	})
 }
 
-// transact finishes what it begins, also when ctx ends meanwhile.
-func (s *secretsDB) transact(ctx context.Context, do func(*sql.Tx) error) error {
-	tx, err := s.db.BeginTx(context.WithoutCancel(ctx), nil)
+// transact finishes what it begins, also when ctx ends meanwhile or is over: what undoes a command
+// must work just then. So do is given a context of its own, which does not end.
+func (s *secretsDB) transact(ctx context.Context, do func(context.Context, *sql.Tx) error) error {
+	ctx = context.WithoutCancel(ctx)
+	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	if err := do(tx); err != nil {
+	if err := do(ctx, tx); err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
 	return tx.Commit()

@@ -19,6 +19,10 @@ var (
 	ErrUnauthorized = errors.New("unauthorized")
 	ErrConflict     = errors.New("conflict")
 	ErrNotFound     = errors.New("not found")
+
+	// ErrUncertain: a command was refused and could not be undone: the next start
+	// may carry it out.
+	ErrUncertain = errors.New("refused, but not undone")
 )
 
 // Appender stores events durably: it returns when they are fsynced. Fresh is

@@ -173,12 +173,19 @@ func (h sourcesHandler) fail(w http.ResponseWriter, err error) {
 		answer(w, http.StatusNotFound, strings.TrimPrefix(err.Error(), ErrNotFound.Error()+": "))
 	case errors.Is(err, ErrConflict):
 		answer(w, http.StatusConflict, strings.TrimPrefix(err.Error(), ErrConflict.Error()+": "))
+	case errors.Is(err, ErrUncertain):
+		h.Log.Error("a command was not carried out, and may be by the next start", "err", err)
+		answer(w, http.StatusServiceUnavailable, uncertain)
 	default:
 		h.Log.Error("a command was not carried out", "err", err)
 		w.Header().Set("Retry-After", "1")
 		answer(w, http.StatusServiceUnavailable, "this could not be made durable; nothing has changed, try again")
 	}
 }
+
+// uncertain is what is said of ErrUncertain.
+const uncertain = "this could not be made durable, nor taken back: it has not happened, and may after the next start " +
+	"(hint: look what there is before you try again; the server's disk refuses to write)"
 
 func reply(w http.ResponseWriter, status int, v any) {
 	body, err := json.Marshal(v)

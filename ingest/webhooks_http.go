@@ -210,6 +210,9 @@ func (h *webhooks) fail(w http.ResponseWriter, err error) {
 		reply(w, http.StatusBadRequest, faults{Error: "Validation failed", Details: []detail{{[]string{}, sentence(err, schemas.ErrInvalid)}}})
 	case errors.Is(err, ErrConflict):
 		answer(w, http.StatusConflict, sentence(err, ErrConflict))
+	case errors.Is(err, ErrUncertain):
+		h.Log.Error("a webhook command was not carried out, and may be by the next start", "err", err)
+		answer(w, http.StatusServiceUnavailable, uncertain)
 	default:
 		h.Log.Error("a webhook command was not carried out", "err", err)
 		w.Header().Set("Retry-After", "1")

@@ -92,6 +92,8 @@ type webhooksBench struct {
 	history  *fakeHistory
 	attempts *fakeAttempts
 	past     *fakePast
+
+	serverErr func() error // of looking a server up; nil: none
 }
 
 func newWebhooksBench(t *testing.T) *webhooksBench {
@@ -117,6 +119,11 @@ func newWebhooksBench(t *testing.T) *webhooksBench {
 			return nil
 		},
 		Server: func(_ context.Context, tenant, id string) (string, bool, error) {
+			if b.serverErr != nil {
+				if err := b.serverErr(); err != nil {
+					return "", false, err
+				}
+			}
 			return "demo", id == "srv-1" && (tenant == "" || tenant == "panel"), nil
 		},
 		NewTest: func(id string) schemas.Delivery { return schemas.Delivery{Webhook: id, Kind: schemas.DeliveryTest} },

@@ -1,0 +1,154 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"switchlog/schemas"
+)
+
+// addOld adds what registryCommands change: a source and a subscription called "old".
+func addOld(t *testing.T, r *Registry) {
+	t.Helper()
+	if _, err := r.Add(t.Context(), NewSource{Kind: "pluralkit", Name: "old", Secrets: map[string]string{"token": testToken}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Subscribe(t.Context(), schemas.Subscription{Name: "old", Enabled: true}, discordURL, givenSecret); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// registryCommands is every command there is, on a registry that has what addOld adds.
+var registryCommands = map[string]func(context.Context, *Registry) error{
+	"add": func(ctx context.Context, r *Registry) error {
+		_, err := r.Add(ctx, NewSource{Kind: "pluralkit", Name: "new", Settings: map[string]string{"system": testSystem},
+			Secrets: map[string]string{"token": otherToken, "api_token": apiToken}})
+		return err
+	},
+	"learn": func(ctx context.Context, r *Registry) error { return r.Learn(ctx, "pluralkit", "old", testSystem) },
+	"rotate": func(ctx context.Context, r *Registry) error {
+		_, err := r.Rotate(ctx, "pluralkit", "old", map[string]string{"token": otherToken}, time.Minute)
+		return err
+	},
+	"remove": func(ctx context.Context, r *Registry) error { return r.Remove(ctx, "pluralkit", "old") },
+	"subscribe": func(ctx context.Context, r *Registry) error {
+		_, err := r.Subscribe(ctx, schemas.Subscription{Name: "new", Enabled: true}, discordURL, "")
+		return err
+	},
+	"resubscribe": func(ctx context.Context, r *Registry) error {
+		d := r.newestFirst()[0]
+		s := d.Subscription
+		s.Name = "another"
+		_, err := r.Resubscribe(ctx, s, d.updated, discordURL+"-new")
+		return err
+	},
+	"rotate a subscription": func(ctx context.Context, r *Registry) error {
+		_, err := r.RotateSubscription(ctx, r.newestFirst()[0].ID, newSigningSecret())
+		return err
+	},
+	"disable": func(ctx context.Context, r *Registry) error {
+		return r.Disable(ctx, r.newestFirst()[0].ID, "gone")
+	},
+	"unsubscribe": func(ctx context.Context, r *Registry) error { return r.Unsubscribe(ctx, r.newestFirst()[0].ID) },
+}
+
+// A command whose context ends while the log does not take its event is refused,
+// and never carried out: neither by the next start nor by the next command.
+func TestRegistryTimeoutChangesNothing(t *testing.T) {
+	for name, command := range registryCommands {
+		t.Run(name, func(t *testing.T) {
+			dir, clock, lines, log := t.TempDir(), newClock(), &output{}, newLog(t)
+			r := openRegistry(t, dir, clock, lines, log)
+			addOld(t, r)
+			was, wasSubscribed, wasLog := r.Sources(), r.newestFirst(), len(log.all())
+
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			log.before = cancel
+			if err := command(ctx, r); !errors.Is(err, context.Canceled) {
+				t.Fatalf("error %v, want that the time is over", err)
+			}
+			if err := command(ctx, r); !errors.Is(err, context.Canceled) {
+				t.Fatalf("begun with a context that is over: error %v, want that", err)
+			}
+			log.before = nil
+
+			again := openRegistry(t, copyDir(t, dir), clock, lines, log)
+			for when, r := range map[string]*Registry{"at once": r, "after a restart": again} {
+				if got := r.Sources(); !reflect.DeepEqual(got, was) {
+					t.Errorf("%s: sources %+v, want %+v", when, got, was)
+				}
+				if got := r.newestFirst(); !reflect.DeepEqual(got, wasSubscribed) {
+					t.Errorf("%s: subscriptions %+v, want %+v", when, got, wasSubscribed)
+				}
+			}
+			secrets, events, pending, err := again.db.load(t.Context())
+			if err != nil || len(events) != wasLog || len(pending) != 0 || len(secrets) != len(again.secrets) {
+				t.Errorf("secrets.db has %d events, %d of them marked, and %d secrets (%v); want %d, none and %d",
+					len(events), len(pending), len(secrets), err, wasLog, len(again.secrets))
+			}
+			if err := command(t.Context(), r); err != nil {
+				t.Errorf("again, with time enough: %v", err)
+			}
+			if got := len(log.all()); got != wasLog+1 {
+				t.Errorf("the log has %d events, want %d: the command once", got, wasLog+1)
+			}
+		})
+	}
+}
+
+// A refused command that secrets.db does not let go of is answered with ErrUncertain, and
+// undone before the next one.
+func TestRegistryUndoneLater(t *testing.T) {
+	for name, command := range registryCommands {
+		t.Run(name, func(t *testing.T) {
+			dir, clock, lines, log := t.TempDir(), newClock(), &output{}, newLog(t)
+			r := openRegistry(t, dir, clock, lines, log)
+			addOld(t, r)
+			readOnly := func(on int) {
+				if _, err := r.db.db.ExecContext(context.Background(), fmt.Sprintf("PRAGMA query_only = %d", on)); err != nil {
+					t.Error(err)
+				}
+			}
+			log.before = func() { readOnly(1) }
+			log.fail(errDiskFull)
+			if err := command(t.Context(), r); !errors.Is(err, ErrUncertain) || !errors.Is(err, errDiskFull) {
+				t.Fatalf("error %v, want %v of %v", err, ErrUncertain, errDiskFull)
+			}
+			log.before = nil
+			log.fail(nil)
+			if err := command(t.Context(), r); err == nil {
+				t.Fatal("a command while the one before is not undone: no error")
+			}
+			readOnly(0)
+			if err := command(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			if _, events, pending, err := r.db.load(t.Context()); err != nil || len(events) != 3 || len(pending) != 0 || len(log.all()) != 3 {
+				t.Errorf("%d events, %d marked, %d in the log (%v); want 3, none, 3", len(events), len(pending), len(log.all()), err)
+			}
+		})
+	}
+}
+
+// A webhook that was made is answered with its secret though its server's name cannot
+// be looked up any more.
+func TestWebhookAnsweredThoughTimeIsOver(t *testing.T) {
+	b := newWebhooksBench(t)
+	lookups := 0
+	b.serverErr = func() error {
+		if lookups++; lookups > 1 { // the first is before the command
+			return context.DeadlineExceeded
+		}
+		return nil
+	}
+	got := b.ask(t, "bob", "POST", "/api/webhooks", `{"url":"https://a.example/in","events":["front.changed"],"serverId":"srv-1"}`)
+	if got.status != 201 || !strings.Contains(got.body, `"secret":"whsec_`) || len(b.reg.newestFirst()) != 1 {
+		t.Errorf("got %d %s and %d webhooks, want 201, the secret, and one", got.status, got.body, len(b.reg.newestFirst()))
+	}
+}
