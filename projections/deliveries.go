@@ -24,7 +24,7 @@ const (
 // are events too. So a rebuilt file has the same rows, and nobody need send
 // anything to make them (Laws 7 and 8).
 var Deliveries = Projection{
-	Name: "deliveries", Source: schemas.SelfSource, Version: 1,
+	Name: "deliveries", Source: schemas.SelfSource, Version: 2, // 1: first; 2: changes that wait for later ones
 	Schema: deliveriesSQL,
 	Fold:   foldDelivery,
 	Queries: []Query{{
@@ -81,17 +81,18 @@ type delivery struct {
 	eventID, event               string
 	createdUS, dueUS             int64
 	ordered                      bool
+	debounced                    any // its subject, if later changes of it may replace this one; or nil
 }
 
 // insert makes the row, unless there is one with its id, and cancels the
 // oldest that waits if too many do.
 func (d delivery) insert(tx *Tx) error {
 	made, err := tx.Get(`INSERT INTO deliveries (webhook, id, message_id, kind, status, seq, n, source, tenant, event_name,
-			event_id, event, lane, attempts, created_us, next_us)
-		VALUES (?1, ?2, ?3, ?4, 'due', ?5, ?6, ?7, ?8, ?9, ?10, ?11, iif(?12, ?7 || '/' || ?8, NULL), 0, ?13, ?14)
+			event_id, event, lane, attempts, created_us, next_us, debounced)
+		VALUES (?1, ?2, ?3, ?4, 'due', ?5, ?6, ?7, ?8, ?9, ?10, ?11, iif(?12, ?7 || '/' || ?8, NULL), 0, ?13, ?14, ?15)
 		ON CONFLICT (webhook, id) DO NOTHING RETURNING 1`,
 		d.webhook, d.id, d.messageID, d.kind, d.seq, d.n, d.route.Source, d.route.Tenant, d.route.EventName(),
-		d.eventID, d.event, d.ordered, d.createdUS, d.dueUS)
+		d.eventID, d.event, d.ordered, d.createdUS, d.dueUS, d.debounced)
 	if err != nil || made == nil {
 		return err
 	}

@@ -16,6 +16,7 @@ CREATE TABLE deliveries (
 	event_id        TEXT NOT NULL,
 	event           TEXT NOT NULL, -- the CloudEvent as the receiver may see it
 	lane            TEXT,          -- whose order is kept, while it is due; NULL: nobody's
+	debounced       TEXT,          -- subject of a change that waits, or waited, for later ones; NULL: it did not
 	attempts        INTEGER NOT NULL,
 	created_us      INTEGER NOT NULL,
 	next_us         INTEGER,       -- when the next attempt may be made; NULL: none will be
@@ -34,6 +35,9 @@ CREATE INDEX deliveries_due ON deliveries (webhook, next_us, seq, n) WHERE statu
 
 -- The same where order is kept.
 CREATE INDEX deliveries_lanes ON deliveries (webhook, lane, seq, n, next_us) WHERE status = 'due' AND lane IS NOT NULL;
+
+-- The change that a later one of the same subject replaces.
+CREATE INDEX deliveries_debounced ON deliveries (webhook, debounced, source, tenant, event_name) WHERE status = 'due' AND debounced IS NOT NULL;
 
 -- The oldest that waits, to be cancelled when too many do.
 CREATE INDEX deliveries_waiting ON deliveries (webhook, ordinal) WHERE status = 'due';

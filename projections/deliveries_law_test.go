@@ -95,6 +95,7 @@ func (h *hookLife) step() {
 		s.Tenant = h.of("tenant", "", "", "sys-a")
 		s.Ordered, s.OwnerOnly = rapid.Bool().Draw(h.T, "ordered"), rapid.Bool().Draw(h.T, "owner only")
 		s.Enabled = h.of("enabled", "yes", "yes", "yes", "no") == "yes"
+		s.DebounceS = rapid.SampledFrom([]int{0, 0, 2, 20}).Draw(h.T, "debounce")
 		s.Condition = h.of("condition", "", "", `tenant == "sys-b"`, `data.after.name != "x"`)
 		h.l.updated(s)
 	case "delete":

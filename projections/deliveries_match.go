@@ -58,7 +58,7 @@ func (tx *Tx) listeners(typ string, r schemas.Route) ([]*subscriber, error) {
 		for _, s := range all {
 			sub, err := newSubscriber(s)
 			if err != nil {
-				continue // it was good when it was folded: CEL has changed since
+				continue // CEL has changed since it was made: it gets nothing, and status says so
 			}
 			a.subs = append(a.subs, sub)
 		}
@@ -128,7 +128,14 @@ func (tx *Tx) deliver(e schemas.Event, n int) error {
 		if err != nil {
 			return err
 		}
+		debounces := n > 0 && s.DebounceS > 0
 		if v == nil {
+			if debounces {
+				err = seen.withdraw(s)
+			}
+			if err != nil {
+				return err
+			}
 			continue
 		}
 		body, err := v.text()
@@ -136,8 +143,13 @@ func (tx *Tx) deliver(e schemas.Event, n int) error {
 			return err
 		}
 		id, us := schemas.DeliveryID(s.ID, e), e.Time.UnixMicro()
-		err = delivery{webhook: s.ID, id: id, messageID: id, kind: schemas.DeliveryLive, seq: int64(tx.event.Seq), n: int64(n),
-			route: e.Route, eventID: e.ID, event: body, createdUS: us, dueUS: us, ordered: s.Ordered}.insert(tx)
+		d := delivery{webhook: s.ID, id: id, messageID: id, kind: schemas.DeliveryLive, seq: int64(tx.event.Seq), n: int64(n),
+			route: e.Route, eventID: e.ID, event: body, createdUS: us, dueUS: us, ordered: s.Ordered}
+		if debounces {
+			err = d.debounce(tx, s, v.event)
+		} else {
+			err = d.insert(tx)
+		}
 		if err != nil {
 			return err
 		}

@@ -43,6 +43,12 @@ func TestDeliveryPlans(t *testing.T) {
 	if err := d.insert(db.tx); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := waiting(db.tx, "w", "subject", schemas.Route{}, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := cancelOne(db.tx, "w", -1, "why"); err != nil {
+		t.Fatal(err)
+	}
 	queries := []string{dueByTime, dueOfLane, historyOne, dueOne, historyPage}
 	for query := range db.tx.stmts {
 		if strings.Contains(query, "deliveries") {

@@ -17,14 +17,14 @@ var webhooksSQL string
 // Our own events are in order. Yet one that comes twice must change nothing, so
 // a row remembers which event it is from, and only a newer one replaces it.
 var Webhooks = Projection{
-	Name: "webhooks", Source: schemas.SelfSource, Version: 1,
+	Name: "webhooks", Source: schemas.SelfSource, Version: 2, // 1: first; 2: debounce_s; a condition that does not compile is written
 	Schema: webhooksSQL,
 	Fold:   foldWebhook,
 	Queries: []Query{{
 		Name: "webhooks", Path: "webhooks",
 		Doc: "The outgoing webhooks, newest first.",
 		SQL: `SELECT id, owner, name, provider, url, events AS events_json, source, tenant, server_id, condition,
-				enabled AS enabled_bool, disabled_reason, due, finished, dropped,
+				enabled AS enabled_bool, disabled_reason, debounce_s, due, finished, dropped,
 				` + readable("failing_since") + `, ` + readable("created") + `, ` + readable("updated") + `
 			FROM webhooks WHERE deleted_us IS NULL AND :tenant = '` + schemas.SelfTenant + `'
 			ORDER BY created_us DESC, id DESC LIMIT 1000`,
@@ -67,24 +67,24 @@ func foldWebhook(tx *Tx, e schemas.Recorded) error {
 	return tx.Touch("webhooks", s.ID)
 }
 
+// writeWebhook writes the row. A condition that does not compile is written
+// too: another version of CEL took it, and the registry has it. Such a webhook
+// gets nothing (see listeners); status and the management API say so.
 func writeWebhook(tx *Tx, s schemas.Subscription, us int64, id string) error {
-	if err := CheckCondition(s.Condition); err != nil {
-		return err
-	}
 	events, options, variables, err := webhookJSON(s)
 	if err != nil {
 		return err
 	}
 	err = tx.Exec(`INSERT INTO webhooks (id, owner, name, provider, url, events, source, tenant, server_id, condition,
 			enabled, disabled_reason, rate, ordered, owner_only, template, options, variables,
-			created_us, updated_us, event_id, due, finished, dropped)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?19, ?20, 0, 0, 0)
+			created_us, updated_us, event_id, debounce_s, due, finished, dropped)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?19, ?20, ?21, 0, 0, 0)
 		ON CONFLICT (id) DO UPDATE SET owner = ?2, name = ?3, provider = ?4, url = ?5, events = ?6, source = ?7, tenant = ?8,
 			server_id = ?9, condition = ?10, enabled = ?11, disabled_reason = ?12, rate = ?13, ordered = ?14, owner_only = ?15,
-			template = ?16, options = ?17, variables = ?18, updated_us = ?19, event_id = ?20,
+			template = ?16, options = ?17, variables = ?18, updated_us = ?19, event_id = ?20, debounce_s = ?21,
 			failing_since_us = iif(?11 AND NOT enabled, NULL, failing_since_us)`,
 		s.ID, s.Owner, s.Name, s.Provider, s.URL, events, textOrNull(s.Source), textOrNull(s.Tenant), s.ServerID, textOrNull(s.Condition),
-		s.Enabled, textOrNull(s.Reason), rateOrNull(s.Rate), s.Ordered, s.OwnerOnly, textOrNull(s.Template), options, variables, us, id)
+		s.Enabled, textOrNull(s.Reason), rateOrNull(s.Rate), s.Ordered, s.OwnerOnly, textOrNull(s.Template), options, variables, us, id, positiveOrNull(s.DebounceS))
 	if err != nil {
 		return err
 	}
@@ -121,13 +121,20 @@ func rateOrNull(rate float64) any {
 	return rate
 }
 
+func positiveOrNull(n int) any {
+	if n <= 0 {
+		return nil
+	}
+	return n
+}
+
 // deleteWebhook makes the row a tombstone; what it was for is gone with it.
 func deleteWebhook(tx *Tx, webhook string, us int64, id string) error {
 	err := tx.Exec(`INSERT INTO webhooks (id, owner, name, provider, url, events, enabled, ordered, owner_only, options, variables,
 			created_us, updated_us, event_id, due, finished, dropped, deleted_us)
 		VALUES (?1, '', '', '', '', '[]', 0, 0, 0, '{}', '{}', ?2, ?2, ?3, 0, 0, 0, ?2)
 		ON CONFLICT (id) DO UPDATE SET url = '', source = NULL, tenant = NULL, server_id = NULL, condition = NULL, enabled = 0,
-			disabled_reason = NULL, template = NULL, options = '{}', variables = '{}', updated_us = ?2, event_id = ?3,
+			disabled_reason = NULL, debounce_s = NULL, template = NULL, options = '{}', variables = '{}', updated_us = ?2, event_id = ?3,
 			failing_since_us = NULL, due = 0, finished = 0, deleted_us = ?2`, webhook, us, id)
 	if err != nil {
 		return err
@@ -138,10 +145,13 @@ func deleteWebhook(tx *Tx, webhook string, us int64, id string) error {
 // subscriptions reads those that are enabled, in the order of their ids.
 func (tx *Tx) subscriptions() ([]schemas.Subscription, error) {
 	var all []schemas.Subscription
-	err := tx.Each(`SELECT id, owner, events, source, tenant, server_id, condition, ordered, owner_only
+	err := tx.Each(`SELECT id, owner, events, source, tenant, server_id, condition, ordered, owner_only, debounce_s
 		FROM webhooks WHERE enabled = 1 ORDER BY id`, nil, func(r Row) error {
 		s := schemas.Subscription{ID: r.Text(0), Owner: r.Text(1), Source: r.Text(3), Tenant: r.Text(4), Condition: r.Text(6),
 			Enabled: true, Ordered: r.Int(7) == 1, OwnerOnly: r.Int(8) == 1}
+		if !r.Null(9) {
+			s.DebounceS = int(r.Int(9))
+		}
 		if !r.Null(5) {
 			server := r.Text(5)
 			s.ServerID = &server

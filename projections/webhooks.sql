@@ -15,6 +15,7 @@ CREATE TABLE webhooks (
 	disabled_reason  TEXT,          -- NULL: a person did, or it is enabled
 	rate             REAL,
 	ordered          INTEGER NOT NULL,
+	debounce_s       INTEGER,       -- NULL: changes do not wait for later ones
 	owner_only       INTEGER NOT NULL,
 	template         TEXT,
 	options          TEXT NOT NULL, -- a JSON object

@@ -56,7 +56,7 @@ func subscriptionExamples(n int) []example {
 		ID: other, Owner: "admin", Provider: ProviderStandard, URL: "https://hooks.example.org/in",
 		Secrets:  map[string]string{"url": "secret-019ad08f-f8d2-7e4f-9b52-000000000001", "secret": "secret-019ad08f-f8d2-7e4f-9b52-000000000002"},
 		Events:   []string{"server.*", "backup.created"},
-		ServerID: &server, Condition: "type.startsWith('io.stellarstack.')", Enabled: true, Rate: 0.5, Ordered: true, OwnerOnly: true,
+		ServerID: &server, Condition: "type.startsWith('io.stellarstack.')", Enabled: true, Rate: 0.5, Ordered: true, DebounceS: 20, OwnerOnly: true,
 	}
 	rotated := standard
 	rotated.Secrets = map[string]string{"url": standard.Secrets["url"], "secret": "secret-019ad08f-f8d2-7e4f-9b52-000000000003", "old_secret": standard.Secrets["secret"]}

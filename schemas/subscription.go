@@ -60,6 +60,7 @@ type Subscription struct {
 
 	Rate      float64           `json:"rate,omitempty"`       // attempts a second at most; 0: what the provider takes
 	Ordered   bool              `json:"ordered,omitempty"`    // one tenant's events one after another
+	DebounceS int               `json:"debounce_s,omitempty"` // seconds for which a change waits for later ones of the same subject; 0: it does not
 	OwnerOnly bool              `json:"owner_only,omitempty"` // it may have what members keep private
 	Template  string            `json:"template,omitempty"`   // of the text, where the provider takes text
 	Options   map[string]string `json:"options,omitempty"`    // the provider's own: username, thread_id, title, priority
