@@ -38,7 +38,7 @@ var botGhost = Kind{
 		settingEvents:      checkEvents,
 		settingIdempotency: checkHeaderName,
 	},
-	Secrets: []SecretSpec{{Purpose: purposeKey, Required: true, Hashed: true}},
+	Secrets: []SecretSpec{{Purpose: purposeKey, Required: true, Hashed: true, Authorization: true}},
 	Check: func(name string, _, _ map[string]string) error {
 		if !schemas.IsSnowflake(name) || len(name) < 15 {
 			return fmt.Errorf("%w: the name of a botghost source is the bot's id, which has 17 to 20 digits "+

@@ -25,7 +25,7 @@ var cloudEvents = Kind{
 	Name:     schemas.CloudEvents,
 	Route:    "/in/cloudevents/{name}",
 	Settings: map[string]func(string) (string, error){settingAllowedOrigin: checkOrigin},
-	Secrets:  []SecretSpec{{Purpose: purposeToken, Required: true, Hashed: true}},
+	Secrets:  []SecretSpec{{Purpose: purposeToken, Required: true, Hashed: true, Authorization: true, Clean: withoutBearer}},
 	Tenant:   byName,
 	Options:  cloudEventsConsent,
 	Warn:     sharedToken.Warn,
@@ -87,10 +87,10 @@ func (s cloudEventsSource) Verify(r *Request, _ []byte) error {
 // callback that the sender names is never called: it could name any address.
 //
 // A source that does not consent answers as one that does not exist.
-func cloudEventsConsent(s Source, r *Request) (Answer, error) {
+func cloudEventsConsent(s Source, exists bool, r *Request) (Answer, error) {
 	a := Answer{Status: http.StatusOK, Header: map[string]string{}}
-	src, exists := s.(cloudEventsSource)
-	if shown, ok := src.tokens(r); !ok || len(shown) > 0 && (!exists || src.Verify(r, nil) != nil) {
+	src := s.(cloudEventsSource)
+	if shown, ok := src.tokens(r); !ok || len(shown) > 0 && (src.Verify(r, nil) != nil || !exists) {
 		return Answer{}, ErrUnauthorized
 	}
 	origin, asked := onlyValue(r.Header, "WebHook-Request-Origin")

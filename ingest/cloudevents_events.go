@@ -37,6 +37,9 @@ func (s cloudEventsSource) Events(r *Request, body []byte) ([]schemas.Event, err
 	if len(r.Header["Content-Type"]) > 1 {
 		return nil, fmt.Errorf("%w: Content-Type twice", schemas.ErrInvalid)
 	}
+	if values, there := r.Header["Content-Type"]; there && strings.TrimSpace(values[0]) == "" {
+		return nil, fmt.Errorf("%w: datacontenttype is empty", schemas.ErrInvalid)
+	}
 	events, err := readCloudEvents(r.Header, contentType, body)
 	if err != nil {
 		return nil, err
@@ -62,8 +65,8 @@ func readCloudEvents(h http.Header, contentType string, body []byte) ([]schemas.
 	if media != mediaStructured && media != mediaBatch {
 		return nil, errMedia // XML, Avro, or no format at all
 	}
-	if !utf8.Valid(body) || !validJSON(body) {
-		return nil, fmt.Errorf("%w: not JSON", schemas.ErrInvalid)
+	if err := checkJSON(body); err != nil {
+		return nil, err
 	}
 	if media == mediaBatch {
 		return readBatch(body)
@@ -83,7 +86,7 @@ func readBatch(body []byte) ([]schemas.Event, error) {
 	for first := true; s.element(first); first = false {
 		one, _ := s.skip(maxDepth)
 		if len(events) == maxBatchEvents {
-			return nil, errTooLarge
+			return nil, overLimit{http.StatusRequestEntityTooLarge, fmt.Sprintf("more than %d events in a batch", maxBatchEvents)}
 		}
 		var e schemas.Event
 		if err := e.UnmarshalJSON(one); err != nil {
@@ -117,6 +120,9 @@ func readBinary(h http.Header, contentType string, body []byte) (schemas.Event, 
 		value, err := decodeAttribute(values[0])
 		if err != nil {
 			return e, err
+		}
+		if value == "" && places[name] != nil {
+			return e, fmt.Errorf("%w: %s is empty", schemas.ErrInvalid, name)
 		}
 		if to := places[name]; to != nil {
 			*to = value
@@ -157,8 +163,8 @@ func setData(e *schemas.Event, contentType string, body []byte) error {
 		e.DataContentType = strings.TrimSpace(contentType)
 	}
 	if schemas.IsJSONType(contentType) {
-		if !utf8.Valid(body) || !validJSON(body) {
-			return fmt.Errorf("%w: not JSON, as its Content-Type says", schemas.ErrInvalid)
+		if err := checkJSON(body); err != nil {
+			return err
 		}
 		e.Data = body
 		return nil
@@ -208,9 +214,12 @@ func (s cloudEventsSource) adopt(e *schemas.Event, tokens []string) error {
 	e.Extensions[schemas.SourceExtension] = schemas.GenericSource(schemas.CloudEvents, s.Name)
 	e.Route = schemas.GenericRoute(schemas.CloudEvents, s.Name)
 	e.Repeats = cloudEventsRepeats
-	for _, attribute := range []string{e.ID, e.Source, e.Type} {
-		if !isAttribute(attribute, maxIDBytes) {
-			return fmt.Errorf("%w: id, source or type is missing, longer than %d bytes, or has characters that CloudEvents does not allow", schemas.ErrInvalid, maxIDBytes)
+	for name, attribute := range map[string]string{"id": e.ID, "source": e.Source, "type": e.Type, "subject": e.Subject} {
+		switch {
+		case len(attribute) > maxIDBytes && name != "subject":
+			return overLimit{http.StatusBadRequest, fmt.Sprintf("%s is longer than %d bytes", name, maxIDBytes)}
+		case !utf8.ValidString(attribute) || strings.IndexFunc(attribute, notInAttribute) >= 0:
+			return fmt.Errorf("%w: %s has characters that CloudEvents does not allow", schemas.ErrInvalid, name)
 		}
 	}
 	for name, value := range e.Extensions {
@@ -226,7 +235,7 @@ func (s cloudEventsSource) adopt(e *schemas.Event, tokens []string) error {
 		return err
 	}
 	if len(encoded) > maxEncodedBytes {
-		return errTooLarge
+		return overLimit{http.StatusRequestEntityTooLarge, fmt.Sprintf("an event is larger than %d bytes as CloudEvents JSON", maxEncodedBytes)}
 	}
 	for _, token := range tokens {
 		if len(token) >= minSecretBytes && (bytes.Contains(encoded, []byte(token)) || bytes.Contains(e.Binary, []byte(token))) {

@@ -252,7 +252,7 @@ func (k Kind) checkSecrets(given map[string]string) (plain map[string]string, wa
 			}
 			return nil, "", fmt.Errorf("%w: %s takes no secret of that name; it takes: %s", schemas.ErrInvalid, k.Name, strings.Join(purposes, ", "))
 		}
-		if plain[purpose], err = cleanSecret(purpose, given[purpose], spec.Inside); err != nil {
+		if plain[purpose], err = cleanSecret(given[purpose], spec); err != nil {
 			return nil, "", err
 		}
 		if spec.Check != nil {

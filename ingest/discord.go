@@ -37,12 +37,13 @@ var discord = Kind{
 		settingApplication: checkApplication,
 		settingKeepContent: checkBool(settingKeepContent),
 	},
-	Secrets: []SecretSpec{{Purpose: purposePublicKey, Required: true, Check: checkPublicKey}},
-	Tenant:  func(_ string, settings map[string]string) string { return settings[settingApplication] },
+	Secrets: []SecretSpec{{Purpose: purposePublicKey, Required: true, Check: checkPublicKey,
+		Decoy: func() string { return hex.EncodeToString(newPublicKey()) }}},
+	Tenant: func(_ string, settings map[string]string) string { return settings[settingApplication] },
 	New: func(c Configured) Source {
 		s := discordSource{Configured: c, keepContent: c.Settings[settingKeepContent] == "true"}
-		for _, k := range c.Keys[purposePublicKey] {
-			if key, err := hex.DecodeString(k.Secret); err == nil && len(key) == ed25519.PublicKeySize {
+		for _, k := range newestFirst(c.Keys[purposePublicKey]) {
+			if key, err := hex.DecodeString(k.Secret); err == nil && len(key) == ed25519.PublicKeySize && len(s.keys) < maxCurveChecks {
 				s.keys = append(s.keys, discordKey{key, k.Until})
 			}
 		}
@@ -137,6 +138,7 @@ func checkApplication(s string) (string, error) {
 
 // checkPublicKey reads an application's public key, in lower case.
 func checkPublicKey(s string) (string, error) {
+	s = strings.TrimPrefix(strings.TrimPrefix(s, "0x"), "0X")
 	key, err := hex.DecodeString(s)
 	if err != nil || len(key) != ed25519.PublicKeySize {
 		return "", fmt.Errorf("%w: public_key is not 64 hexadecimal characters but %d characters "+

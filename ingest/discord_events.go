@@ -64,9 +64,8 @@ func (d discordSource) Events(_ *Request, body []byte) ([]schemas.Event, error) 
 	}
 	e.ID, e.Repeats = env.eventID(typ, body)
 	e.Extensions = map[string]any{}
-	if known {
-		e.DataSchema = schemas.SchemaID(typ)
-	} else {
+	e.DataSchema = schemas.SchemaID(typ)
+	if !known {
 		e.Extensions[schemas.DiscordTypeExtension] = plainType(env.name)
 	}
 	if !env.at.IsZero() {
@@ -142,6 +141,9 @@ func (env *discordEnvelope) readEvent(extra *extraMembers) error {
 	var ok bool
 	if env.name, ok = text(name); !ok || env.name == "" {
 		return fmt.Errorf("%w: event.type is no event's name", schemas.ErrInvalid)
+	}
+	if plainType(env.name) != env.name {
+		extra.addMember("type", name)
 	}
 	if s, ok := text(timestamp); ok {
 		if at, err := schemas.ParseDiscordTime(s); err == nil && at.Year() > 0 && at.Year() <= 9999 {

@@ -185,11 +185,13 @@ func TestDiscordRefuses(t *testing.T) {
 		"{", "", "[]", "null", `{"type":1}`, `{"type":1,"event":{}}`, `{"type":1,"event":{"type":""}}`, `{"type":1,"event":{"type":7}}`,
 		`{"type":1,"event":[]}`, `{"type":"1","event":{"type":"X"}}`, `{"type":null}`, `{}`, `{"type":0,"type":1}`, `{"type":0,"application_id":7}`,
 		`{"type":1,"event":{"type":"X","type":"Y"}}`, "{\"type\":1,\"event\":{\"type\":\"\xff\"}}",
-		`{"type":1,"event":{"type":"X"},"more":"` + strings.Repeat("x", maxExtraBytes) + `"}`,
 	} {
 		if got := b.discord(t, bad); got.status != 400 {
 			t.Errorf("%.60s: got %d, want 400", bad, got.status)
 		}
+	}
+	if got := b.discord(t, `{"type":1,"event":{"type":"X"},"more":"`+strings.Repeat("x", maxExtraBytes)+`"}`); got.status != 413 {
+		t.Errorf("too much that is not known: got %d, want 413", got.status)
 	}
 	if got := len(b.log.webhooks()); got != 0 {
 		t.Errorf("%d events stored, want none", got)
@@ -243,7 +245,7 @@ func TestDiscordLearns(t *testing.T) {
 	if e := events[0]; !reflect.DeepEqual(e.Extensions, want) || e.Route.Tenant != "77" || e.Data != nil || e.Repeats != 0 {
 		t.Errorf("got %+v, want extensions %v of tenant 77 without data", e, want)
 	}
-	if e := events[1]; string(e.Data) != `{"type":2,"shout":"é"}` || e.Type != schemas.DiscordUnknown || e.DataSchema != "" {
+	if e := events[1]; string(e.Data) != `{"type":2,"shout":"é"}` || e.Type != schemas.DiscordUnknown || e.DataSchema != schemas.SchemaID(schemas.DiscordUnknown) {
 		t.Errorf("got %+v, want the whole body", e)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"path"
 	"runtime/debug"
 	"strings"
@@ -46,7 +47,8 @@ type edge struct {
 	large   *semaphore.Weighted // bytes of large bodies
 	metrics *metrics
 
-	strangers unproven // what is counted of tenants that are not ours, for the time it takes
+	decoys    map[string]Source // by kind: verify for names that no source has
+	strangers unproven          // what is counted of tenants that are not ours, for the time it takes
 }
 
 // NewEdge returns the handler of the public listener. It verifies by the
@@ -80,6 +82,7 @@ func NewEdge(c EdgeConfig, r *Registry, a Appender) http.Handler {
 		mux:     http.NewServeMux(),
 		large:   semaphore.NewWeighted(c.MaxLargeBytes),
 		metrics: newMetrics(c.Registerer),
+		decoys:  newDecoys(c.Now),
 	}
 	e.mux.HandleFunc("/healthz", health)
 	for _, k := range kinds {
@@ -100,12 +103,38 @@ func orDefault[T int64 | time.Duration](v, otherwise T) T {
 }
 
 func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// The mux would redirect an unclean path, and write its own 404.
-	if _, pattern := e.mux.Handler(r); pattern == "" || path.Clean(r.URL.Path) != r.URL.Path {
+	r, ok := onePath(r)
+	if _, pattern := e.mux.Handler(r); !ok || pattern == "" { // the mux would write its own 404
 		answer(w, http.StatusNotFound, "not found")
 		return
 	}
 	e.mux.ServeHTTP(w, r)
+}
+
+// onePath is the request with the one spelling of its path: slashes that are
+// doubled or at the end, as people make them when they put an address
+// together, are left out. The mux would redirect, and a provider that posts does
+// not follow. Not ok: the path has dots for a part, which no address of ours has.
+func onePath(r *http.Request) (_ *http.Request, ok bool) {
+	written := r.URL.EscapedPath()
+	clean := path.Clean(written)
+	if clean == written {
+		return r, true
+	}
+	for _, part := range strings.Split(written, "/") {
+		if part == "." || part == ".." {
+			return r, false
+		}
+	}
+	u := *r.URL
+	plain, err := url.PathUnescape(clean)
+	if err != nil {
+		return r, false
+	}
+	u.Path, u.RawPath = plain, clean
+	same := *r
+	same.URL = &u
+	return &same, true
 }
 
 func health(w http.ResponseWriter, r *http.Request) {
@@ -192,11 +221,11 @@ func (e *edge) handle(w http.ResponseWriter, r *http.Request, k Kind, names []st
 
 // options answers a provider that asks before it sends.
 func (e *edge) options(w http.ResponseWriter, k Kind, r *Request) string {
-	var s Source
+	s, exists := e.decoys[k.Name], false
 	if src := e.sources.find(k, r.Path["name"], nil); src != nil {
-		s = src.source
+		s, exists = src.source, true
 	}
-	a, err := k.Options(s, r)
+	a, err := k.Options(s, exists, r)
 	if err != nil {
 		return refuse(w, err)
 	}
@@ -213,6 +242,9 @@ func (e *edge) options(w http.ResponseWriter, k Kind, r *Request) string {
 func (e *edge) verify(ctx context.Context, k Kind, r *Request, body []byte) (*entry, error) {
 	src := e.sources.find(k, r.Path["name"], body)
 	if src == nil {
+		if decoy := e.decoys[k.Name]; decoy != nil && decoy.Verify(r, body) == nil {
+			panic("ingest: a decoy was signed for") // its keys are random and known to nobody
+		}
 		return nil, ErrUnauthorized
 	}
 	if err := src.source.Verify(r, body); err != nil {

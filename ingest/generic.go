@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -21,8 +20,8 @@ func byName(name string, _ map[string]string) string { return name }
 // otherwise. The type may claim anything; the route does not follow it, and
 // switchlogsource says so to whoever reads the event without its subject.
 func message(kind, name, otherwise string, body []byte, secrets ...string) (schemas.Event, error) {
-	if !utf8.Valid(body) || !validJSON(body) {
-		return schemas.Event{}, fmt.Errorf("%w: not JSON", schemas.ErrInvalid)
+	if err := checkJSON(body); err != nil {
+		return schemas.Event{}, err
 	}
 	e := schemas.Event{
 		Source:     schemas.NamedSourceURI(kind, name),
@@ -45,12 +44,8 @@ func message(kind, name, otherwise string, body []byte, secrets ...string) (sche
 
 // ownType is the body's member type, if it can be the type of an event.
 func ownType(body []byte) (string, bool) {
-	value, has := member(body, "type")
-	if !has {
-		return "", false
-	}
-	typ, isText := text(value)
-	return typ, isText && isAttribute(typ, maxEventTypeBytes)
+	typ := memberText(body, "type")
+	return typ, isAttribute(typ, maxEventTypeBytes)
 }
 
 // isAttribute reports whether CloudEvents allows s for an attribute that must

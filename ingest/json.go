@@ -3,7 +3,13 @@ package ingest
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"net/http"
 	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"switchlog/schemas"
 )
 
 // maxDepth is how deep JSON from outside may nest. PluralKit's deepest body
@@ -22,6 +28,7 @@ type scanner struct {
 	at   int  // index of the next byte
 	name int  // index of the opening quote of the last member's name
 	bad  bool // this is not JSON
+	deep bool // and that because it is nested deeper than maxDepth
 }
 
 // open enters the object at the beginning of the text.
@@ -68,7 +75,7 @@ func (s *scanner) skip(depth int) (value []byte, ok bool) {
 	switch s.peek() {
 	case '{':
 		if depth == 0 {
-			return nil, s.fail()
+			return nil, s.tooDeep()
 		}
 		s.at++
 		for first := true; ; first = false {
@@ -81,7 +88,7 @@ func (s *scanner) skip(depth int) (value []byte, ok bool) {
 		}
 	case '[':
 		if depth == 0 {
-			return nil, s.fail()
+			return nil, s.tooDeep()
 		}
 		s.at++
 		for first := true; s.element(first); first = false {
@@ -155,7 +162,7 @@ func (s *scanner) escape() bool {
 		s.at += 2
 		return true
 	case 'u':
-		if _, ok := unicode(s.text[s.at:]); ok {
+		if _, ok := escapedUnit(s.text[s.at:]); ok {
 			s.at += 6
 			return true
 		}
@@ -227,8 +234,21 @@ func (s *scanner) fail() bool {
 	return false
 }
 
-// unicode reads the escape \uXXXX at the beginning of b.
-func unicode(b []byte) (rune, bool) {
+func (s *scanner) tooDeep() bool {
+	s.deep = true
+	return s.fail()
+}
+
+// fault is what is wrong with text that was to be what.
+func (s *scanner) fault(what string) error {
+	if s.deep {
+		return overLimit{http.StatusBadRequest, fmt.Sprintf("nested deeper than %d levels", maxDepth)}
+	}
+	return fmt.Errorf("%w: not %s", schemas.ErrInvalid, what)
+}
+
+// escapedUnit reads the escape \uXXXX at the beginning of b.
+func escapedUnit(b []byte) (rune, bool) {
 	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
 		return 0, false
 	}
@@ -257,7 +277,7 @@ func spells(raw []byte, want string) bool {
 		return string(raw) == want
 	}
 	for i := range len(want) {
-		switch r, escaped := unicode(raw); {
+		switch r, escaped := escapedUnit(raw); {
 		case escaped && r == rune(want[i]):
 			raw = raw[6:]
 		case len(raw) > 0 && raw[0] == want[i]:
@@ -292,4 +312,44 @@ func validJSON(body []byte) bool {
 	s.space()
 	s.skip(maxDepth)
 	return s.end()
+}
+
+// checkJSON says why a body is no JSON that can be kept.
+func checkJSON(body []byte) error {
+	if !utf8.Valid(body) {
+		return fmt.Errorf("%w: not UTF-8", schemas.ErrInvalid)
+	}
+	s := scanner{text: body}
+	s.space()
+	s.skip(maxDepth)
+	if !s.end() {
+		return s.fault("JSON")
+	}
+	return nil
+}
+
+// hasLoneSurrogate reports whether a value that the scanner has passed has half
+// of a surrogate pair in it. Such a half is no character: decoded, any two of
+// them are the same.
+func hasLoneSurrogate(value []byte) bool {
+	for {
+		at := bytes.IndexByte(value, '\\')
+		if at < 0 {
+			return false
+		}
+		value = value[at:]
+		r, escaped := escapedUnit(value)
+		if !escaped {
+			value = value[2:] // another escape; a string never ends in a backslash
+			continue
+		}
+		if value = value[6:]; !utf16.IsSurrogate(r) {
+			continue
+		}
+		low, _ := escapedUnit(value)
+		if utf16.DecodeRune(r, low) == utf8.RuneError {
+			return true
+		}
+		value = value[6:]
+	}
 }

@@ -2,9 +2,50 @@ package ingest
 
 import (
 	"fmt"
+	"net/http"
 
 	"switchlog/schemas"
 )
+
+// member finds the member of that name in data that has been scanned, if it is
+// an object. Of several with one name the last counts, and names differ by
+// case: so do the folds read (schemas.Object), and the event and its row mean
+// the same.
+func member(data []byte, want string) (value []byte, ok bool) {
+	s := scanner{text: data}
+	s.open()
+	for first := true; ; first = false {
+		name, more := s.next(first)
+		if !more {
+			return value, ok
+		}
+		v, _ := s.skip(maxDepth)
+		if spells(name, want) {
+			value, ok = v, true
+		}
+	}
+}
+
+// memberText is a member that is a string; empty: it is none, or has no one
+// meaning.
+func memberText(data []byte, name string) string {
+	value, _ := member(data, name)
+	if hasLoneSurrogate(value) {
+		return ""
+	}
+	s, _ := text(value)
+	return s
+}
+
+// firstElement is the first element of data that has been scanned, if it is
+// an array that has one.
+func firstElement(data []byte) (value []byte, ok bool) {
+	s := scanner{text: data}
+	if !s.eat('[') || !s.element(true) {
+		return nil, false
+	}
+	return s.skip(maxDepth)
+}
 
 // takeApart finds the members of a JSON object. The value of each known one
 // is put where the map says (nil: nowhere), the others are added to extra.
@@ -37,7 +78,7 @@ func takeApart(object []byte, known map[string]*[]byte, extra *extraMembers) err
 		seen[at] = at != ""
 	}
 	if !s.end() {
-		return fmt.Errorf("%w: not a JSON object", schemas.ErrInvalid)
+		return s.fault("a JSON object")
 	}
 	return nil
 }
@@ -54,6 +95,11 @@ func (x *extraMembers) add(member []byte) {
 	*x = append(append(*x, sep), member...)
 }
 
+// addMember adds a member that we know, but not with this value.
+func (x *extraMembers) addMember(name string, value []byte) {
+	x.add(append([]byte(`"`+name+`":`), value...))
+}
+
 // object is all of them; nil if there are none. More than maxExtraBytes is
 // ErrInvalid.
 func (x extraMembers) object() ([]byte, error) {
@@ -61,7 +107,7 @@ func (x extraMembers) object() ([]byte, error) {
 		return nil, nil
 	}
 	if len(x) >= maxExtraBytes {
-		return nil, fmt.Errorf("%w: more than %d bytes of unknown members", schemas.ErrInvalid, maxExtraBytes)
+		return nil, overLimit{http.StatusRequestEntityTooLarge, fmt.Sprintf("more than %d bytes of members that are not known", maxExtraBytes)}
 	}
 	return append(x, '}'), nil
 }

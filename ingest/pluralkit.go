@@ -29,8 +29,8 @@ var pluralKit = Kind{
 	Route:    "/in/pluralkit",
 	Settings: map[string]func(string) (string, error){settingSystem: checkSystem},
 	Secrets: []SecretSpec{
-		{Purpose: purposeToken, Required: true, Hashed: true},
-		{Purpose: purposeAPIToken},
+		{Purpose: purposeToken, Required: true, Hashed: true, Clean: joined},
+		{Purpose: purposeAPIToken, Authorization: true, Clean: joined},
 	},
 	Credential:  firstSigningToken,
 	Claims:      claimedSystem,
@@ -170,11 +170,17 @@ func checkSystem(s string) (string, error) {
 // warnPluralKitToken notices what was probably copied wrong. It does not
 // refuse: a test server may use other tokens.
 func warnPluralKitToken(purpose, secret string) string {
-	const base64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-	if purpose == purposeToken && (len(secret) != pluralKitTokenLen || strings.Trim(secret, base64) != "") {
+	if purpose == purposeToken && !isPluralKitToken(secret) {
 		return "PluralKit's tokens are 64 letters, digits, + and /; this one is not: was it copied whole?"
 	}
 	return ""
+}
+
+// isPluralKitToken reports whether s is a token as PluralKit makes them, of its
+// webhook or of its API.
+func isPluralKitToken(s string) bool {
+	const base64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	return len(s) == pluralKitTokenLen && strings.Trim(s, base64) == ""
 }
 
 // Probe is PluralKit's own: it, too, sends a PING with a wrong token and wants

@@ -13,7 +13,7 @@ import (
 
 const (
 	maxSubjectBytes = 100      // PluralKit's ids are uuids and snowflakes
-	maxTypeBytes    = 64       // of PluralKit's name of an unknown event that we keep
+	maxTypeBytes    = 1 << 10  // of a provider's name of an unknown event, as an attribute
 	maxExtraBytes   = 64 << 10 // of envelope members we do not know; encoded they stay below NATS's 1 MB
 	ping            = "PING"   // not an event
 	repeatsFor      = 7 * 24 * time.Hour
@@ -49,7 +49,9 @@ type envelope struct {
 // body's data, less secrets, otherwise byte for byte; the fold judges it.
 //
 // Of an unknown event that has no data, data is the whole body. Envelope
-// members beyond PluralKit's five go into the extension pkextra.
+// members beyond PluralKit's five go into the extension pkextra, and so does an
+// id that is none: the event has no subject then, and the fold says what it
+// misses.
 func (p pluralKitSource) Events(_ *Request, body []byte) ([]schemas.Event, error) {
 	env, err := readEnvelope(body)
 	if err != nil || env.name == ping {
@@ -71,9 +73,8 @@ func (p pluralKitSource) Events(_ *Request, body []byte) ([]schemas.Event, error
 		Route:   schemas.PluralKitRoute(typ, tenant),
 	}
 	e.ID, e.Repeats = env.eventID()
-	if known {
-		e.DataSchema = schemas.SchemaID(typ)
-	} else {
+	e.DataSchema = schemas.SchemaID(typ)
+	if !known {
 		e.Extensions = map[string]any{schemas.PKTypeExtension: plainType(env.name)}
 		if env.data == nil {
 			env.data, env.extra = body, nil
@@ -131,29 +132,24 @@ func readEnvelope(body []byte) (envelope, error) {
 		}
 	}
 	if !s.end() {
-		return env, fmt.Errorf("%w: not a JSON object", schemas.ErrInvalid)
+		return env, s.fault("a JSON object")
 	}
-	var err error
-	if env.extra, err = extra.object(); err != nil {
-		return env, err
-	}
-	return env, env.readNames(typ, id)
-}
-
-// readNames reads the two members that become attributes. Law 9: neither may
-// hold the token.
-func (env *envelope) readNames(typ, id []byte) error {
+	// Law 9: neither of the two members that become attributes may hold the token.
 	var ok bool
 	if env.name, ok = text(typ); !ok || env.name == "" || env.spills(env.name) {
-		return fmt.Errorf("%w: type is no event's name", schemas.ErrInvalid)
+		return env, fmt.Errorf("%w: type is no event's name", schemas.ErrInvalid)
 	}
-	if id == nil || isNull(id) {
-		return nil
+	if plainType(env.name) != env.name {
+		extra.addMember("type", typ)
 	}
-	if env.id, ok = text(id); !ok || !isSubject(env.id) || env.spills(env.id) {
-		return fmt.Errorf("%w: id is neither null nor an id", schemas.ErrInvalid)
+	if said, isText := text(id); isText && isSubject(said) && !hasLoneSurrogate(id) && !env.spills(said) {
+		env.id = said
+	} else if id != nil && !isNull(id) {
+		extra.addMember("id", id)
 	}
-	return nil
+	var err error
+	env.extra, err = extra.object()
+	return env, err
 }
 
 func (env *envelope) spills(s string) bool {
@@ -201,31 +197,10 @@ func aboutAccount(env envelope) bool {
 
 // dataID is a member of data, if it can be a subject.
 func (env *envelope) dataID(name string) string {
-	value, ok := member(env.data, name)
-	if !ok {
-		return ""
-	}
-	if id, ok := text(value); ok && isSubject(id) && !env.spills(id) {
+	if id := memberText(env.data, name); isSubject(id) && !env.spills(id) {
 		return id
 	}
 	return ""
-}
-
-// member finds the first member of that name in data that has been scanned,
-// if it is an object.
-func member(data []byte, want string) (value []byte, ok bool) {
-	s := scanner{text: data}
-	s.open()
-	for first := true; ; first = false {
-		name, more := s.next(first)
-		if !more {
-			return nil, false
-		}
-		found := spells(name, want)
-		if value, _ = s.skip(maxDepth); found {
-			return value, true
-		}
-	}
 }
 
 // isSubject reports whether CloudEvents allows s as an attribute and it is
@@ -234,8 +209,12 @@ func isSubject(s string) bool {
 	return s != "" && len(s) <= maxSubjectBytes && strings.IndexFunc(s, notInAttribute) < 0
 }
 
-// plainType makes an attribute of PluralKit's name of an event.
+// plainType makes an attribute of a provider's name of an event. Of a name that
+// is longer than maxTypeBytes the beginning is left, with … behind it; one that
+// the attribute does not show as it is stands whole in data or among the extra
+// members.
 func plainType(name string) string {
+	const more = "…"
 	name = strings.Map(func(r rune) rune {
 		if notInAttribute(r) {
 			return '_'
@@ -245,11 +224,11 @@ func plainType(name string) string {
 	if len(name) <= maxTypeBytes {
 		return name
 	}
-	end := maxTypeBytes
+	end := maxTypeBytes - len(more)
 	for !utf8.RuneStart(name[end]) {
 		end--
 	}
-	return name[:end]
+	return name[:end] + more
 }
 
 // notInAttribute: control characters and noncharacters (CloudEvents 1.0, type

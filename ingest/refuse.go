@@ -22,6 +22,19 @@ var (
 	errCrowded  = errors.New("too many large bodies at once")
 )
 
+// overLimit is a verified request that exceeds a limit of ours. Its sender is
+// told which, and how much is too much: nothing that is secret.
+type overLimit struct {
+	status int // 413, or 400 if no smaller request would do
+	says   string
+}
+
+func (o overLimit) Error() string { return o.says }
+
+// Is makes it the sender's fault, like everything else that is wrong with a
+// request.
+func (o overLimit) Is(target error) bool { return target == schemas.ErrInvalid }
+
 // refuse is the one place where an error becomes an answer. The sentence is
 // ours: an error's own text may hold internals.
 func refuse(w http.ResponseWriter, err error) (outcome string) {
@@ -33,7 +46,13 @@ func refuse(w http.ResponseWriter, err error) (outcome string) {
 		again   bool // Retry-After
 	}
 	a := refusal{http.StatusServiceUnavailable, "cannot store this now", outcomeUnavailable, false, true}
+	var limit overLimit
 	switch {
+	case errors.As(err, &limit):
+		a = refusal{limit.status, limit.says, outcomeInvalid, false, false}
+		if limit.status == http.StatusRequestEntityTooLarge {
+			a.outcome = outcomeTooLarge
+		}
 	case errors.Is(err, errMethod):
 		a = refusal{http.StatusMethodNotAllowed, "method not allowed", outcomeMethod, false, false}
 	case errors.Is(err, errTooLarge):

@@ -13,8 +13,6 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/chacha20poly1305"
-
-	"switchlog/schemas"
 )
 
 const maxSecretBytes = 1024
@@ -73,21 +71,6 @@ func newRandom() []byte {
 func hashed(plain string) secret {
 	sum := sha256.Sum256([]byte(plain))
 	return secret{value: sum[:]}
-}
-
-// cleanSecret trims a secret and checks that it can be one. The characters of
-// inside may be in it.
-func cleanSecret(purpose, s, inside string) (string, error) {
-	s = strings.TrimSpace(s)
-	switch {
-	case s == "":
-		return "", fmt.Errorf("%w: %s is empty", schemas.ErrInvalid, purpose)
-	case len(s) > maxSecretBytes:
-		return "", fmt.Errorf("%w: %s is longer than %d bytes", schemas.ErrInvalid, purpose, maxSecretBytes)
-	case strings.ContainsFunc(s, func(r rune) bool { return (r <= ' ' || r >= 0x7f) && !strings.ContainsRune(inside, r) }):
-		return "", fmt.Errorf("%w: %s has white space, control characters or letters that are not ASCII inside", schemas.ErrInvalid, purpose)
-	}
-	return s, nil
 }
 
 // openKey reads the key file: 64 hexadecimal characters. If there is none and

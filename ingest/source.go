@@ -111,10 +111,10 @@ type Kind struct {
 	// name, with a number if needed. Nil: a name must be given.
 	DefaultName func(settings map[string]string) string
 
-	// Options answers a request by OPTIONS to the source that the path names
-	// (nil: there is none; a stranger should not learn that). Nil: OPTIONS is
-	// a wrong method.
-	Options func(s Source, r *Request) (Answer, error)
+	// Options answers a request by OPTIONS to the source that the path names.
+	// If there is none, s is one that verifies nobody: a stranger should not
+	// learn that. Nil: OPTIONS is a wrong method.
+	Options func(s Source, exists bool, r *Request) (Answer, error)
 
 	// Warn says what is odd, but not wrong, about a secret. May be nil.
 	Warn func(purpose, secret string) string
@@ -128,9 +128,16 @@ type Kind struct {
 type SecretSpec struct {
 	Purpose  string
 	Required bool
-	Hashed   bool                         // only compared: kept as SHA-256. Else sealed, to be read again
-	Inside   string                       // white space that may be inside of it; none else may
-	Check    func(string) (string, error) // refuses or normalises; its error does not quote the secret. May be nil
+	Hashed   bool   // only compared: kept as SHA-256. Else sealed, to be read again
+	Inside   string // white space that may be inside of it; none else may
+
+	// Authorization is set if the secret is sent in that header: its name before
+	// the value is taken off.
+	Authorization bool
+
+	Check func(string) (string, error) // refuses or normalises; its error does not quote the secret. May be nil
+	Clean func(string) string          // takes off more of what is surely not meant. May be nil
+	Decoy func() string                // makes one that nobody has, as Check returns it. Nil: any text is one
 }
 
 // Configured is what a Source is made from.

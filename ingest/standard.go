@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,11 +15,15 @@ import (
 	"switchlog/schemas"
 )
 
-// Standard Webhooks, version 1.0.0 of its specification.
+// Headers of Standard Webhooks, version 1.0.0 of its specification. Svix, Clerk
+// and Resend, from which it came, still write them with their older prefix.
 const (
-	headerWebhookID        = "Webhook-Id"
-	headerWebhookTimestamp = "Webhook-Timestamp"
-	headerWebhookSignature = "Webhook-Signature"
+	prefixWebhook = "Webhook-"
+	prefixSvix    = "Svix-"
+
+	suffixID        = "Id"
+	suffixTimestamp = "Timestamp"
+	suffixSignature = "Signature"
 
 	// standardTolerance is that of all reference libraries, both ways. The
 	// specification names none.
@@ -30,9 +35,12 @@ const (
 	// same ID, which changes nothing.
 	standardRepeats = 24 * time.Hour
 
-	maxStandardKeys       = 8 // secrets or public keys of one source
 	maxStandardSignatures = 16
 	maxWebhookIDBytes     = 256
+
+	// maxHeaderIDBytes is for ids that are so long that there is no use in
+	// checking who sent them.
+	maxHeaderIDBytes = 8 << 10
 )
 
 // standard is any sender that signs as Standard Webhooks says.
@@ -40,8 +48,8 @@ var standard = Kind{
 	Name:  schemas.StandardWebhooks,
 	Route: "/in/standard/{name}",
 	Secrets: []SecretSpec{
-		{Purpose: purposeSecret, Inside: "\r\n", Check: checkEach(signingPrefix, checkStandardSecret)},
-		{Purpose: purposePublicKey, Inside: "\r\n", Check: checkEach("whpk_", checkStandardPublicKey)},
+		{Purpose: purposeSecret, Inside: " \t\r\n", Check: standardSecrets.check, Decoy: func() string { return encodeKey(newRandom()) }},
+		{Purpose: purposePublicKey, Inside: " \t\r\n", Check: standardPublicKeys.check, Decoy: func() string { return encodeKey(newPublicKey()) }},
 	},
 	Check: func(_ string, _, secrets map[string]string) error {
 		if secrets[purposeSecret] == "" && secrets[purposePublicKey] == "" {
@@ -51,11 +59,19 @@ var standard = Kind{
 	},
 	Tenant: byName,
 	New: func(c Configured) Source {
-		return standardSource{
+		s := standardSource{
 			Configured: c,
-			secrets:    standardKeys(c.Keys[purposeSecret], signingPrefix),
-			public:     standardKeys(c.Keys[purposePublicKey], "whpk_"),
+			secrets:    readKeys(c.Keys[purposeSecret], maxSharedSecrets),
+			public:     readKeys(c.Keys[purposePublicKey], maxPublicKeys),
 		}
+		over := time.Unix(1, 0) // what it signs is never taken
+		if len(s.secrets) == 0 {
+			s.secrets = []standardKey{{bytes: newRandom(), until: over}}
+		}
+		if len(s.public) == 0 {
+			s.public = []standardKey{{bytes: newPublicKey(), until: over}}
+		}
+		return s
 	},
 }
 
@@ -63,6 +79,9 @@ type standardSource struct {
 	Configured
 	secrets []standardKey // of HMAC-SHA256, v1
 	public  []standardKey // of Ed25519, v1a; each of the right length: ed25519.Verify panics on others
+
+	// Neither is empty: a source that has none of a sort does the same work
+	// in vain, so that its time does not tell.
 }
 
 type standardKey struct {
@@ -71,51 +90,13 @@ type standardKey struct {
 	until time.Time
 }
 
-// checkEach checks the lines of a secret one by one.
-func checkEach(prefix string, check func(key []byte) error) func(string) (string, error) {
-	return func(s string) (string, error) {
-		lines := strings.Fields(s)
-		if len(lines) > maxStandardKeys {
-			return "", fmt.Errorf("%w: more than %d lines of %s…", schemas.ErrInvalid, maxStandardKeys, prefix)
-		}
-		for i, line := range lines {
-			key, err := base64.StdEncoding.Strict().DecodeString(strings.TrimPrefix(line, prefix))
-			if err == nil {
-				err = check(key)
-			} else {
-				err = fmt.Errorf("is not %s and base64", prefix)
-			}
-			if err != nil {
-				return "", fmt.Errorf("%w: line %d %w", schemas.ErrInvalid, i+1, err)
-			}
-		}
-		return strings.Join(lines, "\n"), nil
-	}
-}
-
-// checkStandardSecret wants what the specification wants. The reference
-// library takes an empty secret, with which anybody can sign.
-func checkStandardSecret(key []byte) error {
-	if len(key) < 24 || len(key) > 64 {
-		return fmt.Errorf("is a secret of %d bytes; it must have 24 to 64 (hint: whsec_ and the base64 of that many random bytes)", len(key))
-	}
-	return nil
-}
-
-func checkStandardPublicKey(key []byte) error {
-	if len(key) != ed25519.PublicKeySize {
-		return fmt.Errorf("is a public key of %d bytes; Ed25519's have %d", len(key), ed25519.PublicKeySize)
-	}
-	return nil
-}
-
-// standardKeys reads what checkEach has passed.
-func standardKeys(kept []Key, prefix string) []standardKey {
+// readKeys reads secrets that keyLines has passed, and at most so many keys.
+func readKeys(kept []Key, most int) []standardKey {
 	var keys []standardKey
-	for _, k := range kept {
+	for _, k := range newestFirst(kept) {
 		for _, line := range strings.Fields(k.Secret) {
-			text := strings.TrimPrefix(line, prefix)
-			if b, err := base64.StdEncoding.DecodeString(text); err == nil {
+			text := line[strings.IndexByte(line, '_')+1:]
+			if b, err := base64.StdEncoding.DecodeString(text); err == nil && len(keys) < most {
 				keys = append(keys, standardKey{b, text, k.Until})
 			}
 		}
@@ -123,43 +104,94 @@ func standardKeys(kept []Key, prefix string) []standardKey {
 	return keys
 }
 
+// signedBy is what a request shows for its signature.
+type signedBy struct{ id, at, list string }
+
+// headers reads a request's signature: by the names of the specification, and
+// if there is none of those, by Svix's. ok: all three are there, once each.
+func (standardSource) headers(h http.Header) (s signedBy, ok bool) {
+	prefix := prefixWebhook
+	if len(h[prefix+suffixID])+len(h[prefix+suffixTimestamp])+len(h[prefix+suffixSignature]) == 0 {
+		prefix = prefixSvix
+	}
+	var hasID, hasTime, hasList bool
+	s.id, hasID = onlyValue(h, prefix+suffixID)
+	s.at, hasTime = onlyValue(h, prefix+suffixTimestamp)
+	s.list, hasList = onlyValue(h, prefix+suffixSignature)
+	return s, hasID && hasTime && hasList
+}
+
 // Verify wants one signature that one of our keys made, over id, timestamp
 // and body with dots between them, not long ago. So an id may have no dot:
 // what follows it could be another timestamp, and the timestamp another
 // body's beginning.
+//
+// However many signatures there are and keys we have, a stranger's request
+// costs maxSharedSecrets hashes and maxCurveChecks checks of a curve.
 func (s standardSource) Verify(r *Request, body []byte) error {
-	id, hasID := onlyValue(r.Header, headerWebhookID)
-	at, hasTime := onlyValue(r.Header, headerWebhookTimestamp)
-	list, hasList := onlyValue(r.Header, headerWebhookSignature)
-	if !hasID || !hasTime || !hasList || strings.Contains(id, ".") || !isAttribute(id, maxWebhookIDBytes) || !s.isRecent(at) {
+	by, ok := s.headers(r.Header)
+	if !ok || strings.Contains(by.id, ".") || !isAttribute(by.id, maxHeaderIDBytes) || !s.isRecent(by.at) {
 		return ErrUnauthorized
 	}
-	signatures := strings.Fields(list)
-	if len(signatures) > maxStandardSignatures {
-		return ErrUnauthorized
-	}
-	signed := append([]byte(id+"."+at+"."), body...)
-	for _, key := range s.secrets {
-		if !key.isGood(s.Now()) {
-			continue
-		}
-		sum := standardMAC(key.bytes, signed)
-		for _, one := range signatures {
-			if sent, ok := signatureOf(one, "v1,", sha256.Size); ok && hmac.Equal(sent, sum) {
-				return nil
-			}
+	var shared, curve [][]byte
+	for _, one := range strings.Fields(by.list) {
+		if sum, ok := signatureOf(one, "v1,", sha256.Size); ok {
+			shared = append(shared, sum)
+		} else if sum, ok := signatureOf(one, "v1a,", ed25519.SignatureSize); ok {
+			curve = append(curve, sum)
 		}
 	}
-	for _, key := range s.public {
-		for _, one := range signatures {
-			sent, ok := signatureOf(one, "v1a,", ed25519.SignatureSize)
-			if ok && key.isGood(s.Now()) && ed25519.Verify(key.bytes, signed, sent) {
-				return nil
-			}
-		}
+	signed := append([]byte(by.id+"."+by.at+"."), body...)
+	if s.isShared(signed, shared) || s.isOnCurve(signed, curve) {
+		return nil
 	}
 	return ErrUnauthorized
 }
+
+// isShared reports whether a secret of ours made one of the signatures.
+func (s standardSource) isShared(signed []byte, signatures [][]byte) bool {
+	if len(signatures) == 0 {
+		return false
+	}
+	for _, key := range s.secrets {
+		sum, good := standardMAC(key.bytes, signed), key.isGood(s.Now())
+		if slices.ContainsFunc(signatures, func(sent []byte) bool { return hmac.Equal(sent, sum) }) && good {
+			return true
+		}
+	}
+	return false
+}
+
+// isOnCurve reports whether the owner of one of our public keys made one of
+// the signatures.
+func (s standardSource) isOnCurve(signed []byte, signatures [][]byte) bool {
+	now := s.Now()
+	keys := slices.DeleteFunc(slices.Clone(s.public), func(k standardKey) bool { return !k.isGood(now) })
+	good := len(keys) > 0
+	if !good {
+		keys = s.public[:1]
+	}
+	for _, pair := range curveChecks(len(keys), len(signatures)) {
+		if ed25519.Verify(keys[pair.key].bytes, signed, signatures[pair.signature]) && good {
+			return true
+		}
+	}
+	return false
+}
+
+// curveChecks are the pairs of a key and a signature that are tried, the
+// first of both first: at most maxCurveChecks, whatever a stranger sends.
+func curveChecks(keys, signatures int) []curveCheck {
+	var pairs []curveCheck
+	for sum := 0; sum < keys+signatures && len(pairs) < maxCurveChecks; sum++ {
+		for key := max(0, sum-signatures+1); key <= sum && key < keys && len(pairs) < maxCurveChecks; key++ {
+			pairs = append(pairs, curveCheck{key, sum - key})
+		}
+	}
+	return pairs
+}
+
+type curveCheck struct{ key, signature int }
 
 // isRecent reads the timestamp: Unix seconds in digits and nothing else.
 func (s standardSource) isRecent(at string) bool {
@@ -191,22 +223,29 @@ func standardMAC(key, signed []byte) []byte {
 // Events makes one event of any JSON, and none of our own probe. Its ID is
 // webhook-id, the same on every attempt.
 func (s standardSource) Events(r *Request, body []byte) ([]schemas.Event, error) {
+	by, _ := s.headers(r.Header)
+	if len(by.id) > maxWebhookIDBytes {
+		return nil, overLimit{http.StatusBadRequest, fmt.Sprintf("the id in the header is longer than %d bytes", maxWebhookIDBytes)}
+	}
+	if len(strings.Fields(by.list)) > maxStandardSignatures {
+		return nil, overLimit{http.StatusBadRequest, fmt.Sprintf("more than %d signatures", maxStandardSignatures)}
+	}
 	var secrets []string
 	for _, k := range s.secrets {
-		secrets = append(secrets, k.text)
+		secrets = append(secrets, spellings(k.text)...)
 	}
 	e, err := message(schemas.StandardWebhooks, s.Name, schemas.StandardReceive, body, secrets...)
 	if err != nil || e.Type == probeType {
 		return nil, err
 	}
-	e.ID, e.Repeats = r.Header.Get(headerWebhookID), standardRepeats
+	e.ID, e.Repeats = by.id, standardRepeats
 	return []schemas.Event{e}, nil
 }
 
 // Probe signs with the newest secret. A source that has public keys alone
 // cannot: they only verify.
 func (s standardSource) Probe(right bool) (Probe, bool) {
-	if right && len(s.secrets) == 0 {
+	if right && !s.secrets[0].until.IsZero() {
 		return Probe{}, false
 	}
 	body := []byte(`{"type":"` + probeType + `","data":{}}`)
@@ -216,9 +255,9 @@ func (s standardSource) Probe(right bool) (Probe, bool) {
 		sum = standardMAC(s.secrets[0].bytes, []byte(id+"."+at+"."+string(body)))
 	}
 	return Probe{Body: body, Header: http.Header{
-		"Content-Type":         {"application/json"},
-		headerWebhookID:        {id},
-		headerWebhookTimestamp: {at},
-		headerWebhookSignature: {"v1," + base64.StdEncoding.EncodeToString(sum)},
+		"Content-Type":                  {"application/json"},
+		prefixWebhook + suffixID:        {id},
+		prefixWebhook + suffixTimestamp: {at},
+		prefixWebhook + suffixSignature: {"v1," + base64.StdEncoding.EncodeToString(sum)},
 	}}, true
 }

@@ -100,6 +100,13 @@ func TestStandardAnswers(t *testing.T) {
 	sign := func(id string, after time.Duration, body string) http.Header {
 		return standardSigned(t, standardKey1, id, now.Add(after), body)
 	}
+	svix := func(h http.Header) http.Header {
+		renamed := http.Header{}
+		for name, values := range h {
+			renamed[strings.Replace(name, "Webhook-", "Svix-", 1)] = values
+		}
+		return renamed
+	}
 	junk := "v1," + base64.StdEncoding.EncodeToString(make([]byte, 32))
 	for name, c := range map[string]struct {
 		header http.Header
@@ -137,10 +144,16 @@ func TestStandardAnswers(t *testing.T) {
 		"bad base64":          {set("Webhook-Signature", signature[:len(signature)-2]), standardBody, 401},
 		"empty signature":     {set("Webhook-Signature", "v1,"), standardBody, 401},
 		"v1 called v1a":       {set("Webhook-Signature", "v1a"+signature[2:]), standardBody, 401},
-		"too many signatures": {set("Webhook-Signature", strings.Repeat(junk+" ", 16)+signature), standardBody, 401},
+		"too many signatures": {set("Webhook-Signature", strings.Repeat(junk+" ", 16)+signature), standardBody, 400},
+		"too many, all wrong": {set("Webhook-Signature", strings.Repeat(junk+" ", 17)), standardBody, 401},
 		"another secret":      {standardSigned(t, "whsec_"+base64.StdEncoding.EncodeToString(make([]byte, 24)), "msg_1", now, standardBody), standardBody, 401},
 		"id with a dot":       {sign("msg.1", 0, standardBody), standardBody, 401},
-		"id too long":         {sign(strings.Repeat("m", 257), 0, standardBody), standardBody, 401},
+		"id too long":         {sign(strings.Repeat("m", 257), 0, standardBody), standardBody, 400},
+		"svix":                {svix(good), standardBody, 200},
+		"svix, public key":    {svix(standardSignedV1a("msg_1", now, standardBody)), standardBody, 200},
+		"svix, another body":  {svix(good), standardBody + " ", 401},
+		"svix, half":          {with(func(h http.Header) { h.Del("Webhook-Id"); h.Set("Svix-Id", "msg_1") }), standardBody, 401},
+		"svix and webhook":    {with(func(h http.Header) { h.Set("Svix-Id", "msg_2") }), standardBody, 200},
 		"nothing":             {http.Header{}, standardBody, 401},
 	} {
 		b := newStandard(t, map[string]string{purposeSecret: standardKey1 + "\r\n" + standardKey2 + "\n", purposePublicKey: standardPub})
@@ -241,10 +254,13 @@ func TestStandardRefusesSecrets(t *testing.T) {
 		{`{"secret":"` + key(65) + `"}`, "400", "65 bytes"},
 		{`{"secret":"` + key(24) + `\n` + key(3) + `"}`, "400", "line 2"},
 		{`{"secret":"` + strings.Repeat(key(24)+`\n`, 9) + `"}`, "400", "more than 8"},
-		{`{"secret":"whsec_*"}`, "400", "line 1 is not whsec_ and base64"},
+		{`{"secret":"whsec_*AAAA"}`, "400", "line 1 is not whsec_ and base64"},
 		{`{"secret":"whsk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}`, "400", "line 1 is not whsec_"},
 		{`{"secret":"` + standardPub + `"}`, "400", "line 1 is not whsec_"},
-		{`{"secret":"` + key(24) + ` ` + key(24) + `"}`, "400", "white space"},
+		{`{"secret":"` + key(24) + `\n` + key(24)[6:] + `"}`, "400", "line 2 is not whsec_ and base64 (hint: if it belongs to the line before it"},
+		{`{"secret":"` + key(25) + `="}`, "400", "line 1 is not whsec_ and base64: it has 3 = at its end"},
+		{`{"secret":"` + key(24)[:20] + "`" + key(24)[20:] + `"}`, "400", "line 1 is not whsec_ and base64"},
+		{`{"public_key":"` + strings.Repeat(standardPub+`\n`, 5) + `"}`, "400", "more than 4"},
 		{`{"public_key":"` + standardKey1 + `"}`, "400", "line 1 is not whpk_"},
 		{`{"public_key":"whpk_` + base64.StdEncoding.EncodeToString(make([]byte, 31)) + `"}`, "400", "31 bytes; Ed25519's have 32"},
 		{`{"secret":"` + key(24) + `"}`, "201", `"url":"https://hooks.example.org/in/standard/shop"`},

@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"switchlog/schemas"
 )
@@ -65,13 +64,20 @@ var stellarStack = Kind{
 		return ""
 	},
 	New: func(c Configured) Source {
-		return stellarSource{Configured: c, unsigned: c.Settings[settingUnsigned] == "true"}
+		s := stellarSource{Configured: c, unsigned: c.Settings[settingUnsigned] == "true"}
+		s.secrets = newestFirst(c.Keys[purposeSecret])
+		s.secrets = s.secrets[:min(len(s.secrets), maxSharedSecrets)]
+		if len(s.secrets) == 0 { // the same work in vain: time does not tell
+			s.secrets = []Key{{Secret: newPathKey(), Until: time.Unix(1, 0)}}
+		}
+		return s
 	},
 }
 
 type stellarSource struct {
 	Configured
 	unsigned bool
+	secrets  []Key // the newest first
 }
 
 // Verify checks the HMAC of the body, or the key in the path. A source that
@@ -80,9 +86,8 @@ type stellarSource struct {
 // How old a delivery is is not asked: a panel's user may send one again by
 // hand, days later, and a repeat changes no row.
 func (s stellarSource) Verify(r *Request, body []byte) error {
-	key, hasKey := r.Path["key"]
-	if s.unsigned {
-		if !hasKey || !accepts(s.Tokens[purposePathKey], key, s.Now()) {
+	if key, hasKey := r.Path["key"]; hasKey {
+		if !accepts(s.Tokens[purposePathKey], key, s.Now()) || !s.unsigned {
 			return ErrUnauthorized
 		}
 		return nil
@@ -90,11 +95,11 @@ func (s stellarSource) Verify(r *Request, body []byte) error {
 	sent, ok := onlyValue(r.Header, headerStellarSignature)
 	sum, isHex := strings.CutPrefix(sent, "sha256=")
 	signature, err := hex.DecodeString(sum)
-	if !ok || hasKey || !isHex || err != nil || len(signature) != sha256.Size {
+	if !ok || !isHex || err != nil || len(signature) != sha256.Size {
 		return ErrUnauthorized
 	}
 	now, found := s.Now(), false
-	for _, k := range s.Keys[purposeSecret] {
+	for _, k := range s.secrets {
 		mac := hmac.New(sha256.New, []byte(k.Secret))
 		mac.Write(body)
 		good := k.Until.IsZero() || now.Before(k.Until)
@@ -109,56 +114,139 @@ func (s stellarSource) Verify(r *Request, body []byte) error {
 // Events makes one event of a delivery, whole: server and data are of equal
 // interest. Of the message that tries a webhook, and of our own probe, it makes
 // none.
+//
+// Only the name of the event must be readable. Anything else that is not as
+// StellarStack sends it is the fold's to judge: the panel tries four times and
+// then forgets a delivery, so one that is refused is lost.
 func (s stellarSource) Events(r *Request, body []byte) ([]schemas.Event, error) {
-	if !utf8.Valid(body) || !validJSON(body) {
-		return nil, fmt.Errorf("%w: not JSON", schemas.ErrInvalid)
+	if err := checkJSON(body); err != nil {
+		return nil, err
 	}
-	d, err := schemas.Decode[schemas.StellarStackEvent](schemas.Event{Type: schemas.StellarStack, Data: body})
+	d, err := s.readDelivery(body)
 	if err != nil {
 		return nil, err
 	}
-	if s.unsigned != (len(d.Embeds) > 0) {
-		return nil, fmt.Errorf("%w: a delivery of the other generation", schemas.ErrInvalid)
-	}
-	if d = d.Plain(); d.Event == "" {
-		return nil, fmt.Errorf("%w: event is missing", schemas.ErrInvalid)
-	}
-	if s.unsigned && d.Event == "test" || d.Event == probeType {
+	if s.unsigned && d.event == "test" || d.event == probeType {
 		return nil, nil
 	}
-	typ, known := schemas.StellarStackType(d.Event)
+	typ, known := schemas.StellarStackType(d.event)
 	e := schemas.Event{
 		Source:  schemas.NamedSourceURI(schemas.StellarStack, s.Tenant),
 		Type:    typ,
-		Subject: stellarSubject(d),
+		Subject: d.subject(),
 		Origin:  schemas.OriginWebhook,
 		Data:    body,
 		Route:   schemas.StellarStackRoute(typ, s.Tenant),
 	}
 	e.ID, e.Repeats = s.eventID(r, d)
 	e.Extensions = map[string]any{}
-	if known {
-		e.DataSchema = schemas.SchemaID(typ)
-	} else {
-		e.Extensions[schemas.StellarStackTypeExtension] = plainType(d.Event)
+	e.DataSchema = schemas.SchemaID(typ)
+	if !known {
+		e.Extensions[schemas.StellarStackTypeExtension] = plainType(d.event)
 	}
 	if s.unsigned {
 		e.Extensions[schemas.AuthTypeExtension] = schemas.AuthUnauthenticated
 		e.Data = redact(e.Data, nil, r.Path["key"])
 	}
-	for _, k := range s.Keys[purposeSecret] {
+	for _, k := range s.secrets {
 		e.Data = redact(e.Data, nil, k.Secret)
 	}
 	return []schemas.Event{e}, nil
 }
 
-// stellarSubject is the server's id; its name, if that is all there is.
-func stellarSubject(d schemas.StellarStackEvent) string {
-	if d.Server == nil {
-		return ""
+// stellarDelivery is as much of a delivery as its event needs. A part that is
+// absent or has another shape is empty.
+type stellarDelivery struct {
+	event, timestamp string
+	id, name         string   // of the server
+	parts            []string // all that a retry says again, but for the time; in no order
+}
+
+// readDelivery reads a delivery of the source's own generation. ErrInvalid: it
+// has no name of an event where that generation has it.
+func (s stellarSource) readDelivery(body []byte) (stellarDelivery, error) {
+	var d stellarDelivery
+	if !s.unsigned {
+		d.event, d.timestamp = memberText(body, "event"), memberText(body, "timestamp")
+		d.parts = []string{d.event}
+		if server, _ := member(body, "server"); server != nil && !isNull(server) {
+			d.id, d.name = memberText(server, "id"), memberText(server, "name")
+			d.parts = append(d.parts, d.id, d.name)
+			if d.id+d.name == "" {
+				d.parts = append(d.parts, canonical(server))
+			}
+		}
+		data, _ := member(body, "data")
+		d.readData(data)
+	} else if embeds, _ := member(body, "embeds"); embeds != nil {
+		embed, _ := firstElement(embeds)
+		d.event = schemas.StellarStackEmbed{Title: memberText(embed, "title")}.Name()
+		d.timestamp = memberText(embed, "timestamp")
+		d.parts = []string{d.event}
+		fields, _ := member(embed, "fields")
+		d.readFields(fields)
 	}
-	for _, id := range []string{d.Server.ID, d.Server.Name} {
-		if id != "" && isSubject(id) && strings.TrimSpace(id) == id {
+	if d.event == "" {
+		return d, fmt.Errorf("%w: event is missing, or this is a delivery of the other generation", schemas.ErrInvalid)
+	}
+	return d, nil
+}
+
+// readData makes parts of the members of a signed delivery's data.
+func (d *stellarDelivery) readData(data []byte) {
+	s := scanner{text: data}
+	if !s.open() {
+		d.addOdd(data)
+		return
+	}
+	for first := true; ; first = false {
+		name, more := s.next(first)
+		if !more {
+			return
+		}
+		value, _ := s.skip(maxDepth)
+		plain, _ := text(slices.Concat([]byte{'"'}, name, []byte{'"'}))
+		d.parts = append(d.parts, plain+"="+canonical(value))
+	}
+}
+
+// readFields makes parts of the fields of an embed. The first that is called
+// Server names it.
+func (d *stellarDelivery) readFields(fields []byte) {
+	s := scanner{text: fields}
+	if !s.eat('[') {
+		d.addOdd(fields)
+		return
+	}
+	hasServer, hasStatus := false, false
+	for first := true; s.element(first); first = false {
+		field, _ := s.skip(maxDepth)
+		value, _ := member(field, "value")
+		switch name := memberText(field, "name"); {
+		case name == "Server" && !hasServer:
+			hasServer, d.name = true, memberText(field, "value")
+			d.parts = append(d.parts, "", d.name)
+		case name == "Status" && !hasStatus:
+			hasStatus = true
+		case name == "":
+			d.addOdd(field)
+		default:
+			d.parts = append(d.parts, name+"="+canonical(value))
+		}
+	}
+}
+
+// addOdd adds a value that is not what StellarStack sends there.
+func (d *stellarDelivery) addOdd(value []byte) {
+	if value != nil && !isNull(value) {
+		d.parts = append(d.parts, canonical(value))
+	}
+}
+
+// subject is the server's id; its name, if that is all there is.
+func (d stellarDelivery) subject() string {
+	for _, id := range []string{d.id, d.name} {
+		if isSubject(id) && strings.TrimSpace(id) == id {
 			return id
 		}
 	}
@@ -168,23 +256,16 @@ func stellarSubject(d schemas.StellarStackEvent) string {
 // eventID is the event's ID and for how long the same one is a repeat: the
 // delivery's id, which a retry has again. Without it, what was told when about
 // which server; the body is no key, since a retry writes it anew.
-func (s stellarSource) eventID(r *Request, d schemas.StellarStackEvent) (string, time.Duration) {
+func (s stellarSource) eventID(r *Request, d stellarDelivery) (string, time.Duration) {
 	if id, ok := onlyValue(r.Header, headerStellarDelivery); ok && !s.unsigned && deliveryID.MatchString(id) {
 		return id, stellarRepeats
 	}
-	at, err := schemas.ParseTime(d.Timestamp)
+	at, err := schemas.ParseTime(d.timestamp)
 	if err != nil {
 		return schemas.NewID(), 0
 	}
-	parts := []string{d.Event}
-	if d.Server != nil {
-		parts = append(parts, d.Server.ID, d.Server.Name)
-	}
-	for name, value := range d.Data {
-		parts = append(parts, name+"="+canonical(value))
-	}
-	slices.Sort(parts)
-	list, err := json.Marshal(parts)
+	slices.Sort(d.parts)
+	list, err := json.Marshal(d.parts)
 	if err != nil {
 		panic(err) // strings are always JSON
 	}
@@ -192,8 +273,12 @@ func (s stellarSource) eventID(r *Request, d schemas.StellarStackEvent) (string,
 	return "told." + strconv.FormatInt(at, 10) + "." + hex.EncodeToString(sum[:16]), stellarRepeats
 }
 
-// canonical is a JSON value with the members of objects in order.
+// canonical is a JSON value with the members of objects in order. One that has
+// no one meaning is as it was written: no other is the same.
 func canonical(value json.RawMessage) string {
+	if hasLoneSurrogate(value) {
+		return string(value)
+	}
 	var v any
 	d := json.NewDecoder(bytes.NewReader(value))
 	d.UseNumber()
@@ -217,10 +302,10 @@ func (s stellarSource) Probe(right bool) (Probe, bool) {
 	}
 	sum := make([]byte, sha256.Size)
 	if right {
-		if len(s.Keys[purposeSecret]) == 0 {
+		if !s.secrets[0].Until.IsZero() {
 			return p, false
 		}
-		mac := hmac.New(sha256.New, []byte(s.Keys[purposeSecret][0].Secret))
+		mac := hmac.New(sha256.New, []byte(s.secrets[0].Secret))
 		mac.Write(p.Body)
 		sum = mac.Sum(nil)
 	}

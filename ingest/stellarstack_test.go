@@ -137,7 +137,6 @@ func TestStellarStackRefuses(t *testing.T) {
 		{"too large", "POST", stellarPath, stellarSigned(stellarSecret, big), big, 413},
 		{"get", "GET", stellarPath, good, "", 405},
 		{"get with key", "GET", oldPath, good, "", 405},
-		{"slash", "POST", stellarPath + "/", good, body, 404},
 		{"below the key", "POST", oldPath + "/x", good, body, 404},
 		{"no JSON", "POST", stellarPath, stellarSigned(stellarSecret, "{"), "{", 400},
 		{"array", "POST", stellarPath, stellarSigned(stellarSecret, "[]"), "[]", 400},
@@ -145,6 +144,9 @@ func TestStellarStackRefuses(t *testing.T) {
 		{"embed, signed", "POST", stellarPath, stellarSigned(stellarSecret, embed), embed, 400},
 		{"no JSON, with key", "POST", oldPath, http.Header{}, "{", 400},
 		{"no embed, with key", "POST", oldPath, good, body, 400},
+		{"event a number", "POST", stellarPath, stellarSigned(stellarSecret, `{"event":7}`), `{"event":7}`, 400},
+		{"title a number", "POST", oldPath, http.Header{}, `{"embeds":[{"title":7}]}`, 400},
+		{"embeds an object", "POST", oldPath, http.Header{}, `{"embeds":{"title":"🔔 Server Started"}}`, 400},
 		{"no title", "POST", oldPath, http.Header{}, `{"embeds":[{}]}`, 400},
 	} {
 		if got := b.send(t, c.method, c.path, c.header, c.body); got.status != c.want {

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	"switchlog/schemas"
@@ -131,16 +130,4 @@ func (r *Registry) put(ctx context.Context, typ string, s schemas.Subscription, 
 // newSigningSecret makes a secret for Standard Webhooks: 256 bits.
 func newSigningSecret() string {
 	return signingPrefix + base64.StdEncoding.EncodeToString(newRandom())
-}
-
-// checkSigningSecret checks a secret a person chose for Standard Webhooks.
-func checkSigningSecret(s string) error {
-	key, err := base64.StdEncoding.Strict().DecodeString(strings.TrimPrefix(s, signingPrefix))
-	if err != nil || !strings.HasPrefix(s, signingPrefix) {
-		return fmt.Errorf("%w: must be %s and base64 (hint: leave it out, and one is made)", schemas.ErrInvalid, signingPrefix)
-	}
-	if err := checkStandardSecret(key); err != nil {
-		return fmt.Errorf("%w: %w", schemas.ErrInvalid, err)
-	}
-	return nil
 }

@@ -204,7 +204,7 @@ func TestLaw9WebhookSecrets(t *testing.T) {
 	for _, answer := range []replied{second, third} {
 		_, rest, found := strings.Cut(answer.body, `"secret":"`)
 		secret, _, _ := strings.Cut(rest, `"`)
-		if !found || checkSigningSecret(secret) != nil {
+		if _, err := signingSecret.check(secret); !found || err != nil {
 			t.Fatalf("got %s, want a secret in it", answer.body)
 		}
 		made = append(made, secret)

@@ -16,7 +16,7 @@ const minTokenBytes = 20
 var sharedToken = Kind{
 	Name:    schemas.SharedToken,
 	Route:   "/in/token/{name}",
-	Secrets: []SecretSpec{{Purpose: purposeToken, Required: true, Hashed: true, Inside: " "}},
+	Secrets: []SecretSpec{{Purpose: purposeToken, Required: true, Hashed: true, Inside: " ", Authorization: true}},
 	Tenant:  byName,
 	Warn: func(_, secret string) string {
 		if len(secret) < minTokenBytes {

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -183,8 +183,14 @@ func (h *webhooks) settle(to *wish, who Caller) (made string, err error) {
 // check holds a whole wish against what the sender and the matcher can do.
 func (h *webhooks) check(to *wish) (err error) {
 	if to.secret != "" {
-		if to.secret, err = cleanSecret(purposeSecret, to.secret, ""); err == nil && to.Provider == schemas.ProviderStandard {
-			err = checkSigningSecret(to.secret)
+		spec := SecretSpec{Purpose: purposeSecret}
+		if to.Provider == schemas.ProviderStandard {
+			spec.Inside = " \t\r\n"
+		}
+		if to.secret, err = cleanSecret(to.secret, spec); err == nil && to.Provider == schemas.ProviderStandard {
+			if to.secret, err = signingSecret.check(to.secret); err != nil {
+				err = fmt.Errorf("must be %s and base64 (hint: leave it out, and one is made): %w", signingPrefix, err)
+			}
 		}
 		if err != nil {
 			return oneFault(purposeSecret, sentence(err, schemas.ErrInvalid))

@@ -230,14 +230,14 @@ func isServer(id *string, e schemas.Event) bool {
 	if id == nil {
 		return true
 	}
-	d, err := schemas.Decode[schemas.StellarStackEvent](e)
-	if err != nil || e.Route.Source != schemas.StellarStack {
+	if e.Route.Source != schemas.StellarStack {
 		return false
 	}
-	server := d.Plain().Server
-	if server == nil {
+	d, err := schemas.ReadStellarStack(e)
+	if err != nil || d.Server == nil {
 		return false
 	}
+	server := d.Server
 	return server.ID == *id || server.ID == "" && server.Name == *id
 }
 

@@ -145,12 +145,15 @@ func foldAuthorization(tx *Tx, e schemas.Recorded) error {
 // authorized is what an authorization sets: all of it, also what it leaves
 // out.
 func authorized(values map[string]any, d schemas.DiscordAuthorization, us int64) error {
-	scopes, err := json.Marshal(slices.Concat([]string{}, d.Scopes))
-	if err != nil {
-		return err
+	values["authorized"] = us
+	values["scopes"], values["integration_type"], values["guild_id"], values["guild_name"] = nil, nil, nil, nil
+	if d.Scopes != nil {
+		scopes, err := json.Marshal(*d.Scopes) // a list, though it be empty
+		if err != nil {
+			return err
+		}
+		values["scopes"] = string(scopes)
 	}
-	values["scopes"], values["authorized"] = string(scopes), us
-	values["integration_type"], values["guild_id"], values["guild_name"] = nil, nil, nil
 	if d.IntegrationType != nil {
 		values["integration_type"] = *d.IntegrationType
 	}
@@ -204,7 +207,7 @@ func foldDiscordMessage(tx *Tx, e schemas.Recorded, kind string) error {
 	if raw, there := o["author"]; there && string(raw) != "null" {
 		var author schemas.DiscordUser
 		if err := json.Unmarshal(raw, &author); err != nil {
-			return fmt.Errorf("%w: %s: author: %w", schemas.ErrInvalid, e.Type, err)
+			return fmt.Errorf("%s: author: %w", e.Type, err)
 		}
 		about["author_id"], about["author_username"] = author.ID, author.Username
 		about["author_global_name"] = orNull(author.GlobalName)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
-	"fmt"
 
 	"switchlog/schemas"
 )
@@ -67,12 +66,9 @@ func foldStellarStack(tx *Tx, e schemas.Recorded) error {
 	if e.Route.Source != schemas.StellarStack {
 		return nil
 	}
-	d, err := schemas.Decode[schemas.StellarStackEvent](e.Event)
+	d, err := schemas.ReadStellarStack(e.Event)
 	if err != nil {
 		return err
-	}
-	if d = d.Plain(); d.Event == "" {
-		return fmt.Errorf("%w: %s: it has no name", schemas.ErrInvalid, e.Type)
 	}
 	if d.Server != nil && d.Server.ID == "" {
 		d.Server.ID = d.Server.Name

@@ -32,12 +32,41 @@ type BotGhostCall struct {
 	Variables []BotGhostVariable `json:"variables"`
 }
 
+func (c *BotGhostCall) read(data []byte) error {
+	return readMembers(data, func(name string, value []byte) error {
+		if name != "variables" {
+			return nil
+		}
+		c.Variables = nil
+		return readList(name, value, func(element []byte) error {
+			var v BotGhostVariable
+			err := v.read(element)
+			c.Variables = append(c.Variables, v)
+			return err
+		})
+	})
+}
+
 // BotGhostVariable is one of them: Variable is the placeholder with its
 // braces, Value a string, number, boolean or null as it was sent.
 type BotGhostVariable struct {
 	Name     *string         `json:"name"`
 	Variable string          `json:"variable"`
 	Value    json.RawMessage `json:"value"`
+}
+
+func (v *BotGhostVariable) read(element []byte) error {
+	return readInner("variables", element, func(name string, value []byte) error {
+		switch name {
+		case "variables.name":
+			return readOptional(name, value, &v.Name)
+		case "variables.variable":
+			return readText(name, value, &v.Variable)
+		case "variables.value":
+			v.Value = value
+		}
+		return nil
+	})
 }
 
 // Text is the value as it is written into a message; false: it has none.

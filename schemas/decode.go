@@ -22,10 +22,10 @@ var attributes = []string{
 // envelope (every fault is ErrInvalid) and of data only checks that it is
 // JSON, and text where datacontenttype is not JSON's. Route is left empty: it comes from the subject.
 //
-// It refuses what the CloudEvents SDK refuses, and more: an attribute twice,
-// an upper-case attribute name, control characters in id, source, type or
-// subject (the specification forbids them), spaces around these (the SDK and
-// NATS headers cut them off, and two ids would be one).
+// It refuses what the CloudEvents SDK refuses, and more: an attribute twice or
+// empty, an upper-case attribute name, control characters in id, source, type or
+// subject (the specification forbids them), half of a surrogate pair (decoded,
+// two ids would be one). Spaces around id and subject are part of them.
 func (e *Event) UnmarshalJSON(body []byte) error {
 	*e = Event{}
 	d := decoder{event: e}
@@ -122,8 +122,15 @@ func (d *decoder) text(attribute int, value []byte, to *string) error {
 		return nil
 	}
 	s, err := unquote(raw)
-	*to = s
-	return err
+	switch *to = s; {
+	case err != nil:
+		return err
+	case s == "" && attributes[attribute] != "origin":
+		return fmt.Errorf("%w: %s is empty", ErrInvalid, attributes[attribute])
+	case !isUnicode(value):
+		return fmt.Errorf("%w: %s has half a surrogate pair", ErrInvalid, attributes[attribute])
+	}
+	return nil
 }
 
 // extension reads an extension attribute: a string, a boolean or a 32-bit
@@ -141,7 +148,11 @@ func (d *decoder) extension(name string, value []byte) error {
 		return fmt.Errorf("%w: %s: %w", ErrInvalid, name, err)
 	}
 	switch n := v.(type) {
-	case nil, string, bool:
+	case nil, bool:
+	case string:
+		if !isUnicode(value) {
+			return fmt.Errorf("%w: %s has half a surrogate pair", ErrInvalid, name)
+		}
 	case float64:
 		if n != math.Trunc(n) || n < math.MinInt32 || n > math.MaxInt32 {
 			return fmt.Errorf("%w: %s: not a 32-bit integer", ErrInvalid, name)
@@ -166,6 +177,11 @@ func isClean(s string) bool {
 		}
 	}
 	return true
+}
+
+// isText reports whether s is UTF-8 without control characters, and not blank.
+func isText(s string) bool {
+	return strings.TrimSpace(s) != "" && utf8.ValidString(s) && strings.IndexFunc(s, unicode.IsControl) < 0
 }
 
 // IsID reports whether s can be the id or subject of an event.
@@ -208,8 +224,8 @@ func (e *Event) check() error {
 		if a.value == "" && !a.optional {
 			return fmt.Errorf("%w: %s is missing", ErrInvalid, a.name)
 		}
-		if !isClean(a.value) {
-			return fmt.Errorf("%w: %s %q has spaces around it, control characters or bytes that are not UTF-8", ErrInvalid, a.name, a.value)
+		if !isClean(a.value) && (a.name == "type" || !isText(a.value)) {
+			return fmt.Errorf("%w: %s %q has spaces around it or is blank, or has control characters or bytes that are not UTF-8", ErrInvalid, a.name, a.value)
 		}
 	}
 	if system, ok := strings.CutPrefix(e.Source, PluralKitSystemURL); !ok || !isUUID(system) {

@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -103,16 +104,69 @@ type DiscordUser struct {
 	GlobalName *string `json:"global_name"`
 }
 
+func (u *DiscordUser) read(name string, value []byte) error {
+	*u = DiscordUser{}
+	return readInner(name, value, func(at string, value []byte) error {
+		switch strings.TrimPrefix(at, name+".") {
+		case "id":
+			return readText(at, value, &u.ID)
+		case "username":
+			return readText(at, value, &u.Username)
+		case "global_name":
+			return readOptional(at, value, &u.GlobalName)
+		}
+		return nil
+	})
+}
+
+// UnmarshalJSON reads a user that stands inside another object. What is no user
+// is ErrInvalid.
+func (u *DiscordUser) UnmarshalJSON(value []byte) error { return u.read("user", value) }
+
 // DiscordAuthorization is the data of an application's authorized and
 // deauthorized; the latter has only the user.
 type DiscordAuthorization struct {
-	User            DiscordUser `json:"user"`
-	Scopes          []string    `json:"scopes"`
-	IntegrationType *int64      `json:"integration_type"` // 0 installed to a guild, 1 to a user
-	Guild           *struct {
-		ID   string  `json:"id"`
-		Name *string `json:"name"`
-	} `json:"guild"`
+	User            DiscordUser   `json:"user"`
+	Scopes          *[]string     `json:"scopes"`           // nil: absent or null
+	IntegrationType *int64        `json:"integration_type"` // 0 installed to a guild, 1 to a user
+	Guild           *DiscordGuild `json:"guild"`
+}
+
+// DiscordGuild is as much of a guild object as is read.
+type DiscordGuild struct {
+	ID   string  `json:"id"`
+	Name *string `json:"name"`
+}
+
+func (a *DiscordAuthorization) read(data []byte) error {
+	return readMembers(data, func(name string, value []byte) error {
+		switch name {
+		case "user":
+			return a.User.read(name, value)
+		case "scopes":
+			return readTexts(name, value, &a.Scopes)
+		case "integration_type":
+			a.IntegrationType = nil
+			if err := json.Unmarshal(value, &a.IntegrationType); err != nil {
+				return fmt.Errorf("%w: %s: not a whole number", ErrInvalid, name)
+			}
+		case "guild":
+			if a.Guild = nil; isNull(value) {
+				return nil
+			}
+			a.Guild = &DiscordGuild{}
+			return readInner(name, value, func(at string, value []byte) error {
+				switch at {
+				case "guild.id":
+					return readText(at, value, &a.Guild.ID)
+				case "guild.name":
+					return readOptional(at, value, &a.Guild.Name)
+				}
+				return nil
+			})
+		}
+		return nil
+	})
 }
 
 // Fields of Discord's objects. Where its documents and its examples disagree

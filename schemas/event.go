@@ -88,10 +88,13 @@ func NewID() string {
 //
 // Of CloudEvents only source and id together are unique, so the sender's own
 // source stands before the id. A slash in such an id is written %2F, and %
-// %25: a/b + c and a + b/c stay apart.
+// %25: a/b + c and a + b/c stay apart. Spaces at its end are written %20, for a
+// header's value is cut there.
 func (e Event) MsgID() string {
 	if e.Route.Source == CloudEvents {
-		return e.Route.Source + "/" + e.Route.Tenant + "/" + e.Source + "/" + idEscaper.Replace(e.ID)
+		bare := strings.TrimRight(e.ID, " ")
+		return e.Route.Source + "/" + e.Route.Tenant + "/" + e.Source + "/" + idEscaper.Replace(bare) +
+			strings.Repeat("%20", len(e.ID)-len(bare))
 	}
 	return e.Route.Source + "/" + e.Route.Tenant + "/" + e.ID
 }
@@ -109,6 +112,12 @@ func (e Event) CloudEvent() (cloudevents.Event, error) {
 	ce.SetType(e.Type)
 	if e.Subject != "" {
 		ce.SetSubject(e.Subject)
+	}
+	if of, is := ce.Context.(*cloudevents.EventContextV1); is && ce.Validate() == nil {
+		of.ID = e.ID // the setters cut spaces off, of which two ids may differ
+		if of.Subject != nil {
+			of.Subject = &e.Subject
+		}
 	}
 	if !e.Time.IsZero() {
 		ce.SetTime(e.Time)

@@ -5,8 +5,12 @@ import (
 	"fmt"
 )
 
-// A reader is a payload that reads itself. Most events of a log are of the two
-// types that do; the JSON decoder takes several times as long for them.
+// A reader is a payload that reads itself. PluralKit's messages and switches do
+// since most events of a log are of these two, and the JSON decoder takes
+// several times as long for them. What other providers send does so that it is
+// read as the edge and Object read it: names differ by case, and of several
+// members with one name the last counts, whole. (The decoder takes ID for id,
+// and makes one object out of two.)
 type reader interface{ read(data []byte) error }
 
 func (m *PKMessage) read(data []byte) error {
@@ -63,8 +67,9 @@ func readMembers(data []byte, f func(name string, value []byte) error) error {
 	})
 }
 
-// readText reads a string. Null leaves what was there, as with the decoder.
+// readText reads a string; null is the empty one.
 func readText(name string, value []byte, to *string) error {
+	*to = ""
 	if isNull(value) {
 		return nil
 	}
@@ -92,26 +97,49 @@ func readTexts(name string, value []byte, to **[]string) error {
 	if isNull(value) {
 		return nil
 	}
+	list := []string{}
+	err := readList(name, value, func(element []byte) error {
+		var text string
+		err := readText(name, element, &text)
+		list = append(list, text)
+		return err
+	})
+	*to = &list
+	return err
+}
+
+// readList calls f with each element of the array that value is; null has
+// none.
+func readList(name string, value []byte, f func(element []byte) error) error {
+	if isNull(value) {
+		return nil
+	}
 	if value[0] != '[' {
 		return fmt.Errorf("%w: %s: not a list", ErrInvalid, name)
 	}
-	list := []string{}
 	s := scanner{text: value, at: 1}
 	for s.space(); !s.next(']'); s.space() {
 		begin := s.at
 		if !s.value(1) {
 			panic("schemas: a value that was JSON is none")
 		}
-		var text string
-		if err := readText(name, value[begin:s.at], &text); err != nil {
+		if err := f(value[begin:s.at]); err != nil {
 			return err
 		}
-		list = append(list, text)
 		s.space()
 		s.next(',')
 	}
-	*to = &list
 	return nil
+}
+
+// readInner calls f with each member of the object that value is, or says
+// that it is none; null has none.
+func readInner(name string, value []byte, f func(name string, value []byte) error) error {
+	var object json.RawMessage
+	if err := readObject(name, value, &object); err != nil || object == nil {
+		return err
+	}
+	return readMembers(object, func(inner string, value []byte) error { return f(name+"."+inner, value) })
 }
 
 // readObject keeps an object as it is, a part of the data; null is nil.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -227,6 +229,40 @@ func isJSON(text []byte) bool {
 	}
 	s.space()
 	return s.at == len(text)
+}
+
+// isUnicode reports whether a string, as it is written, has both halves of each
+// surrogate pair. A lone one is decoded as U+FFFD, like any other.
+func isUnicode(value []byte) bool {
+	for at := 0; at < len(value); at++ {
+		if value[at] != '\\' {
+			continue
+		}
+		if at++; value[at] != 'u' {
+			continue
+		}
+		r := codeUnit(value[at-1:])
+		if at += 4; !utf16.IsSurrogate(r) {
+			continue
+		}
+		if utf16.DecodeRune(r, codeUnit(value[at+1:])) == utf8.RuneError {
+			return false
+		}
+		at += 6
+	}
+	return true
+}
+
+// codeUnit reads the escape \uXXXX at the beginning of text; 0: it is none.
+func codeUnit(text []byte) rune {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return 0
+	}
+	n, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	if err != nil {
+		return 0
+	}
+	return rune(n)
 }
 
 // unquote gives the text of what stood between quotes.

@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -83,18 +84,103 @@ type StellarStackServer struct {
 
 // StellarStackEmbed is an event as a Discord embed shows it.
 type StellarStackEmbed struct {
-	Title     string  `json:"title"`
-	Timestamp *string `json:"timestamp"`
-	Fields    []struct {
-		Name  string `json:"name"`
-		Value string `json:"value"`
-	} `json:"fields"`
+	Title     string              `json:"title"`
+	Timestamp *string             `json:"timestamp"`
+	Fields    []StellarStackField `json:"fields"`
+}
+
+// StellarStackField is a part of an embed, both for people to read.
+type StellarStackField struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+func (e *StellarStackEvent) read(data []byte) error {
+	return readMembers(data, func(name string, value []byte) error {
+		switch name {
+		case "event":
+			return readText(name, value, &e.Event)
+		case "timestamp":
+			return readText(name, value, &e.Timestamp)
+		case "server":
+			if e.Server = nil; isNull(value) {
+				return nil
+			}
+			e.Server = &StellarStackServer{}
+			return readInner(name, value, e.Server.member)
+		case "data":
+			e.Data = nil
+			if err := json.Unmarshal(value, &e.Data); err != nil {
+				return fmt.Errorf("%w: %s: not an object", ErrInvalid, name)
+			}
+		case "embeds":
+			e.Embeds = nil
+			return readList(name, value, func(element []byte) error {
+				var m StellarStackEmbed
+				err := readInner(name, element, m.member)
+				e.Embeds = append(e.Embeds, m)
+				return err
+			})
+		}
+		return nil
+	})
+}
+
+func (s *StellarStackServer) member(name string, value []byte) error {
+	switch name {
+	case "server.id":
+		return readText(name, value, &s.ID)
+	case "server.name":
+		return readText(name, value, &s.Name)
+	case "server.status":
+		return readOptional(name, value, &s.Status)
+	}
+	return nil
+}
+
+func (m *StellarStackEmbed) member(name string, value []byte) error {
+	switch name {
+	case "embeds.title":
+		return readText(name, value, &m.Title)
+	case "embeds.timestamp":
+		return readOptional(name, value, &m.Timestamp)
+	case "embeds.fields":
+		m.Fields = nil
+		return readList(name, value, func(element []byte) error {
+			var f StellarStackField
+			err := readInner(name, element, func(name string, value []byte) error {
+				switch name {
+				case "embeds.fields.name":
+					return readText(name, value, &f.Name)
+				case "embeds.fields.value":
+					return readText(name, value, &f.Value)
+				}
+				return nil
+			})
+			m.Fields = append(m.Fields, f)
+			return err
+		})
+	}
+	return nil
 }
 
 // Name is StellarStack's name of the event, read off the title: a bell, then
 // the parts of the name with a capital each ("Server Auto_shutdown").
 func (m StellarStackEmbed) Name() string {
 	return strings.Join(strings.Fields(strings.ToLower(strings.TrimPrefix(m.Title, "🔔"))), ".")
+}
+
+// ReadStellarStack reads the data of an event, of either generation, as a signed
+// delivery has it. ErrInvalid: it has not StellarStack's shape.
+func ReadStellarStack(e Event) (StellarStackEvent, error) {
+	d, err := Decode[StellarStackEvent](e)
+	if err == nil && e.Extensions[AuthTypeExtension] == AuthUnauthenticated {
+		d = d.Plain()
+	}
+	if err == nil && d.Event == "" {
+		err = fmt.Errorf("%w: %s: it has no name", ErrInvalid, e.Type)
+	}
+	return d, err
 }
 
 // Plain is the event without embeds: what the first of them shows is put where

@@ -125,7 +125,7 @@ func TestBadInput(t *testing.T) {
 		}
 	}
 	// The public listener serves nothing else, whoever asks.
-	for _, path := range []string{"/", "/in", "/in/", "/in/pluralkit/", "/in/pluralkit/x", "/in/pluralkit/..", "//in/pluralkit",
+	for _, path := range []string{"/", "/in", "/in/", "/in/pluralkit/x", "/in/pluralkit/x/", "/in/pluralkit/..", "/in/./pluralkit",
 		"/metrics", "/readyz", "/api/admin/status", "/api/v1/openapi.json", "/debug/pprof/", "/v2/systems/@me", "/ui/"} {
 		for _, method := range []string{"GET", "POST"} {
 			checkRefusal(t, method+" "+path, s, s.send(method, path, bytes.NewReader(switchBody(uuid.NewString(), time.Now()))), 404)
@@ -133,6 +133,13 @@ func TestBadInput(t *testing.T) {
 	}
 	if now := s.settled(); now != before {
 		t.Errorf("log: got %d events, want %d as before: something refused was stored", now, before)
+	}
+	// One address, however many slashes people put into it.
+	for _, path := range []string{"/in/pluralkit", "/in/pluralkit/", "//in/pluralkit", "/in//pluralkit//"} {
+		ping := fmt.Sprintf(`{"type":"PING","signing_token":%q,"system_id":%q}`, sampleToken, sampleSystem)
+		if got := s.send("POST", path, strings.NewReader(ping)); got.status != 200 || len(got.body) != 0 {
+			t.Errorf("POST %s: got %d %s, want 200", path, got.status, got.body)
+		}
 	}
 	if got := s.post(switchBody(uuid.NewString(), time.Now())); got != 200 {
 		t.Errorf("a good request afterwards: got %d, want 200", got)
