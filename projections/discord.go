@@ -21,7 +21,7 @@ var discordSQL string
 // but an application says what it likes: keys begin with it, so that none
 // takes another's.
 var Discord = Projection{
-	Name: "discord", Source: schemas.Discord, Version: 1,
+	Name: "discord", Source: schemas.Discord, Version: 2, // 2: readable times before 1970
 	Schema: discordSQL,
 	Fold:   foldDiscord,
 	Queries: []Query{{

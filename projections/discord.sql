@@ -19,7 +19,8 @@ CREATE TABLE discord_authorizations (
 CREATE VIEW current_discord_authorizations AS
 SELECT application_id, user_id, username, global_name, scopes, integration_type, guild_id, guild_name,
 	authorized_us,
-	strftime('%Y-%m-%dT%H:%M:%S', authorized_us / 1000000, 'unixepoch') || printf('.%06dZ', authorized_us % 1000000) AS authorized
+	strftime('%Y-%m-%dT%H:%M:%S', (authorized_us - (authorized_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
+		|| printf('.%06dZ', (authorized_us % 1000000 + 1000000) % 1000000) AS authorized
 FROM discord_authorizations
 WHERE authorized_us IS NOT NULL AND (deauthorized_us IS NULL OR deauthorized_us < authorized_us);
 
@@ -50,9 +51,11 @@ CREATE INDEX discord_entitlements_by_user ON discord_entitlements (application_i
 CREATE VIEW current_discord_entitlements AS
 SELECT application_id, id, sku_id, user_id, guild_id, type, consumed,
 	starts_at_us,
-	strftime('%Y-%m-%dT%H:%M:%S', starts_at_us / 1000000, 'unixepoch') || printf('.%06dZ', starts_at_us % 1000000) AS starts_at,
+	strftime('%Y-%m-%dT%H:%M:%S', (starts_at_us - (starts_at_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
+		|| printf('.%06dZ', (starts_at_us % 1000000 + 1000000) % 1000000) AS starts_at,
 	ends_at_us,
-	strftime('%Y-%m-%dT%H:%M:%S', ends_at_us / 1000000, 'unixepoch') || printf('.%06dZ', ends_at_us % 1000000) AS ends_at,
+	strftime('%Y-%m-%dT%H:%M:%S', (ends_at_us - (ends_at_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
+		|| printf('.%06dZ', (ends_at_us % 1000000 + 1000000) % 1000000) AS ends_at,
 	subscription_id, promotion_id, gift_code_flags
 FROM discord_entitlements
 WHERE deleted_us IS NULL;
@@ -84,8 +87,10 @@ CREATE VIEW current_discord_messages AS
 SELECT application_id, id, kind, lobby_id, channel_id, recipient_id, type, flags, content,
 	author_id, author_username, author_global_name,
 	timestamp_us,
-	strftime('%Y-%m-%dT%H:%M:%S', timestamp_us / 1000000, 'unixepoch') || printf('.%06dZ', timestamp_us % 1000000) AS timestamp,
+	strftime('%Y-%m-%dT%H:%M:%S', (timestamp_us - (timestamp_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
+		|| printf('.%06dZ', (timestamp_us % 1000000 + 1000000) % 1000000) AS timestamp,
 	edited_timestamp_us,
-	strftime('%Y-%m-%dT%H:%M:%S', edited_timestamp_us / 1000000, 'unixepoch') || printf('.%06dZ', edited_timestamp_us % 1000000) AS edited_timestamp
+	strftime('%Y-%m-%dT%H:%M:%S', (edited_timestamp_us - (edited_timestamp_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
+		|| printf('.%06dZ', (edited_timestamp_us % 1000000 + 1000000) % 1000000) AS edited_timestamp
 FROM discord_messages
 WHERE deleted_us IS NULL;

@@ -28,7 +28,7 @@ var frontingSQL string
 var Fronting = Projection{
 	Name:    "fronting",
 	Source:  schemas.PluralKit,
-	Version: 6, // 4: members of an event are known by their exact names; 5: fewer indexes; 6: stints in order of time
+	Version: 7, // 4: members of an event are known by their exact names; 5: fewer indexes; 6: stints in order of time; 7: readable times in SQLite before 3.44
 	Schema:  frontingSQL,
 	Fold:    foldFronting,
 	Ahead: map[string]Decoder{

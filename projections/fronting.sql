@@ -94,7 +94,7 @@ JOIN switch_stints s ON s.system_uuid = w.system_uuid AND s.timestamp_us = w.tim
 -- A member that fronts now.
 CREATE VIEW current_fronters AS
 SELECT f.system_uuid, f.switch_uuid, sm.position, sm.member_uuid, m.name, f.since_us,
-	strftime('%FT%T', (f.since_us - (f.since_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
+	strftime('%Y-%m-%dT%H:%M:%S', (f.since_us - (f.since_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
 		|| printf('.%06dZ', (f.since_us % 1000000 + 1000000) % 1000000) AS since,
 	m.id, m.display_name, m.pronouns, m.color, m.avatar_url
 FROM fronts f
@@ -112,9 +112,9 @@ SELECT w.system_uuid, w.uuid AS switch_uuid, w.timestamp_us AS started_us, w.end
 		LEFT JOIN members m ON m.uuid = sm.member_uuid AND m.system_uuid = sm.system_uuid
 		WHERE sm.system_uuid = w.system_uuid AND sm.timestamp_us = w.timestamp_us AND sm.switch_uuid = w.uuid
 		ORDER BY sm.position)), '') AS members,
-	strftime('%FT%T', (w.timestamp_us - (w.timestamp_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
+	strftime('%Y-%m-%dT%H:%M:%S', (w.timestamp_us - (w.timestamp_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
 		|| printf('.%06dZ', (w.timestamp_us % 1000000 + 1000000) % 1000000) AS started,
-	strftime('%FT%T', (w.ended_us - (w.ended_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
+	strftime('%Y-%m-%dT%H:%M:%S', (w.ended_us - (w.ended_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
 		|| printf('.%06dZ', (w.ended_us % 1000000 + 1000000) % 1000000) AS ended,
 	w.ended_us - w.timestamp_us AS duration_us,
 	iif(w.ended_us IS NULL, NULL, printf('%s%02d:%02d:%02d',
@@ -129,9 +129,9 @@ WHERE w.listed = 1;
 CREATE VIEW front_intervals AS
 SELECT s.system_uuid, s.member_uuid, s.timestamp_us AS started_us, w.ended_us,
 	(SELECT m.name FROM members m WHERE m.uuid = s.member_uuid AND m.system_uuid = s.system_uuid) AS name,
-	strftime('%FT%T', (s.timestamp_us - (s.timestamp_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
+	strftime('%Y-%m-%dT%H:%M:%S', (s.timestamp_us - (s.timestamp_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
 		|| printf('.%06dZ', (s.timestamp_us % 1000000 + 1000000) % 1000000) AS started,
-	strftime('%FT%T', (w.ended_us - (w.ended_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
+	strftime('%Y-%m-%dT%H:%M:%S', (w.ended_us - (w.ended_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
 		|| printf('.%06dZ', (w.ended_us % 1000000 + 1000000) % 1000000) AS ended,
 	w.ended_us - s.timestamp_us AS duration_us,
 	iif(w.ended_us IS NULL, NULL, printf('%s%02d:%02d:%02d',

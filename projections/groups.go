@@ -14,7 +14,7 @@ var groupsSQL string
 // is in them. PluralKit never announces memberships: they are known only as
 // far as its API was asked.
 var Groups = Projection{
-	Name: "groups", Source: schemas.PluralKit, Version: 3,
+	Name: "groups", Source: schemas.PluralKit, Version: 4, // 4: readable times before 1970
 	Schema: groupsSQL,
 	Fold:   foldGroup,
 	Queries: []Query{{

@@ -67,6 +67,7 @@ SELECT uuid, system_uuid, id, name, display_name,
 	name_privacy, description_privacy, banner_privacy, icon_privacy, list_privacy, metadata_privacy, visibility,
 	(SELECT count(*) FROM group_members WHERE group_uuid = groups.uuid) AS member_count,
 	created_us,
-	strftime('%Y-%m-%dT%H:%M:%S', created_us / 1000000, 'unixepoch') || printf('.%06dZ', created_us % 1000000) AS created
+	strftime('%Y-%m-%dT%H:%M:%S', (created_us - (created_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
+		|| printf('.%06dZ', (created_us % 1000000 + 1000000) % 1000000) AS created
 FROM groups
 WHERE deleted_us IS NULL;

@@ -18,7 +18,7 @@ var membersSQL string
 // deleted member keeps its row as a tombstone, so that no late event brings
 // it back.
 var Members = Projection{
-	Name: "members", Source: schemas.PluralKit, Version: 3,
+	Name: "members", Source: schemas.PluralKit, Version: 4, // 4: readable times before 1970
 	Schema: membersSQL,
 	Fold:   foldMember,
 	Ahead: map[string]Decoder{

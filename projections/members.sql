@@ -65,9 +65,10 @@ SELECT uuid, system_uuid, id, name, display_name,
 	avatar_privacy, proxy_privacy, metadata_privacy,
 	message_count,
 	created_us,
-	strftime('%Y-%m-%dT%H:%M:%S', created_us / 1000000, 'unixepoch') || printf('.%06dZ', created_us % 1000000) AS created,
+	strftime('%Y-%m-%dT%H:%M:%S', (created_us - (created_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
+		|| printf('.%06dZ', (created_us % 1000000 + 1000000) % 1000000) AS created,
 	last_message_timestamp_us,
-	strftime('%Y-%m-%dT%H:%M:%S', last_message_timestamp_us / 1000000, 'unixepoch')
-		|| printf('.%06dZ', last_message_timestamp_us % 1000000) AS last_message_timestamp
+	strftime('%Y-%m-%dT%H:%M:%S', (last_message_timestamp_us - (last_message_timestamp_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
+		|| printf('.%06dZ', (last_message_timestamp_us % 1000000 + 1000000) % 1000000) AS last_message_timestamp
 FROM members
 WHERE deleted_us IS NULL;

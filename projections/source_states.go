@@ -16,7 +16,7 @@ var sourceStatesSQL string
 //
 // Looks may be folded in any order; the state is that of the newest.
 var SourceStates = Projection{
-	Name: "source_states", Source: schemas.PluralKit, Version: 1,
+	Name: "source_states", Source: schemas.PluralKit, Version: 2, // 2: readable times before 1970
 	Schema: sourceStatesSQL,
 	Fold:   foldSourceState,
 	Queries: []Query{{

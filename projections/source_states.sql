@@ -11,7 +11,8 @@ CREATE TABLE source_states (
 -- How each source stands.
 CREATE VIEW current_source_states AS
 SELECT s.system_uuid, s.state,
-	strftime('%Y-%m-%dT%H:%M:%S', s.since_us / 1000000, 'unixepoch') || printf('.%06dZ', s.since_us % 1000000) AS since,
+	strftime('%Y-%m-%dT%H:%M:%S', (s.since_us - (s.since_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
+		|| printf('.%06dZ', (s.since_us % 1000000 + 1000000) % 1000000) AS since,
 	s.since_us, s.event_id
 FROM (SELECT DISTINCT system_uuid FROM source_states) t
 JOIN source_states s ON s.system_uuid = t.system_uuid AND (s.since_us, s.event_id) =

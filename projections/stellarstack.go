@@ -16,7 +16,7 @@ var stellarStackSQL string
 //
 // Deliveries come in no order, so the newest by the panel's own time counts.
 var StellarStack = Projection{
-	Name: "stellarstack", Source: schemas.StellarStack, Version: 1,
+	Name: "stellarstack", Source: schemas.StellarStack, Version: 2, // 2: readable times before 1970
 	Schema: stellarStackSQL,
 	Fold:   foldStellarStack,
 	Queries: []Query{{
@@ -29,7 +29,8 @@ var StellarStack = Projection{
 		Doc:    "The latest events of the panel, newest first.",
 		Params: []Param{{Name: "server_id", Doc: "Only those about this server."}},
 		SQL: `SELECT event, server_id, server_name, status, data AS data_json, verified AS verified_bool, timestamp_us,
-				strftime('%Y-%m-%dT%H:%M:%S', timestamp_us / 1000000, 'unixepoch') || printf('.%06dZ', timestamp_us % 1000000) AS timestamp
+				strftime('%Y-%m-%dT%H:%M:%S', (timestamp_us - (timestamp_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
+					|| printf('.%06dZ', (timestamp_us % 1000000 + 1000000) % 1000000) AS timestamp
 			FROM stellarstack_events WHERE source = :tenant AND (:server_id IS NULL OR server_id = :server_id)
 			ORDER BY timestamp_us DESC, event, server_id, data LIMIT 100`,
 	}},

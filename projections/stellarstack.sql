@@ -32,7 +32,8 @@ CREATE TABLE stellarstack_events (
 -- Servers that are not deleted, with readable times.
 CREATE VIEW current_stellarstack_servers AS
 SELECT source, server_id, name, status, state, since_us,
-	strftime('%Y-%m-%dT%H:%M:%S', since_us / 1000000, 'unixepoch') || printf('.%06dZ', since_us % 1000000) AS since,
+	strftime('%Y-%m-%dT%H:%M:%S', (since_us - (since_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
+		|| printf('.%06dZ', (since_us % 1000000 + 1000000) % 1000000) AS since,
 	verified
 FROM stellarstack_servers
 WHERE deleted_us IS NULL;

@@ -22,8 +22,8 @@ var Systems = Projection{
 		Name: "system", Path: "system", One: true,
 		Doc: "The system, as PluralKit's API shows it to its owner.",
 		SQL: `SELECT id, uuid, name, description, tag, pronouns, avatar_url, banner, color,
-				strftime('%Y-%m-%dT%H:%M:%S', created_us / 1000000, 'unixepoch')
-					|| printf('.%06dZ', created_us % 1000000) AS created,
+				strftime('%Y-%m-%dT%H:%M:%S', (created_us - (created_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
+					|| printf('.%06dZ', (created_us % 1000000 + 1000000) % 1000000) AS created,
 				json_object('name_privacy', name_privacy, 'avatar_privacy', avatar_privacy,
 					'description_privacy', description_privacy, 'banner_privacy', banner_privacy,
 					'pronoun_privacy', pronoun_privacy, 'member_list_privacy', member_list_privacy,

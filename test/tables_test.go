@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"maps"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -62,24 +61,6 @@ func rows(t *testing.T, db *sql.DB, query string) []string {
 		t.Fatal(err)
 	}
 	return lines
-}
-
-// TestShellReads: the sqlite3 shell of the machine, often years older than the
-// SQLite inside us, reads every table and view while the server runs.
-func TestShellReads(t *testing.T) {
-	s := start(t, t.TempDir())
-	s.addPluralKit()
-	s.ready()
-	s.post(samples(t)["15-create_message"])
-	s.post(samples(t)["16-create_switch"])
-	s.settled()
-	for _, name := range rows(t, s.database(), `SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') ORDER BY name`) {
-		out, err := exec.Command("sqlite3", "-readonly", filepath.Join(s.dir, "projections.db"), "SELECT count(*) FROM "+name+"; SELECT * FROM "+name).CombinedOutput()
-		if err != nil {
-			t.Errorf("%s: %v\n%s", name, err, out)
-		}
-	}
-	Check(s)
 }
 
 // checkTables compares the tables after all samples, in the order of their
