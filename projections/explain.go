@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"switchlog/schemas"
 )
@@ -66,7 +65,10 @@ func (tx *Tx) causes(ctx context.Context, table, key string) ([]uint64, error) {
 // byShortID is the uuid of the row with that short id, or empty. Of deleted
 // rows and one that lives, it is the living one's.
 func (tx *Tx) byShortID(ctx context.Context, table, id string) (string, error) {
-	id = strings.ReplaceAll(strings.ToLower(id), "-", "")
+	id, ok := schemas.PluralKitShortID(id)
+	if !ok {
+		return "", nil
+	}
 	var uuids []string
 	err := tx.each(ctx, `SELECT uuid FROM `+quote(table)+` t WHERE id = ? AND (deleted_us IS NULL OR NOT EXISTS
 		(SELECT 1 FROM `+quote(table)+` o WHERE o.id = t.id AND o.deleted_us IS NULL)) ORDER BY uuid LIMIT 2`,

@@ -34,6 +34,8 @@ func TestRefusals(t *testing.T) {
 		"members/zzzzz", "members/" + nobodys, "members/" + gone, "members/1", "members/@me", "groups/zzzzz", "groups/" + member,
 		"messages/1", "messages/x", "messages/99999999999999999999999999", "messages/-1",
 		"nothing", "", "systems", "systems/", "systems/@me/", "systems/@me/nothing", "systems//members", "systems/@me/members/x",
+		"systems/pe--duep", "systems/123-45", "members/z-zzzz", "members/-----", "members/abcdefgh", "systems/{" + s.UUID() + "}", "systems/{" + s.UUID(),
+		"members/" + strings.ReplaceAll(member, "-", ""), "systems/@me/switches/" + strings.ReplaceAll(turn, "-", ""), "members/" + member[:35],
 		"systems/%40me", "systems/%2540me", "members/" + member + "/", "members/" + member + "/guilds", "%2F",
 		"systems/@me/switches/nonsense", "systems/@me/switches/" + nobodys, "systems/@me/switches/" + turn,
 		"systems/" + s.HID() + "/switches/" + strings.ToUpper(turn), "systems/" + s.HID() + "/switches/x",
@@ -55,6 +57,22 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestWords: each refusal has PluralKit's words and status. The list is the fake's
+// own, from PluralKit.
+func TestWords(t *testing.T) {
+	for _, r := range []*refusal{
+		errNoSystem, errNoMember, errNoGroup, errNoMessage, errNoSwitch, errSwitchHidden, errNoSystemGuild, errNoMemberGuild,
+		errMembersHidden, errGroupsHidden, errGroupMembersHidden, errFrontersHidden, errHistoryHidden, errMemberNotYours, errUnimplemented,
+	} {
+		if want := fakepk.Words(r.code); r.message != want || want == "" {
+			t.Errorf("%d: got %q, want %q", r.code, r.message, want)
+		}
+		if want := map[int]int{2: 404, 3: 403, 5: 501}[r.code/10000]; r.status != want {
+			t.Errorf("%d: got status %d, want %d", r.code, r.status, want)
+		}
+	}
+}
+
 // TestRefs: one system and one member, by all their names.
 func TestRefs(t *testing.T) {
 	p := newPair(t)
@@ -64,8 +82,9 @@ func TestRefs(t *testing.T) {
 	m := p.column(`SELECT id FROM members WHERE deleted_us IS NULL ORDER BY created_us`)[0]
 	uuid := p.column(`SELECT uuid FROM members WHERE id = '` + m + `'`)[0]
 	for want, refs := range map[string][]string{
-		"systems/" + s.UUID(): {hid, strings.ToUpper(hid), hid[:3] + "-" + hid[3:], strings.ToUpper(s.UUID()), account, "1150000000000000009", "@me"},
-		"members/" + uuid:     {m, strings.ToUpper(m), m[:3] + "-" + m[3:], strings.ToUpper(uuid)},
+		"systems/" + s.UUID(): {hid, strings.ToUpper(hid), hid[:3] + "-" + hid[3:], hid[:2] + "-" + hid[2:], "-" + hid, hid + "-", strings.ToUpper(s.UUID()),
+			strings.ReplaceAll(s.UUID(), "-", ""), "{" + s.UUID() + "}", account, "1150000000000000009", "@me"},
+		"members/" + uuid: {m, strings.ToUpper(m), m[:3] + "-" + m[3:], m[:1] + "-" + m[1:], m[:4] + "-" + strings.ToUpper(m[4:]), strings.ToUpper(uuid), strings.ReplaceAll(uuid, "-", "")},
 	} {
 		kind, _, _ := strings.Cut(want, "/")
 		for _, ref := range refs {
@@ -128,13 +147,13 @@ func TestClosedByDefault(t *testing.T) {
 	}
 	for path, want := range map[string]string{
 		"systems/" + uuid:                           `OK {"id":"` + uuid + `","uuid":"` + uuid + `","name":null,"description":null,"tag":"| H","pronouns":null,"avatar_url":null,"banner":null,"color":null,"created":null,"privacy":null}`,
-		"systems/" + uuid + "/members":              `Forbidden {"message":"Unauthorized to view member list.","code":30001}`,
-		"systems/" + uuid + "/groups":               `Forbidden {"message":"Unauthorized to view group list.","code":30002}`,
+		"systems/" + uuid + "/members":              `Forbidden {"message":"Unauthorized to view member list","code":30001}`,
+		"systems/" + uuid + "/groups":               `Forbidden {"message":"Unauthorized to view group list","code":30002}`,
 		"systems/" + uuid + "/fronters":             `Forbidden {"message":"Unauthorized to view current fronters.","code":30004}`,
 		"systems/" + uuid + "/switches":             `Forbidden {"message":"Unauthorized to view front history.","code":30005}`,
 		"systems/" + uuid + "/switches/" + turn:     "Not Found " + string(errSwitchHidden.body()),
-		"members/" + m + "/groups":                  `Forbidden {"message":"Unauthorized to view group list.","code":30002}`,
-		"groups/" + g + "/members":                  `Forbidden {"message":"Unauthorized to view group member list.","code":30003}`,
+		"members/" + m + "/groups":                  `Forbidden {"message":"Unauthorized to view group list","code":30002}`,
+		"groups/" + g + "/members":                  `Forbidden {"message":"Unauthorized to view group member list","code":30003}`,
 		"members/" + m:                              `OK {"id":"` + m + `","uuid":"` + m + `","system":"` + uuid + `","name":"` + m + `","display_name":null,"color":"ffffff","birthday":null,"pronouns":null,"avatar_url":null,"webhook_avatar_url":null,"banner":null,"description":null,"created":null,"keep_proxy":false,"tts":false,"autoproxy_enabled":null,"message_count":null,"last_message_timestamp":null,"proxy_tags":[],"privacy":null}`,
 		"groups/" + g:                               `OK {"id":"` + g + `","uuid":"` + g + `","name":"` + g + `","system":"` + uuid + `","display_name":null,"description":null,"icon":null,"banner":null,"color":null,"created":null,"privacy":null}`,
 		"systems/" + uuid + "/autoproxy?guild_id=1": `Forbidden {"message":"403: Missing permissions to access this resource","code":0}`,

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"switchlog/projections"
+	"switchlog/schemas"
 )
 
 // maxList is how many members or groups there are in a list at most. PluralKit
@@ -31,8 +32,9 @@ var (
 
 // find finds a member or group and the system it belongs to.
 func (q *request) find(ref, byUUID, byID string, of *shape, none error) (projections.Row, *system, error) {
-	query, args := byID, []any{asShortID(ref), q.viewer.owns}
-	if uuid, isUUID := asUUID(ref); isUUID {
+	short, _ := schemas.PluralKitShortID(ref) // empty, which nobody has, if it is none
+	query, args := byID, []any{short, q.viewer.owns}
+	if uuid, isUUID := schemas.PluralKitUUID(ref); isUUID {
 		query, args = byUUID, []any{uuid}
 	}
 	row, err := q.tx.Get(query, args...)

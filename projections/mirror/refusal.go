@@ -10,7 +10,7 @@ type refusal struct {
 	status  int // of the HTTP answer
 	code    int // PluralKit's own, 0 when it has none
 	message string
-	gateway bool // made by PluralKit's gateway, which writes a space after "code":
+	spaced  bool // PluralKit's gateway writes this one with a space after "code":
 }
 
 func (e *refusal) Error() string { return e.message }
@@ -18,7 +18,7 @@ func (e *refusal) Error() string { return e.message }
 func (e *refusal) body() []byte {
 	b := appendString([]byte(`{"message":`), e.message)
 	b = append(b, `,"code":`...)
-	if e.gateway {
+	if e.spaced {
 		b = append(b, ' ')
 	}
 	return append(strconv.AppendInt(b, int64(e.code), 10), '}')
@@ -27,20 +27,20 @@ func (e *refusal) body() []byte {
 // PluralKit's refusals, in its words.
 var (
 	errBadRequest         = &refusal{status: 400, message: "400: Bad Request"}
-	errUnauthorized       = &refusal{status: 401, message: "401: Missing or invalid Authorization header", gateway: true}
+	errUnauthorized       = &refusal{status: 401, message: "401: Missing or invalid Authorization header", spaced: true}
 	errForbidden          = &refusal{status: 403, message: "403: Missing permissions to access this resource"}
 	errInternal           = &refusal{status: 500, message: "500: Internal Server Error"}
-	errNoSystem           = &refusal{status: 404, code: 20001, message: "System not found.", gateway: true}
+	errNoSystem           = &refusal{status: 404, code: 20001, message: "System not found."}
 	errNoMember           = &refusal{status: 404, code: 20002, message: "Member not found."}
 	errNoGroup            = &refusal{status: 404, code: 20004, message: "Group not found."}
 	errNoMessage          = &refusal{status: 404, code: 20006, message: "Message not found."}
 	errNoSwitch           = &refusal{status: 404, code: 20007, message: "Switch not found."}
-	errSwitchHidden       = &refusal{status: 404, code: 20008, message: "Switch not found, switch is associated with different system, or unauthorized to view front history."}
+	errSwitchHidden       = &refusal{status: 404, code: 20008, message: "Switch not found, switch associated with different system, or unauthorized to view front history."}
 	errNoSystemGuild      = &refusal{status: 404, code: 20009, message: "No system guild settings found for target guild."}
 	errNoMemberGuild      = &refusal{status: 404, code: 20010, message: "No member guild settings found for target guild."}
-	errMembersHidden      = &refusal{status: 403, code: 30001, message: "Unauthorized to view member list."}
-	errGroupsHidden       = &refusal{status: 403, code: 30002, message: "Unauthorized to view group list."}
-	errGroupMembersHidden = &refusal{status: 403, code: 30003, message: "Unauthorized to view group member list."}
+	errMembersHidden      = &refusal{status: 403, code: 30001, message: "Unauthorized to view member list"}
+	errGroupsHidden       = &refusal{status: 403, code: 30002, message: "Unauthorized to view group list"}
+	errGroupMembersHidden = &refusal{status: 403, code: 30003, message: "Unauthorized to view group member list"}
 	errFrontersHidden     = &refusal{status: 403, code: 30004, message: "Unauthorized to view current fronters."}
 	errHistoryHidden      = &refusal{status: 403, code: 30005, message: "Unauthorized to view front history."}
 	errMemberNotYours     = &refusal{status: 403, code: 30006, message: "Target member is not part of your system."}

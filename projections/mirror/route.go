@@ -75,30 +75,6 @@ func fit(pattern string, parts []string) (args []string, ok bool) {
 	return args, true
 }
 
-var uuidForm = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
-
-// asUUID reads a uuid, in any case.
-func asUUID(ref string) (uuid string, ok bool) {
-	uuid = strings.ToLower(ref)
-	return uuid, uuidForm.MatchString(uuid)
-}
-
-// asShortID reads a short id: five or six letters, in any case, with or
-// without a dash after the third. Anything else is empty, which nobody has.
-func asShortID(ref string) string {
-	if len(ref) > 3 && ref[3] == '-' {
-		ref = ref[:3] + ref[4:]
-	}
-	if len(ref) != 5 && len(ref) != 6 {
-		return ""
-	}
-	id := strings.ToLower(ref)
-	if len(id) != len(ref) || strings.Trim(id, "abcdefghijklmnopqrstuvwxyz") != "" {
-		return ""
-	}
-	return id
-}
-
 func allDigits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
 var instantForm = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z$`)

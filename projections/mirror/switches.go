@@ -1,6 +1,9 @@
 package mirror
 
-import "switchlog/projections"
+import (
+	"switchlog/projections"
+	"switchlog/schemas"
+)
 
 // A page of history: whoever it shows is named by short id, hidden members
 // too. Of switches with one timestamp the order is ours; PluralKit has none.
@@ -85,7 +88,7 @@ func getSwitch(q *request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	uuid, isUUID := asUUID(q.args[1])
+	uuid, isUUID := schemas.PluralKitUUID(q.args[1])
 	if !isUUID {
 		return nil, errInternal
 	}

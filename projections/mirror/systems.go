@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"switchlog/projections"
+	"switchlog/schemas"
 )
 
 // A system that somebody asks about, as far as it is known.
@@ -43,7 +44,7 @@ const loneSystem = `SELECT min(uuid) FROM (
 
 // system finds whom a ref means: @me, an account, a uuid or a short id.
 func (q *request) system(ref string) (*system, error) {
-	switch uuid, isUUID := asUUID(ref); {
+	switch uuid, isUUID := schemas.PluralKitUUID(ref); {
 	case ref == "@me":
 		return q.me()
 	case allDigits(ref):
@@ -51,12 +52,13 @@ func (q *request) system(ref string) (*system, error) {
 	case isUUID:
 		return q.findSystem(systemByUUID, uuid)
 	}
-	return q.findSystem(systemByID, asShortID(ref), q.viewer.owns)
+	short, _ := schemas.PluralKitShortID(ref) // empty, which nobody has, if it is none
+	return q.findSystem(systemByID, short, q.viewer.owns)
 }
 
 // me is the viewer's own system. The operator's is the only one there is.
 func (q *request) me() (*system, error) {
-	uuid, ok := asUUID(q.viewer.owns)
+	uuid, ok := schemas.PluralKitUUID(q.viewer.owns)
 	if q.viewer.known && q.viewer.owns == "" {
 		only, err := q.tx.Get(loneSystem)
 		if err != nil {

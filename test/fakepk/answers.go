@@ -1,7 +1,6 @@
 package fakepk
 
 import (
-	"strings"
 	"time"
 )
 
@@ -167,7 +166,7 @@ func getSwitch(q *request) (any, error) {
 	if !isUUID(q.args[1]) {
 		return nil, ErrInternal
 	}
-	id := strings.ToLower(q.args[1])
+	id := uuidOf(q.args[1])
 	for _, of := range q.api.w.systems {
 		t := find(of.turns, func(t *turn) bool { return t.uuid == id })
 		if t == nil {

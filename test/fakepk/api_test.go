@@ -158,7 +158,7 @@ func TestPublicView(t *testing.T) {
 	x.w.Must(x.EditGroup(exGarden, Fields{"privacy": all(groupPrivacy, "private")}))
 	c.check("/systems/kfazoe/groups", "200 []")
 	c.check("/members/abvenk/groups", "200 []")
-	c.check("/groups/gnohev/members", `403 {"message":"Unauthorized to view group member list.","code":30003}`)
+	c.check("/groups/gnohev/members", `403 {"message":"Unauthorized to view group member list","code":30003}`)
 	x.system(Fields{"privacy": all(systemPrivacy, "private")})
 	for path, code := range map[string]string{"members": "30001", "groups": "30002", "fronters": "30004", "switches": "30005"} {
 		if got := c.get("/systems/kfazoe/" + path); !strings.HasPrefix(got, "403 ") || !strings.HasSuffix(got, `"code":`+code+"}") {
@@ -180,7 +180,7 @@ func TestOddities(t *testing.T) {
 	}{
 		{anon, "/systems/@me", `401 {"message":"401: Missing or invalid Authorization header","code": 0}`},
 		{anon.as("unknown"), "/systems/@me/members", `401 {"message":"401: Missing or invalid Authorization header","code": 0}`},
-		{anon, "/systems/zzzzz", `404 {"message":"System not found.","code": 20001}`},
+		{anon, "/systems/zzzzz", `404 {"message":"System not found.","code":20001}`},
 		{anon, "/members/zzzzz", `404 {"message":"Member not found.","code":20002}`},
 		{anon, "/groups/zzzzz", `404 {"message":"Group not found.","code":20004}`},
 		{anon, "/messages/1", `404 {"message":"Message not found.","code":20006}`},
@@ -291,5 +291,24 @@ func TestImageRewriting(t *testing.T) {
 	}
 	if got := c.get("/members/abvenk"); !strings.Contains(got, `"https://cdn.discordapp.com/attachments/1/2/a.png"`) {
 		t.Errorf("got %s, want the rewritten address", got)
+	}
+}
+
+// TestErrorBodies: refusals to the byte, one of each that PluralKit writes in a way of its own.
+func TestErrorBodies(t *testing.T) {
+	for e, want := range map[*Error]string{
+		ErrUnauthorized:               `{"message":"401: Missing or invalid Authorization header","code": 0}`,
+		ErrNoSystem:                   `{"message":"System not found.","code":20001}`,
+		ErrMembersHidden:              `{"message":"Unauthorized to view member list","code":30001}`,
+		ErrFrontersHidden:             `{"message":"Unauthorized to view current fronters.","code":30004}`,
+		ErrSwitchHidden:               `{"message":"Switch not found, switch associated with different system, or unauthorized to view front history.","code":20008}`,
+		errMemberRefNotFound("abcde"): `{"message":"Member 'abcde' not found.","code":20003}`,
+		errMemberRefNotYours("abcde"): `{"message":"Member 'abcde' is not part of your system.","code":30008}`,
+		ErrAutoproxyMember:            `{"message":"Missing autoproxy member for member-mode autoproxy.","code":40002}`,
+		ErrLatchMember:                `{"message":"Cannot patch autoproxy member with latch-mode autoproxy.","code":40009}`,
+	} {
+		if got := string(e.body()); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
 	}
 }

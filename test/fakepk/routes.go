@@ -99,7 +99,7 @@ func (q *request) system(ref string) (*System, error) {
 	case allDigits(ref):
 		s = q.api.w.byAccount(ref)
 	case isUUID(ref):
-		s = find(q.api.w.systems, func(s *System) bool { return s.uuid == strings.ToLower(ref) })
+		s = find(q.api.w.systems, func(s *System) bool { return s.uuid == uuidOf(ref) })
 	default:
 		hid := shortID(ref)
 		s = find(q.api.w.systems, func(s *System) bool { return s.hid == hid })
@@ -113,7 +113,7 @@ func (q *request) system(ref string) (*System, error) {
 func (q *request) findMember(ref string) (*member, *System) {
 	hid := shortID(ref)
 	for _, s := range q.api.w.systems {
-		m := find(s.members, func(m *member) bool { return m.hid == hid || m.uuid == strings.ToLower(ref) })
+		m := find(s.members, func(m *member) bool { return m.hid == hid || m.uuid == uuidOf(ref) })
 		if m != nil {
 			return m, s
 		}
@@ -124,7 +124,7 @@ func (q *request) findMember(ref string) (*member, *System) {
 func (q *request) findGroup(ref string) (*group, *System) {
 	hid := shortID(ref)
 	for _, s := range q.api.w.systems {
-		g := find(s.groups, func(g *group) bool { return g.hid == hid || g.uuid == strings.ToLower(ref) })
+		g := find(s.groups, func(g *group) bool { return g.hid == hid || g.uuid == uuidOf(ref) })
 		if g != nil {
 			return g, s
 		}
@@ -132,20 +132,31 @@ func (q *request) findGroup(ref string) (*group, *System) {
 	return nil, nil
 }
 
-var uuidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+var uuidForm = regexp.MustCompile(`^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{32}|\{[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\})$`)
 
+// isUUID: with dashes, without, or in braces, as PluralKit's gateway, its API and its database all read one.
 func isUUID(s string) bool { return uuidForm.MatchString(s) }
 
-var hidRef = regexp.MustCompile(`^([a-z]{3})-?([a-z]{2,3})$`)
-
-// shortID is the short id that a ref means, in any case and with an optional dash after the third letter; empty when
-// it is none.
-func shortID(ref string) string {
-	m := hidRef.FindStringSubmatch(strings.ToLower(ref))
-	if m == nil {
+// uuidOf is the uuid that a ref means in the form rows have it; empty when it is none.
+func uuidOf(ref string) string {
+	if !isUUID(ref) {
 		return ""
 	}
-	return m[1] + m[2]
+	hex := strings.NewReplacer("-", "", "{", "", "}", "").Replace(strings.ToLower(ref))
+	return hex[:8] + "-" + hex[8:12] + "-" + hex[12:16] + "-" + hex[16:20] + "-" + hex[20:]
+}
+
+// shortID is the short id that a ref means, in any case; empty when it is none. The gateway takes all dashes out of a
+// ref of five to seven characters and looks for the rest; the API behind it wants five or six letters.
+func shortID(ref string) string {
+	if len(ref) < 5 || len(ref) > 7 {
+		return ""
+	}
+	id := strings.Join(strings.Split(strings.ToLower(ref), "-"), "")
+	if !hidForm.MatchString(id) {
+		return ""
+	}
+	return id
 }
 
 func allDigits(s string) bool {
