@@ -77,6 +77,7 @@ var outsiders = []outsider{
 	{"golang.org/x/net", []string{"cmd/switchlog", "processor/deliver"}, "a limit on connections; names of hosts in other scripts"},
 	{"golang.org/x/sync", []string{anything}, "errgroup, semaphore: almost the standard library"},
 	{"golang.org/x/term", []string{"cmd/switchlog"}, "only cmd talks to a terminal"},
+	{"golang.org/x/text", []string{"cmd/switchlog"}, "how wide a letter is on a terminal"},
 	{"golang.org/x/time", []string{"ingest", "ingest/pluralkit", "processor/deliver", "projections/query"},
 		"rate limits stand where requests pass"},
 	{"gopkg.in/yaml.v3", []string{"cmd/switchlog"}, "the settings file"},

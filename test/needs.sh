@@ -46,6 +46,11 @@ capabilities() { awk -v name="$1:" '$1 == name { print $2 }' /proc/self/status; 
 ((16#$(capabilities CapBnd) >> 21 & 1)) ||
 	fail 'nothing may be mounted here, and the tests of failing disks mount (hint: start the container with --device /dev/fuse --cap-add SYS_ADMIN)'
 
+# fusermount3, which mounts for who is not root, reads it.
+mtab=${MTAB:-/etc/mtab}
+[[ $(id -u) == 0 || -e $mtab ]] ||
+	fail "there is no $mtab, which fusermount3 reads (hint: sudo ln -s ../proc/self/mounts $mtab)"
+
 ((${#missing[@]})) || exit 0
 
 install="apt-get install -y --no-install-recommends ${missing[*]}"

@@ -80,6 +80,7 @@ func TestNeeds(t *testing.T) {
 			"installing nodejs npm", "update -q\ninstall -y --no-install-recommends nodejs npm\n"},
 		{"root, and no Debian", "0", []string{"node", "apt-get"}, nil, 1,
 			"missing, by the names of their Debian packages: nodejs (hint: install them with this system's package manager)", ""},
+		{"no list of mounts", "1000", nil, []string{"MTAB=" + empty}, 1, "there is no " + empty + ", which fusermount3 reads (hint: sudo ln -s", ""},
 		{"no device", "0", []string{"node"}, []string{"FUSE_DEVICE=" + empty}, 1,
 			"there is no " + empty + ", on which", ""},
 	} {

@@ -112,7 +112,7 @@ func TestTriggers(t *testing.T) {
 	if got := a.looks("refused"); got != "1" {
 		t.Errorf("looks for the refused requests: got %s, want 1", got)
 	}
-	if out := a.cli("", "status"); !strings.Contains(out, "10 requests named it and bore a wrong token") {
+	if out := a.cli("", "status"); !strings.Contains(out, "10 requests named it and sent a wrong token") {
 		t.Errorf("status does not tell of the refused requests: %s", out)
 	}
 

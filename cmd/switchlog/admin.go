@@ -48,6 +48,7 @@ func (a admin) routes(mux *http.ServeMux) {
 	database("GET /api/admin/explain", a.explain)
 	database("POST /api/admin/rebuild", a.rebuild)
 	database("POST /api/admin/verify", a.verify)
+	database("GET /api/admin/reconcile", a.reconcilable)
 	database("POST /api/admin/reconcile", a.reconcile)
 }
 
@@ -210,7 +211,7 @@ func (a admin) sql(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	columns, rows, truncated, err := a.n.db.SQL(ctx, in.Query, 10_000)
 	if err != nil {
-		return badRequest("%w", err)
+		return fault{http.StatusUnprocessableEntity, err} // the statement's fault, not how the command was called
 	}
 	if rows == nil {
 		rows = [][]any{}

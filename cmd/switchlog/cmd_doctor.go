@@ -41,47 +41,35 @@ func newDoctor() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Look for what is wrong, and say what to do",
-		Long: "Look at the data directory, the disk, the clock, the files, and at the server if it runs: whether the\n" +
+		Long: "Look at the data directory, the disk, the clock, the files, and at the server if it runs: whether the " +
 			"log is whole (all of it is read), what waits, what is behind. It changes nothing and asks nobody outside.\n\n" +
 			"Exit code 1 if there is a problem; warnings alone are 0.",
-		Args: cobra.NoArgs,
 	}
-	asJSON := cmd.Flags().Bool("json", false, "answer as JSON")
 	quick := cmd.Flags().Bool("quick", false, "do not read the whole log and all files")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		findings := examine(cmd, *quick)
+	return withServer(cmd, func(ctx context.Context, c *call) error {
+		findings := c.examine(ctx, *quick)
 		problems := 0
 		for _, f := range findings {
 			if f.Verdict == problem {
 				problems++
 			}
 		}
-		var err error
-		if *asJSON {
-			err = printJSON(cmd.OutOrStdout(), findings)
-		} else {
-			err = printFindings(cmd.OutOrStdout(), findings, problems)
-		}
+		err := c.answer(findings, func() error { return printFindings(c.out, findings, problems) })
 		if err == nil && problems > 0 {
 			return errReported
 		}
 		return err
-	}
-	return cmd
+	})
 }
 
 // examine makes all checks: those of this machine only if the server is on it.
-func examine(cmd *cobra.Command, quick bool) []finding {
-	ctx, cancel := context.WithTimeout(cmd.Context(), 30*time.Minute)
+func (c *call) examine(ctx context.Context, quick bool) []finding {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Minute)
 	defer cancel()
 	var findings []finding
-	data, _ := cmd.Flags().GetString("data")
-	if elsewhere, _ := cmd.Flags().GetString("server"); elsewhere == "" {
+	data, _ := c.cmd.Flags().GetString("data")
+	if elsewhere, _ := c.cmd.Flags().GetString("server"); elsewhere == "" {
 		findings = examineMachine(ctx, data, quick)
-	}
-	c, err := newClient(cmd)
-	if err != nil {
-		return append(findings, found("server", problem, err.Error()))
 	}
 	path := "/api/admin/doctor"
 	if quick {
@@ -96,10 +84,12 @@ func examine(cmd *cobra.Command, quick bool) []finding {
 
 func printFindings(w io.Writer, findings []finding, problems int) error {
 	for _, f := range findings {
-		mark := map[verdict]string{fine: " ok ", warning: "look", problem: "BAD "}[f.Verdict]
-		fmt.Fprintf(w, "%s  %-12s %s\n", mark, f.Check, f.Says)
+		mark := map[verdict]string{
+			fine: paint(w, green, " ok "), warning: paint(w, yellow, "look"), problem: paint(w, red, "BAD "),
+		}[f.Verdict]
+		printWrapped(w, fmt.Sprintf("%s  %-12s ", mark, f.Check), f.Says)
 		if f.Hint != "" {
-			fmt.Fprintf(w, "                    → %s\n", f.Hint)
+			printWrapped(w, "                   → ", f.Hint)
 		}
 	}
 	says := fmt.Sprint(problems, " problems")

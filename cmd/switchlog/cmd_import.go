@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -34,25 +35,19 @@ func newImport() *cobra.Command {
 			"Or the file that PluralKit sends after pk;export: members, groups and switches from before switchlog\n" +
 			"was there. It counts as of the newest moment it speaks of, so what happened later is not undone.\n" +
 			"The file has no uuids of switches: until PluralKit tells them, others stand in.",
-		Args: cobra.ExactArgs(1),
 	}
-	asJSON := cmd.Flags().Bool("json", false, "answer as JSON")
 	tenant := cmd.Flags().String("tenant", "", "of a pk;export file: the system's uuid, if the file does not tell or no source here is of it")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		in := cmd.InOrStdin()
-		if args[0] != "-" {
-			f, err := openImport(args[0])
+	return withServer(cmd, func(ctx context.Context, c *call) error {
+		in := c.cmd.InOrStdin()
+		if c.args[0] != "-" {
+			f, err := openImport(c.args[0])
 			if err != nil {
 				return err
 			}
 			defer f.Close()
-			in = &barReader{f: f, w: cmd.ErrOrStderr()}
+			in = &barReader{f: f, w: c.errOut}
 		}
-		c, err := newClient(cmd)
-		if err != nil {
-			return err
-		}
-		body, err := c.do(cmd.Context(), "POST", "/api/admin/import?"+url.Values{"tenant": {*tenant}}.Encode(), in)
+		body, err := c.do(ctx, "POST", "/api/admin/import?"+url.Values{"tenant": {*tenant}}.Encode(), in)
 		if err != nil {
 			return err
 		}
@@ -61,22 +56,15 @@ func newImport() *cobra.Command {
 		if err := decode(body, &a); err != nil {
 			return err
 		}
-		switch {
-		case a.Export != nil && *asJSON:
-			return printJSON(cmd.OutOrStdout(), a.Export)
-		case a.Export != nil:
-			return a.Export.print(cmd.OutOrStdout(), cmd.ErrOrStderr())
-		case *asJSON:
-			err = printJSON(cmd.OutOrStdout(), a)
-		default:
-			err = a.print(cmd)
+		if a.Export != nil {
+			return c.answer(a.Export, func() error { return a.Export.print(c.out, c.errOut) })
 		}
+		err = c.answer(a, func() error { return a.print(c) })
 		if err == nil && a.Refused > 0 {
 			return errReported
 		}
 		return err
-	}
-	return cmd
+	})
 }
 
 // openImport opens a file, unless the server would refuse it for its size: in
@@ -128,18 +116,18 @@ func (b *barReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (a importAnswer) print(cmd *cobra.Command) error {
-	if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%d events read: %d new, %d already known\n", a.Read, a.New, a.Known); err != nil {
+func (a importAnswer) print(c *call) error {
+	if err := c.say("%d events read: %d new, %d already known", a.Read, a.New, a.Known); err != nil {
 		return err
 	}
 	if a.Registry > 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "%d events about sources are left out: their secrets are not in the file (hint: switchlog source add)\n", a.Registry)
+		c.note("%d events are left out that are about the server they come from: its sources, its webhooks and their deliveries. Their secrets are not in the file (hint: switchlog source add, switchlog webhook add)", a.Registry)
 	}
 	for _, fault := range a.Faults {
-		fmt.Fprintln(cmd.ErrOrStderr(), "refused:", fault)
+		c.note("refused: %s", plain(fault))
 	}
 	if more := a.Refused - len(a.Faults); more > 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "refused: and %d more\n", more)
+		c.note("refused: and %d more", more)
 	}
 	return nil
 }

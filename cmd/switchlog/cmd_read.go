@@ -1,52 +1,96 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/url"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 )
 
 func newQuery() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "query NAME [key=value…]",
+		Use:   "query [NAME] [key=value…]",
 		Short: "Ask a named query",
-		Long:  "Ask a named query, the same as over HTTP and NATS. tenant=… says whose data; it may be left out while there is only one.\nWithout NAME: the queries there are.",
+		Long:  "Ask a named query, the same as over HTTP and NATS. tenant=… says whose data; it may be left out while there is only one. Without NAME: the queries there are.",
 		Example: "  switchlog query fronters\n" +
 			"  switchlog query fronters at=2026-01-01T12:00:00Z\n" +
 			"  switchlog query member ref=abcde",
-		Args: cobra.ArbitraryArgs,
 	}
 	source := cmd.Flags().String("source", "pluralkit", "kind of the source")
-	cmd.Flags().Bool("json", true, "answer as JSON (always so)")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := newClient(cmd)
-		if err != nil {
-			return err
-		}
-		if len(args) == 0 {
-			return listQueries(cmd, c)
+	return withRows(cmd, formatJSON, func(ctx context.Context, c *call) error {
+		if len(c.args) == 0 {
+			return c.listQueries(ctx)
 		}
 		params := map[string]string{}
-		for _, arg := range args[1:] {
+		for _, arg := range c.args[1:] {
 			key, value, ok := strings.Cut(arg, "=")
 			if !ok {
-				return fmt.Errorf("%w: %q is not key=value", errUsage, arg)
+				return fmt.Errorf("%w: %q is not key=value", errUsage, plain(arg))
 			}
 			params[key] = value
 		}
 		var answer json.RawMessage
-		in := map[string]any{"source": *source, "name": args[0], "params": params}
-		if err := c.call(cmd.Context(), "POST", "/api/admin/query", in, &answer); err != nil {
+		in := map[string]any{"source": *source, "name": c.args[0], "params": params}
+		if err := c.call(ctx, "POST", "/api/admin/query", in, &answer); err != nil {
 			return err
 		}
-		return printJSON(cmd.OutOrStdout(), answer)
+		if c.json() {
+			return printJSON(c.out, answer)
+		}
+		t, err := tableOf(answer)
+		if err != nil {
+			return err
+		}
+		return c.rows(answer, t)
+	})
+}
+
+// tableOf makes a table of a query's answer: of its list of objects if it has
+// one, else of itself, a row for each member.
+func tableOf(answer []byte) (*table, error) {
+	var rows []map[string]json.RawMessage
+	one := map[string]json.RawMessage{}
+	if json.Unmarshal(answer, &rows) != nil {
+		if err := json.Unmarshal(answer, &one); err != nil {
+			return nil, fmt.Errorf("the answer is neither an object nor a list of them: %w", err)
+		}
+		for _, name := range sortedKeys(one) {
+			if json.Unmarshal(one[name], &rows) == nil && len(rows) > 0 {
+				break
+			}
+		}
 	}
-	return cmd
+	if len(rows) == 0 && len(one) > 0 {
+		rows = []map[string]json.RawMessage{one}
+	}
+	names := map[string]bool{}
+	for _, row := range rows {
+		for name := range row {
+			names[name] = true
+		}
+	}
+	t := newTable(sortedKeys(names)...)
+	for _, row := range rows {
+		cells := make([]any, len(t.head))
+		for i, name := range t.head {
+			cells[i] = cellText(row[name])
+		}
+		t.add(cells...)
+	}
+	return t, nil
+}
+
+// cellText is a JSON value as a cell: text without its quotes, null as nothing.
+func cellText(value json.RawMessage) string {
+	var text *string
+	if len(value) == 0 || json.Unmarshal(value, &text) != nil {
+		return string(value)
+	}
+	return deref(text)
 }
 
 // queryInfo describes a query there is.
@@ -57,17 +101,27 @@ type queryInfo struct {
 	Params []string `json:"params"`
 }
 
-func listQueries(cmd *cobra.Command, c *client) error {
-	var list []queryInfo
-	if err := c.call(cmd.Context(), "GET", "/api/admin/queries", nil, &list); err != nil {
+func (c *call) listQueries(ctx context.Context) error {
+	list, err := c.queries(ctx)
+	if err != nil {
 		return err
 	}
-	t := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "SOURCE\tQUERY\tPARAMETERS\tWHAT")
+	t := newTable("SOURCE", "QUERY", "PARAMETERS", "WHAT")
 	for _, q := range list {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", q.Source, q.Name, strings.Join(q.Params, " "), q.Doc)
+		t.add(q.Source, q.Name, strings.Join(q.Params, " "), q.Doc)
 	}
-	return t.Flush()
+	// Rows are JSON by default where a query is asked; a list of them is for
+	// people unless they say otherwise.
+	if c.json() && !c.cmd.Flags().Changed("json") && !c.cmd.Flags().Changed("format") {
+		return t.print(c.out)
+	}
+	return c.rows(list, t)
+}
+
+// queries are the named queries there are.
+func (c *client) queries(ctx context.Context) ([]queryInfo, error) {
+	var list []queryInfo
+	return list, c.call(ctx, "GET", "/api/admin/queries", nil, &list)
 }
 
 // sqlAnswer is a table.
@@ -79,31 +133,21 @@ type sqlAnswer struct {
 
 func newSQL() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     `sql "SELECT …"`,
+		Use:     "sql STATEMENT",
 		Short:   "Read the database with SQL",
 		Long:    "Read the database with SQL: one statement, nothing is changed. Tables and columns: projections/README.md.",
 		Example: `  switchlog sql "SELECT name, since FROM current_fronters"`,
-		Args:    cobra.ExactArgs(1),
 	}
-	asJSON := cmd.Flags().Bool("json", false, "answer as JSON: an array of objects")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := newClient(cmd)
-		if err != nil {
+	return withRows(cmd, formatTable, func(ctx context.Context, c *call) error {
+		var answer sqlAnswer
+		if err := c.call(ctx, "POST", "/api/admin/sql", map[string]string{"query": c.args[0]}, &answer); err != nil {
 			return err
 		}
-		var table sqlAnswer
-		if err := c.call(cmd.Context(), "POST", "/api/admin/sql", map[string]string{"query": args[0]}, &table); err != nil {
-			return err
+		if answer.Truncated {
+			c.note("only the first %d rows are shown (hint: LIMIT and OFFSET)", len(answer.Rows))
 		}
-		if table.Truncated {
-			fmt.Fprintf(cmd.ErrOrStderr(), "only the first %d rows are shown (hint: LIMIT and OFFSET)\n", len(table.Rows))
-		}
-		if *asJSON {
-			return printJSON(cmd.OutOrStdout(), table.objects())
-		}
-		return table.print(cmd.OutOrStdout())
-	}
-	return cmd
+		return c.rows(answer.objects(), answer.table())
+	})
 }
 
 func (t sqlAnswer) objects() []map[string]any {
@@ -117,19 +161,18 @@ func (t sqlAnswer) objects() []map[string]any {
 	return out
 }
 
-func (t sqlAnswer) print(w io.Writer) error {
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, strings.Join(t.Columns, "\t"))
+func (t sqlAnswer) table() *table {
+	out := newTable(t.Columns...)
 	for _, row := range t.Rows {
-		cells := make([]string, len(row))
+		cells := make([]any, len(row))
 		for i, v := range row {
-			if v != nil {
-				cells[i] = strings.NewReplacer("\t", " ", "\n", " ").Replace(fmt.Sprint(v))
+			if cells[i] = v; v == nil {
+				cells[i] = ""
 			}
 		}
-		fmt.Fprintln(tw, strings.Join(cells, "\t"))
+		out.add(cells...)
 	}
-	return tw.Flush()
+	return out
 }
 
 // causes are the events that made a row.
@@ -150,34 +193,25 @@ func newExplain() *cobra.Command {
 		Use:     "explain TABLE KEY",
 		Short:   "Which events made this row",
 		Example: "  switchlog explain members 0b6c2a9e-55d1-4b0c-8f3a-91c7de20a4f1",
-		Args:    cobra.ExactArgs(2),
 	}
-	asJSON := cmd.Flags().Bool("json", false, "answer as JSON")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := newClient(cmd)
-		if err != nil {
-			return err
-		}
+	return withServer(cmd, func(ctx context.Context, c *call) error {
 		var out causes
-		q := url.Values{"table": {args[0]}, "key": {args[1]}}
-		if err := c.call(cmd.Context(), "GET", "/api/admin/explain?"+q.Encode(), nil, &out); err != nil {
+		q := url.Values{"table": {c.args[0]}, "key": {c.args[1]}}
+		if err := c.call(ctx, "GET", "/api/admin/explain?"+q.Encode(), nil, &out); err != nil {
 			return err
 		}
-		if *asJSON {
-			return printJSON(cmd.OutOrStdout(), out)
-		}
-		if len(out.Events) == 0 {
-			fmt.Fprintf(cmd.OutOrStdout(), "no event made a row %s in %s\n", out.Key, out.Table)
-			return nil
-		}
-		for _, e := range out.Events {
-			if err := printEvent(cmd.OutOrStdout(), e.Seq, e.Event); err != nil {
-				return err
+		return c.answer(out, func() error {
+			if len(out.Events) == 0 {
+				return c.say("no event made a row %s in %s", plain(out.Key), plain(out.Table))
 			}
-		}
-		return nil
-	}
-	return cmd
+			for _, e := range out.Events {
+				if err := printEvent(c.out, e.Seq, e.Event); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
 }
 
 // printEvent writes an event as a line for people.
@@ -192,6 +226,10 @@ func printEvent(w io.Writer, seq uint64, body []byte) error {
 	if err := json.Unmarshal(body, &e); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "%8d  %s  %-36s  %s  %s\n", seq, e.Time, e.Type, orDash(e.Subject), e.Data)
+	line := plain(fmt.Sprintf("%8d  %s  %-36s  %s  %s", seq, e.Time, e.Type, orDash(e.Subject), e.Data))
+	if screen := widthOf(w); screen > 0 {
+		line = cut(line, screen)
+	}
+	_, err := fmt.Fprintln(w, line)
 	return err
 }

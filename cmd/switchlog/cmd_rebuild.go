@@ -7,11 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 // progress is a line of the answer to a long command: how far it is, and at
@@ -52,63 +50,57 @@ type difference struct {
 func newRebuild() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rebuild",
-		Short: "Build the database anew from the log, compare, and put it in place",
+		Short: "Build the database anew from the log, and put it in place",
 		Long: "Build the database anew from the log beside the one in use, compare the two, and put the new one\n" +
 			"in place in one step. Readers are not disturbed. Nothing is sent or asked outside.\n" +
 			"Events that were set aside (table skipped) are applied again by it.",
-		Args: cobra.NoArgs,
 	}
-	asJSON := cmd.Flags().Bool("json", false, "progress and outcome as JSON lines")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		o, err := follow(cmd, "/api/admin/rebuild", *asJSON)
-		if err != nil || *asJSON {
+	cmd.Flags().Bool("json", false, "progress and outcome as JSON lines")
+	return withServer(cmd, func(ctx context.Context, c *call) error {
+		o, err := c.follow(ctx, "/api/admin/rebuild")
+		if err != nil || c.json() {
 			return err
 		}
-		w := cmd.OutOrStdout()
-		fmt.Fprintf(w, "rebuilt from %d events in %.1f s (%.0f events/s), %d rows, %d set aside\n", o.Events, o.Seconds, float64(o.Events)/max(o.Seconds, 0.001), o.Rows, o.Skipped)
+		fmt.Fprintf(c.out, "rebuilt from %d events in %.1f s (%.0f events/s), %d rows, %d set aside\n", o.Events, o.Seconds, float64(o.Events)/max(o.Seconds, 0.001), o.Rows, o.Skipped)
 		if o.Differences == 0 {
-			fmt.Fprintln(w, "the same rows as before; the new database is in place")
-			return nil
+			return c.say("the same rows as before; the new database is in place")
 		}
-		fmt.Fprintf(w, "%d rows differ from before; the new database is in place\n", o.Differences)
-		return printDifferences(w, o)
-	}
-	return cmd
+		fmt.Fprintf(c.out, "%d rows differ from before; the new database is in place\n", o.Differences)
+		return printDifferences(c.out, o)
+	})
 }
 
 func newVerify() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify",
-		Short: "Replay the log into a scratch database and compare it with the one in use",
-		Long:  "Replay the log into a scratch database and compare it row by row with the one in use. Exit code 1, and the\ndifferences, if there are any. Nothing is changed, sent or asked outside.",
-		Args:  cobra.NoArgs,
+		Short: "Replay the log into a scratch database and compare",
+		Long:  "Replay the log into a scratch database and compare it row by row with the one in use. Exit code 1, and the differences, if there are any. Nothing is changed, sent or asked outside.",
 	}
-	asJSON := cmd.Flags().Bool("json", false, "progress and outcome as JSON lines")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		o, err := follow(cmd, "/api/admin/verify", *asJSON)
+	cmd.Flags().Bool("json", false, "progress and outcome as JSON lines")
+	return withServer(cmd, func(ctx context.Context, c *call) error {
+		o, err := c.follow(ctx, "/api/admin/verify")
 		if err != nil {
 			return err
 		}
 		if o.Differences == 0 {
-			if !*asJSON {
-				fmt.Fprintf(cmd.OutOrStdout(), "the database equals a replay of %d events: %d rows, no difference\n", o.Events, o.Rows)
+			if c.json() {
+				return nil
 			}
-			return nil
+			return c.say("the database equals a replay of %d events: %d rows, no difference", o.Events, o.Rows)
 		}
-		if !*asJSON {
-			if err := printDifferences(cmd.OutOrStdout(), o); err != nil {
+		if !c.json() {
+			if err := printDifferences(c.out, o); err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "switchlog: %d rows differ from a replay (hint: switchlog rebuild puts them right; please report it)\n", o.Differences)
+			c.note("switchlog: %d rows differ from a replay (hint: switchlog rebuild puts them right; please report it)", o.Differences)
 		}
 		return errReported
-	}
-	return cmd
+	})
 }
 
 func printDifferences(w io.Writer, o *outcome) error {
 	for _, d := range o.First {
-		if _, err := fmt.Fprintf(w, "%s %s\n  in use:  %s\n  rebuilt: %s\n", d.Table, d.Key, d.Live, d.Rebuilt); err != nil {
+		if _, err := fmt.Fprintf(w, "%s %s\n  in use:  %s\n  rebuilt: %s\n", d.Table, plain(d.Key), plain(string(d.Live)), plain(string(d.Rebuilt))); err != nil {
 			return err
 		}
 	}
@@ -120,17 +112,12 @@ func printDifferences(w io.Writer, o *outcome) error {
 }
 
 // follow starts a long command and shows its progress until the outcome.
-func follow(cmd *cobra.Command, path string, asJSON bool) (*outcome, error) {
-	c, err := newClient(cmd)
-	if err != nil {
-		return nil, err
-	}
-	last, err := followLines(cmd.Context(), c, path, func(line []byte, p progress) error {
-		if asJSON {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s\n", line)
-			return err
+func (c *call) follow(ctx context.Context, path string) (*outcome, error) {
+	last, err := followLines(ctx, c.client, path, func(line []byte, p progress) error {
+		if c.json() {
+			return c.say("%s", line)
 		}
-		showBar(cmd.ErrOrStderr(), p)
+		showBar(c.errOut, p)
 		return nil
 	})
 	return last.Outcome, err
@@ -166,7 +153,7 @@ func followLines(ctx context.Context, c *client, path string, show func(line []b
 
 // showBar draws the progress on a terminal; anywhere else it writes nothing.
 func showBar(w io.Writer, p progress) {
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if _, ok := terminal(w); ok {
 		fmt.Fprint(w, bar(p))
 	}
 }

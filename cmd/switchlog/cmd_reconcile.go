@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -69,19 +71,47 @@ func newReconciled(r pluralkit.Report) *reconciled {
 	return out
 }
 
+// reconcilable answers with the systems that PluralKit can be asked about.
+func (a admin) reconcilable(w http.ResponseWriter, r *http.Request) error {
+	systems := sortedKeys(a.n.reconcilers.wanted())
+	if len(systems) == 0 {
+		return fault{http.StatusNotFound, a.n.cannotAsk("")}
+	}
+	answerJSON(w, http.StatusOK, systems)
+	return nil
+}
+
+// cannotAsk says why PluralKit cannot be asked about a system, or about any if
+// it is empty.
+func (n *node) cannotAsk(system string) error {
+	var known []string
+	for _, s := range n.registry.Sources() {
+		if s.Kind == schemas.PluralKit {
+			known = append(known, s.Tenant)
+		}
+	}
+	switch {
+	case len(known) == 0:
+		return errors.New("there is no PluralKit source (hint: switchlog source add pluralkit --help)")
+	case system == "":
+		return errors.New("no PluralKit source has an API token and a known system, so PluralKit cannot be asked (hint: switchlog source rotate pluralkit --api-token-file -)")
+	case !slices.Contains(known, system):
+		return fmt.Errorf("no PluralKit source is of the system %q (hint: --tenant UUID; switchlog source list has them)", plain(system))
+	}
+	return fmt.Errorf("PluralKit cannot be asked about %s: there is no API token (hint: switchlog source rotate pluralkit --api-token-file -)", system)
+}
+
 // reconcile looks now, answering with lines of progress and at the end the
 // outcome.
 func (a admin) reconcile(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
-	tenant, err := q.Get("tenant"), error(nil)
-	if tenant == "" {
-		if tenant, err = a.n.onlyTenant(schemas.PluralKit); err != nil {
-			return err
-		}
+	if err := a.n.reconcilers.refresh(r.Context()); err != nil {
+		return err
 	}
+	tenant := q.Get("tenant")
 	found := a.n.reconcilers.find(tenant)
 	if found == nil {
-		return badRequest("PluralKit cannot be asked about %s: there is no API token (hint: switchlog source rotate pluralkit --api-token-file F)", tenant)
+		return fault{http.StatusNotFound, a.n.cannotAsk(tenant)}
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	e := json.NewEncoder(w)
@@ -104,44 +134,56 @@ func newReconcile() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reconcile",
 		Short: "Compare with what PluralKit says now, and put right what differs",
-		Long: "Ask PluralKit for everything it knows of a system, compare, and add events for what differs. It needs the\n" +
-			"system's API token (source add pluralkit --api-token-file). The same runs by itself at every start, every 15 minutes,\n" +
+		Long: "Ask PluralKit for everything it knows of a system, compare, and add events for what differs. It needs the " +
+			"system's API token (source add pluralkit --api-token-file). The same runs by itself at every start, every 15 minutes, " +
 			"and when something may have been missed. Exit code 1 if PluralKit did not answer, or does not send its webhooks here.",
-		Args: cobra.NoArgs,
 	}
-	tenant := cmd.Flags().String("tenant", "", "the system's uuid (may be left out while there is only one)")
+	tenant := cmd.Flags().String("tenant", "", "the system's uuid (default: all that have an API token)")
 	dryRun := cmd.Flags().Bool("dry-run", false, "say what differs and change nothing")
-	asJSON := cmd.Flags().Bool("json", false, "answer as JSON")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := newClient(cmd)
-		if err != nil {
-			return err
+	return withServer(cmd, func(ctx context.Context, c *call) error {
+		systems := []string{*tenant}
+		if *tenant == "" {
+			if err := c.call(ctx, "GET", "/api/admin/reconcile", nil, &systems); err != nil {
+				return err
+			}
 		}
-		q := url.Values{"tenant": {*tenant}, "dry_run": {fmt.Sprint(*dryRun)}}
-		last, err := followLines(cmd.Context(), c, "/api/admin/reconcile?"+q.Encode(), func(_ []byte, p progress) error {
-			showBar(cmd.ErrOrStderr(), p)
-			return nil
-		})
-		if err != nil {
-			showBar(cmd.ErrOrStderr(), progress{Reconciled: last.Reconciled})
+		var errs []error
+		for _, system := range systems {
+			err := c.reconcile(ctx, system, *dryRun)
+			if err != nil && len(systems) > 1 {
+				err = fmt.Errorf("%s: %w", system, err)
+			}
+			errs = append(errs, err)
 		}
-		if last.Reconciled == nil {
-			return err
-		}
-		return last.Reconciled.print(cmd, *asJSON, err)
-	}
-	return cmd
+		return errors.Join(errs...)
+	})
 }
 
-// print shows the outcome. A look that failed may have found something before.
-func (r *reconciled) print(cmd *cobra.Command, asJSON bool, failed error) error {
-	if asJSON {
-		return errors.Join(failed, printJSON(cmd.OutOrStdout(), r))
+// reconcile compares one system.
+func (c *call) reconcile(ctx context.Context, system string, dryRun bool) error {
+	q := url.Values{"tenant": {system}, "dry_run": {fmt.Sprint(dryRun)}}
+	last, err := followLines(ctx, c.client, "/api/admin/reconcile?"+q.Encode(), func(_ []byte, p progress) error {
+		showBar(c.errOut, p)
+		return nil
+	})
+	if err != nil {
+		showBar(c.errOut, progress{Reconciled: last.Reconciled})
+	}
+	if last.Reconciled == nil {
+		return err
+	}
+	return last.Reconciled.print(c, err)
+}
+
+// print shows the outcome. A run that failed may have found something before.
+func (r *reconciled) print(c *call, failed error) error {
+	if c.json() {
+		return errors.Join(failed, printJSON(c.out, r))
 	}
 	if failed != nil && r.Emitted == 0 {
 		return failed
 	}
-	if _, err := fmt.Fprintln(cmd.OutOrStdout(), strings.TrimSpace(r.Summary)); err != nil {
+	if err := c.say("%s", strings.TrimSpace(r.Summary)); err != nil {
 		return err
 	}
 	if failed == nil && r.ToDo != "" {

@@ -32,7 +32,6 @@ func newReplay() *cobra.Command {
 		Example: "  switchlog replay > events.ndjson\n" +
 			"  switchlog replay --type 'me.pluralkit.switch.*' --from 24h\n" +
 			"  switchlog replay --from 1000 --to 2000 --out https://example.org/in --speed 1x",
-		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
 	tenant := f.String("tenant", "", "only this tenant's events")
@@ -41,16 +40,10 @@ func newReplay() *cobra.Command {
 	to := f.String("to", "", "end: the last sequence number, or the time before which it ends (default: the end as it is now)")
 	speed := f.String("speed", "max", "max, or 1x to keep the pauses there were (2x: halved)")
 	out := f.String("out", "-", "- or a file (NDJSON), nats:SUBJECT, http(s)://URL")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+	force := f.Bool("force", false, "overwrite the file that --out names")
+	f.Bool("json", false, "what is written is always JSON, one event a line")
+	return withServer(cmd, func(ctx context.Context, c *call) error {
 		pace, err := parseSpeed(*speed)
-		if err != nil {
-			return err
-		}
-		c, err := newClient(cmd)
-		if err != nil {
-			return err
-		}
-		sink, err := openSink(cmd, c, *out)
 		if err != nil {
 			return err
 		}
@@ -60,41 +53,61 @@ func newReplay() *cobra.Command {
 				q.Set(name, value)
 			}
 		}
-		err = copyEvents(cmd.Context(), c, "/api/admin/replay?"+q.Encode(), pace, sink)
-		return errors.Join(err, sink.close())
-	}
-	return cmd
+		// The server is asked first: what it refuses must not cost a file.
+		body, err := c.do(ctx, "GET", "/api/admin/replay?"+q.Encode(), nil)
+		if err != nil {
+			return err
+		}
+		defer body.Close()
+		to, err := openSink(ctx, c, *out, *force)
+		if err != nil {
+			return err
+		}
+		n, err := copyEvents(ctx, body, pace, to)
+		if err := errors.Join(err, to.close()); err != nil {
+			return err
+		}
+		c.saySent(n, *out)
+		return nil
+	})
 }
 
-// copyEvents sends every line of the answer to the sink. The server ends a
-// replay with an empty line; an answer that just stops was cut short.
-func copyEvents(ctx context.Context, c *client, path string, pace float64, to sink) error {
-	body, err := c.do(ctx, "GET", path, nil)
-	if err != nil {
-		return err
+// saySent says how many events went where, unless they are the output.
+func (c *call) saySent(n int, out string) {
+	switch {
+	case n == 0:
+		c.note("no event matches (hint: --tenant, --type, --from and --to say what is replayed; switchlog status says what there is)")
+	case out != "-":
+		c.note("%d %s written to %s", n, counted(n, "event", "events"), strings.TrimPrefix(out, "nats:"))
 	}
-	defer body.Close()
+}
+
+// copyEvents sends every line of the answer to the sink and counts them. The
+// server ends a replay with an empty line; an answer that just stops was cut
+// short.
+func copyEvents(ctx context.Context, body io.Reader, pace float64, to sink) (n int, err error) {
 	lines := bufio.NewScanner(body)
 	lines.Buffer(make([]byte, 64<<10), maxLineBytes)
 	var last time.Time
 	for lines.Scan() {
 		line := lines.Bytes()
 		if len(line) == 0 {
-			return nil
+			return n, nil
 		}
 		if pace > 0 {
 			if last, err = waitLike(ctx, line, last, pace); err != nil {
-				return err
+				return n, err
 			}
 		}
 		if err := to.send(ctx, line); err != nil {
-			return err
+			return n, err
 		}
+		n++
 	}
 	if err := lines.Err(); err != nil {
-		return err
+		return n, err
 	}
-	return errors.New("the replay was cut short (hint: run it again with --from after the last event received)")
+	return n, errors.New("the replay was cut short (hint: run it again with --from after the last event received)")
 }
 
 // parseSpeed reads max (0) or a factor like 1x.
@@ -136,21 +149,37 @@ type sink struct {
 	close func() error
 }
 
-func openSink(cmd *cobra.Command, c *client, out string) (sink, error) {
+func openSink(ctx context.Context, c *call, out string, force bool) (sink, error) {
 	subject, isNATS := strings.CutPrefix(out, "nats:")
 	switch {
 	case out == "-":
-		return lineSink(cmd.OutOrStdout(), func() error { return nil }), nil
+		return lineSink(c.out, func() error { return nil }), nil
 	case isNATS:
-		return natsSink(cmd.Context(), c, subject)
+		return natsSink(ctx, c.client, subject)
 	case strings.HasPrefix(out, "http://"), strings.HasPrefix(out, "https://"):
 		return httpSink(out), nil
+	case strings.Contains(out, "://"):
+		return sink{}, fmt.Errorf("%w: --out %q: want a file, -, nats:SUBJECT, or a URL of http or https", errUsage, plain(out))
 	}
-	f, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := createFile(out, force)
 	if err != nil {
 		return sink{}, err
 	}
 	return lineSink(f, f.Close), nil
+}
+
+// createFile makes a file for what a command answers. One that is there is
+// overwritten only with --force.
+func createFile(path string, force bool) (*os.File, error) {
+	how := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if force {
+		how = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	}
+	f, err := os.OpenFile(path, how, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return nil, fmt.Errorf("%s is there already (hint: another name, or --force to overwrite it)", path)
+	}
+	return f, err
 }
 
 func lineSink(w io.Writer, closeFile func() error) sink {

@@ -1,8 +1,8 @@
 package main
 
 import (
+	"context"
 	"fmt"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -10,7 +10,7 @@ import (
 )
 
 func newSchema() *cobra.Command {
-	cmd := &cobra.Command{Use: "schema", Short: "What events look like", Args: cobra.NoArgs,
+	cmd := &cobra.Command{Use: "schema", Short: "What events look like",
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(newSchemaList(), newSchemaShow(), newSchemaExport())
 	return cmd
@@ -25,36 +25,33 @@ type typeInfo struct {
 }
 
 func newSchemaList() *cobra.Command {
-	cmd := &cobra.Command{Use: "list", Short: "All event types", Args: cobra.NoArgs}
-	asJSON := cmd.Flags().Bool("json", false, "answer as JSON")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+	cmd := &cobra.Command{Use: "list", Short: "All event types"}
+	formatFlags(cmd, formatTable)
+	return withAnswer(cmd, func(_ context.Context, c *call) error {
 		list := []typeInfo{}
-		for _, t := range schemas.Types() {
-			list = append(list, typeInfo{Type: t.Name, Schema: schemas.SchemaID(t.Name), Provider: t.Provider, Summary: t.Summary})
+		t := newTable("TYPE", "SENT AS", "WHAT")
+		for _, i := range schemas.Types() {
+			list = append(list, typeInfo{Type: i.Name, Schema: schemas.SchemaID(i.Name), Provider: i.Provider, Summary: i.Summary})
+			t.add(i.Name, orDash(i.Provider), i.Summary)
 		}
-		if *asJSON {
-			return printJSON(cmd.OutOrStdout(), list)
-		}
-		t := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "TYPE\tSENT AS\tWHAT")
-		for _, i := range list {
-			fmt.Fprintf(t, "%s\t%s\t%s\n", i.Type, orDash(i.Provider), i.Summary)
-		}
-		return t.Flush()
-	}
-	return cmd
+		return c.rows(list, t)
+	})
 }
 
 func newSchemaShow() *cobra.Command {
 	return &cobra.Command{
 		Use:     "show TYPE",
-		Short:   "The JSON Schema of an event type's data (by type or by dataschema), or of event, the envelope",
+		Short:   "The JSON Schema of an event type's data",
+		Long:    "The JSON Schema of an event type's data. TYPE is a type or a dataschema; event is the envelope.",
 		Example: "  switchlog schema show me.pluralkit.switch.create",
-		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, ok := schemas.Schema(args[0])
 			if !ok {
-				return fmt.Errorf("no event type is called %q (hint: switchlog schema list)", args[0])
+				var names []string
+				for _, t := range schemas.Types() {
+					names = append(names, t.Name)
+				}
+				return fmt.Errorf("no event type is called %q (hint: %s)", plain(args[0]), didYouMean(args[0], names, "switchlog schema list"))
 			}
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s\n", s)
 			return err
@@ -66,7 +63,6 @@ func newSchemaExport() *cobra.Command {
 	return &cobra.Command{
 		Use:   "export DIR",
 		Short: "All schemas and examples and the AsyncAPI document, as files",
-		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := schemas.Export(args[0]); err != nil {
 				return err

@@ -1,19 +1,13 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net/url"
-	"os"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"switchlog/ingest"
 	"switchlog/schemas"
@@ -55,46 +49,62 @@ type sourceInfo struct {
 }
 
 func newSource() *cobra.Command {
-	cmd := &cobra.Command{Use: "source", Short: "Who may send webhooks here", Args: cobra.NoArgs,
+	cmd := &cobra.Command{Use: "source", Short: "Who may send webhooks here",
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(newSourceAdd(), newSourceList(), newSourceShow(), newSourceRotate(), newSourceRemove(), newSourceTest())
 	return cmd
 }
 
-func printSource(cmd *cobra.Command, s sourceAnswer, asJSON bool) error {
+// printSource shows a source that was added or changed. secrets are those that
+// were given.
+func (c *call) printSource(s sourceAnswer, secrets map[string]string) error {
 	if s.Warning != "" {
-		fmt.Fprintln(cmd.ErrOrStderr(), "warning:", s.Warning)
-	}
-	if asJSON {
+		c.note("%s %s", paint(c.errOut, yellow, "warning:"), plain(s.Warning))
 		s.Warning = ""
-		return printJSON(cmd.OutOrStdout(), s)
 	}
-	if s.OldUntil != "" {
-		_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s %s has a new secret; the old one is good until %s\n", s.Kind, s.Name, s.OldUntil)
-		return err
-	}
-	_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s %s is let in at %s\n", s.Kind, s.Name, s.URL)
-	return err
+	return c.answer(s, func() error {
+		if s.OldUntil == "" && !c.rotates() {
+			return c.say("%s %s accepts webhooks at %s", s.Kind, s.Name, s.URL)
+		}
+		what := "secret"
+		if _, only := secrets["api_token"]; only && len(secrets) == 1 {
+			what = "API token"
+		}
+		if s.OldUntil == "" {
+			return c.say("%s %s has a new %s; no old one is accepted", s.Kind, s.Name, what)
+		}
+		return c.say("%s %s has a new %s; the old one is good until %s", s.Kind, s.Name, what, s.OldUntil)
+	})
 }
 
+func (c *call) rotates() bool { return c.cmd.Name() == "rotate" }
+
 func newSourceList() *cobra.Command {
-	cmd := &cobra.Command{Use: "list", Short: "All sources", Args: cobra.NoArgs}
-	asJSON := cmd.Flags().Bool("json", false, "answer as JSON")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := newClient(cmd)
+	cmd := &cobra.Command{Use: "list", Short: "All sources"}
+	return withRows(cmd, formatTable, func(ctx context.Context, c *call) error {
+		list, err := c.sources(ctx)
 		if err != nil {
 			return err
 		}
-		list := []sourceInfo{}
-		if err := c.call(cmd.Context(), "GET", "/api/admin/sources", nil, &list); err != nil {
-			return err
+		if c.format != formatTable {
+			return c.rows(list, sourcesTable(list))
 		}
-		if *asJSON {
-			return printJSON(cmd.OutOrStdout(), list)
-		}
-		return printSources(cmd.OutOrStdout(), list)
+		return printSources(c.out, list)
+	})
+}
+
+// sources are all there are.
+func (c *client) sources(ctx context.Context) ([]sourceInfo, error) {
+	list := []sourceInfo{}
+	return list, c.call(ctx, "GET", "/api/admin/sources", nil, &list)
+}
+
+func sourcesTable(list []sourceInfo) *table {
+	t := newTable("KIND", "NAME", "TENANT", "ACCEPTED", "LAST EVENT", "LAST PING")
+	for _, s := range list {
+		t.add(s.Kind, s.Name, orDash(s.Tenant), s.Accepted, ago(s.LastEvent), ago(s.LastPing))
 	}
-	return cmd
+	return t
 }
 
 func printSources(w io.Writer, list []sourceInfo) error {
@@ -102,38 +112,32 @@ func printSources(w io.Writer, list []sourceInfo) error {
 		_, err := fmt.Fprintln(w, "no sources yet (hint: switchlog source add --help)")
 		return err
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "KIND\tNAME\tTENANT\tACCEPTED\tLAST EVENT\tLAST PING")
-	for _, s := range list {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\n", s.Kind, s.Name, orDash(s.Tenant), s.Accepted, ago(s.LastEvent), ago(s.LastPing))
-	}
-	if err := t.Flush(); err != nil {
+	if err := sourcesTable(list).print(w); err != nil {
 		return err
 	}
 	for _, s := range list {
-		if err := s.printStanding(w); err != nil {
-			return err
-		}
+		s.printStanding(w)
 	}
 	return nil
 }
 
 // printStanding says how a source stands with its provider, if that is known.
-func (s sourceInfo) printStanding(w io.Writer) error {
+func (s sourceInfo) printStanding(w io.Writer) {
+	name := plain(s.Kind + " " + s.Name)
 	if s.API != "" && s.Coverage != nil {
-		_, err := fmt.Fprintf(w, "\n%s %s: %s\n  So since %s, last compared %s. Since the start webhooks brought %.0f %% of what changed; asking found the rest.\n",
-			s.Kind, s.Name, inWords(s.API), ago(s.APISince), ago(s.LastLook), 100**s.Coverage)
-		if err != nil {
-			return err
+		fmt.Fprintln(w)
+		printWrapped(w, "", name+": "+inWords(s.API))
+		says := fmt.Sprintf("So since %s, last compared %s.", ago(s.APISince), ago(s.LastLook))
+		if s.Accepted > 0 || *s.Coverage < 1 {
+			says += fmt.Sprintf(" Since the start webhooks brought %.0f %% of what changed; asking found the rest.", 100**s.Coverage)
 		}
+		printWrapped(w, "  ", says)
 	}
-	if s.Unproven == 0 {
-		return nil
+	if s.Unproven > 0 {
+		fmt.Fprintln(w)
+		printWrapped(w, "", fmt.Sprintf("%s: %d requests named it and sent a wrong token, the last %s (hint: if events are missing, PluralKit has a newer token:", name, s.Unproven, ago(s.LastUnproven)))
+		printWrapped(w, "  ", fmt.Sprintf("pk;system webhook URL once more, then switchlog source rotate %s --token-file -; else it was a stranger, or PluralKit's own test)", s.Kind))
 	}
-	_, err := fmt.Fprintf(w, "\n%s %s: %d requests named it and bore a wrong token, the last %s (hint: if events are missing, PluralKit has a newer token:\n"+
-		"  pk;system webhook URL once more, then switchlog source rotate %s --token-file -; else it was a stranger, or PluralKit's own test)\n",
-		s.Kind, s.Name, s.Unproven, ago(s.LastUnproven), s.Kind)
-	return err
 }
 
 // inWords says how a source stands with PluralKit, and what helps.
@@ -155,30 +159,29 @@ func sourcePath(kind, name string) string {
 }
 
 func newSourceShow() *cobra.Command {
-	cmd := &cobra.Command{Use: "show KIND NAME", Short: "One source", Args: cobra.ExactArgs(2)}
-	asJSON := cmd.Flags().Bool("json", false, "answer as JSON")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := newClient(cmd)
+	cmd := &cobra.Command{Use: "show KIND [NAME]", Short: "One source", Long: "One source. " + nameLeftOut}
+	return withServer(cmd, func(ctx context.Context, c *call) error {
+		name, err := nameOrOnly(ctx, c.client, c.args)
 		if err != nil {
 			return err
 		}
 		var s sourceInfo
-		if err := c.call(cmd.Context(), "GET", sourcePath(args[0], args[1]), nil, &s); err != nil {
+		if err := c.call(ctx, "GET", sourcePath(c.args[0], name), nil, &s); err != nil {
 			return err
 		}
-		if *asJSON {
-			return printJSON(cmd.OutOrStdout(), s)
-		}
-		w := cmd.OutOrStdout()
-		fmt.Fprintf(w, "kind        %s\nname        %s\ntenant      %s\nurl         %s\nadded       %s\naccepted    %d\nlast event  %s\nlast ping   %s\n",
-			s.Kind, s.Name, orDash(s.Tenant), s.URL, s.Created, s.Accepted, ago(s.LastEvent), ago(s.LastPing))
-		for name, value := range s.Settings {
-			fmt.Fprintf(w, "%-11s %s\n", name, value)
-		}
-		return nil
-	}
-	return cmd
+		return c.answer(s, func() error {
+			fmt.Fprintf(c.out, "kind        %s\nname        %s\ntenant      %s\nurl         %s\nadded       %s\naccepted    %d\nlast event  %s\nlast ping   %s\n",
+				s.Kind, s.Name, orDash(s.Tenant), s.URL, s.Created, s.Accepted, ago(s.LastEvent), ago(s.LastPing))
+			for _, name := range sortedKeys(s.Settings) {
+				fmt.Fprintf(c.out, "%-11s %s\n", name, plain(s.Settings[name]))
+			}
+			return nil
+		})
+	})
 }
+
+// nameLeftOut is said in the help of commands that take KIND [NAME].
+const nameLeftOut = "NAME may be left out while there is only one of its kind."
 
 // nameOrOnly is the source's name that was given, or the only one there is of
 // its kind.
@@ -186,8 +189,11 @@ func nameOrOnly(ctx context.Context, c *client, args []string) (string, error) {
 	if len(args) == 2 {
 		return args[1], nil
 	}
-	var list []sourceInfo
-	if err := c.call(ctx, "GET", "/api/admin/sources", nil, &list); err != nil {
+	if _, known := sourceKindNamed(args[0]); !known {
+		return "", unknownKind(args[0])
+	}
+	list, err := c.sources(ctx)
+	if err != nil {
 		return "", err
 	}
 	var names []string
@@ -204,106 +210,54 @@ func nameOrOnly(ctx context.Context, c *client, args []string) (string, error) {
 
 func newSourceRotate() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:         "rotate KIND [NAME]",
-		Short:       "Give a source a new secret; the old one stays good for a while",
-		Long:        "Give a source a new secret; the old one stays good for a while. NAME may be left out while there is only one of its kind.",
-		Args:        cobra.RangeArgs(1, 2),
-		Annotations: map[string]string{ownTokenFlag: "yes"},
+		Use:   "rotate KIND [NAME]",
+		Short: "Give a source a new secret; the old one stays good for a while",
+		Long:  "Give a source a new secret; the old one stays good for a while. " + nameLeftOut,
 	}
 	for _, k := range sourceKinds {
 		k.addFlags(cmd.Flags(), true)
 	}
 	grace := cmd.Flags().Duration("grace", 10*time.Minute, "how long the old secret stays good (0: it stops at once)")
-	asJSON := cmd.Flags().Bool("json", false, "answer as JSON")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		kind, known := sourceKindNamed(args[0])
+	return withServer(cmd, func(ctx context.Context, c *call) error {
+		kind, known := sourceKindNamed(c.args[0])
 		if !known {
-			return fmt.Errorf("%w: kind %q is none of: %s", errUsage, args[0], sourceKindNames())
+			return unknownKind(c.args[0])
 		}
-		_, given, err := kind.read(cmd.Flags(), cmd.InOrStdin())
+		_, given, err := kind.read(c.cmd)
 		if err != nil {
 			return err
 		}
-		if err := kind.ask(nil, given, cmd.InOrStdin(), cmd.ErrOrStderr()); err != nil {
+		if err := kind.ask(nil, given, c.cmd); err != nil {
 			return err
 		}
-		c, err := newClient(cmd)
-		if err != nil {
-			return err
-		}
-		name, err := nameOrOnly(cmd.Context(), c, args)
+		name, err := nameOrOnly(ctx, c.client, c.args)
 		if err != nil {
 			return err
 		}
 		var out sourceAnswer
 		in := map[string]any{"secrets": given, "grace": grace.String()}
-		if err := c.call(cmd.Context(), "POST", sourcePath(args[0], name)+"/rotate", in, &out); err != nil {
+		if err := c.call(ctx, "POST", sourcePath(c.args[0], name)+"/rotate", in, &out); err != nil {
 			return err
 		}
-		return printSource(cmd, out, *asJSON)
-	}
-	return cmd
+		return c.printSource(out, given)
+	})
 }
 
 func newSourceRemove() *cobra.Command {
-	cmd := &cobra.Command{Use: "remove KIND NAME", Short: "Let a source in no longer; its events stay", Args: cobra.ExactArgs(2)}
+	cmd := &cobra.Command{Use: "remove KIND NAME", Short: "Remove a source; its events stay", Long: "Remove a source: what it sends is refused from then on. Its events stay."}
 	yes := cmd.Flags().Bool("yes", false, "do not ask")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if ok, err := confirm(cmd, *yes, fmt.Sprintf("Remove %s %s? What it sends from then on is refused.", args[0], args[1])); err != nil || !ok {
+	return withServer(cmd, func(ctx context.Context, c *call) error {
+		name := c.args[1]
+		if ok, err := confirm(c.cmd, *yes, fmt.Sprintf("Remove %s %s? What it sends from then on is refused.", c.args[0], name)); err != nil || !ok {
 			return err
 		}
-		c, err := newClient(cmd)
-		if err != nil {
+		if err := c.call(ctx, "DELETE", sourcePath(c.args[0], name), nil, nil); err != nil {
 			return err
 		}
-		if err := c.call(cmd.Context(), "DELETE", sourcePath(args[0], args[1]), nil, nil); err != nil {
-			return err
-		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s %s is removed\n", args[0], args[1])
-		return nil
-	}
-	return cmd
-}
-
-// maxSecretBytes is far above any secret there is.
-const maxSecretBytes = 8 << 10
-
-func readSecret(file string, stdin io.Reader) (string, error) {
-	var b []byte
-	var err error
-	if file == "-" {
-		b, err = io.ReadAll(io.LimitReader(stdin, maxSecretBytes+1))
-	} else {
-		b, err = os.ReadFile(file)
-	}
-	if err != nil {
-		return "", err
-	}
-	if len(b) > maxSecretBytes {
-		return "", fmt.Errorf("%s is too large for a secret (hint: it should hold the token and nothing else)", file)
-	}
-	return string(bytes.TrimSpace(b)), nil
-}
-
-// confirm asks a person before something is destroyed.
-func confirm(cmd *cobra.Command, yes bool, question string) (bool, error) {
-	if yes {
-		return true, nil
-	}
-	if f, ok := cmd.InOrStdin().(*os.File); ok && !term.IsTerminal(int(f.Fd())) {
-		return false, fmt.Errorf("%w: this needs an answer (hint: --yes)", errUsage)
-	}
-	fmt.Fprint(cmd.ErrOrStderr(), question, " [y/N] ")
-	line, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
-	if err != nil && err != io.EOF {
-		return false, err
-	}
-	switch strings.ToLower(strings.TrimSpace(line)) {
-	case "y", "yes":
-		return true, nil
-	}
-	fmt.Fprintln(cmd.ErrOrStderr(), "nothing was changed")
-	return false, nil
+		return c.answer(map[string]any{"kind": c.args[0], "name": name, "removed": true}, func() error {
+			return c.say("%s %s is removed", c.args[0], name)
+		})
+	})
 }
 
 func orDash(s string) string {

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -49,30 +52,47 @@ type spoolStatus struct {
 }
 
 func newStatus() *cobra.Command {
-	cmd := &cobra.Command{Use: "status", Short: "How the server is", Args: cobra.NoArgs}
-	asJSON := cmd.Flags().Bool("json", false, "answer as JSON")
+	cmd := &cobra.Command{Use: "status", Short: "How the server is",
+		Long: "How the server is. Exit code 1 if it is not ready."}
 	watch := cmd.Flags().Bool("watch", false, "again every two seconds")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := newClient(cmd)
-		if err != nil {
-			return err
+	return withServer(cmd, func(ctx context.Context, c *call) error {
+		if !*watch {
+			return c.status(ctx, "")
+		}
+		// On a terminal each status is drawn over the one before.
+		const clearScreen = "\x1b[H\x1b[2J"
+		before := ""
+		if _, ok := terminal(c.out); ok && !c.json() {
+			before = clearScreen
 		}
 		show := func() error {
-			var s status
-			if err := c.call(cmd.Context(), "GET", "/api/admin/status", nil, &s); err != nil {
+			if err := c.status(ctx, before); !errors.Is(err, errReported) {
 				return err
 			}
-			if *asJSON {
-				return printJSON(cmd.OutOrStdout(), s)
-			}
-			return s.print(cmd.OutOrStdout())
+			return nil // a server that is not ready is watched on
 		}
-		if err := show(); err != nil || !*watch {
+		if err := show(); err != nil {
 			return err
 		}
-		return every(cmd.Context(), 2*time.Second, show)
+		return every(ctx, 2*time.Second, show)
+	})
+}
+
+// status shows the status once, after what is written before. A server that is
+// not ready is errReported.
+func (c *call) status(ctx context.Context, before string) error {
+	var s status
+	if err := c.call(ctx, "GET", "/api/admin/status", nil, &s); err != nil {
+		return err
 	}
-	return cmd
+	fmt.Fprint(c.out, before)
+	if err := c.answer(s, func() error { return s.print(c.out) }); err != nil {
+		return err
+	}
+	if !s.Ready {
+		return errReported
+	}
+	return nil
 }
 
 // every calls fn at intervals until ctx ends or fn fails.
@@ -92,14 +112,12 @@ func every(ctx context.Context, interval time.Duration, fn func() error) error {
 }
 
 func (s status) print(w io.Writer) error {
-	state := "ready"
+	state := paint(w, green, "ready")
 	if !s.Ready {
-		state = "NOT READY"
+		state = paint(w, red, "NOT READY")
 	}
-	fmt.Fprintf(w, "switchlog %s: %s, up %s\n", s.Version, state, ago(s.Started))
-	for _, p := range s.Problems {
-		fmt.Fprintln(w, "  !", p)
-	}
+	fmt.Fprintf(w, "switchlog %s: %s, up %s\n", s.Version, state, strings.TrimSuffix(ago(s.Started), " ago"))
+	printProblems(w, s.Problems)
 	if len(s.Roles) < len(allRoles) {
 		fmt.Fprintf(w, "roles    %s\n", &s.Roles)
 	}
@@ -113,24 +131,42 @@ func (s status) print(w io.Writer) error {
 	}
 	fmt.Fprintf(w, "\nlog      %d events, %s, last %s\n", s.Log.Events, size(s.Log.Bytes), ago(s.Log.LastTime))
 	if p := s.Projection; p != nil {
-		fmt.Fprintf(w, "database at event %d, %d behind (%.1f s), %s", p.Position, p.LagEvents, p.LagSeconds, size(uint64(p.Bytes)))
+		text := fmt.Sprintf("at event %d, %d behind (%.1f s), %s", p.Position, p.LagEvents, p.LagSeconds, size(uint64(p.Bytes)))
 		if p.Skipped > 0 {
-			fmt.Fprintf(w, ", %d events set aside (hint: switchlog sql \"SELECT * FROM skipped\")", p.Skipped)
+			text += fmt.Sprintf(", %d events set aside (hint: switchlog sql \"SELECT * FROM skipped\")", p.Skipped)
 		}
-		fmt.Fprintln(w)
+		printWrapped(w, "database ", text)
 	}
-	fmt.Fprintln(w)
 	if d := s.Deliveries; d.Webhooks > 0 || len(d.Problems) > 0 {
 		fmt.Fprintf(w, "webhooks %d, with %d deliveries due and %d failed\n", d.Webhooks, d.Due, d.Failed)
-		for _, p := range d.Problems {
-			fmt.Fprintln(w, "  !", p)
-		}
+		printProblems(w, d.Problems)
 	}
 	if s.Away != nil {
-		fmt.Fprintf(w, "away     until %s, for %s: what was sent then is asked for, of PluralKit sources with an API token\n", ago(s.Away.To), s.Away.length())
+		printWrapped(w, "away     ", fmt.Sprintf("until %s, for %s: what was sent then is asked for, of PluralKit sources with an API token", ago(s.Away.To), s.Away.length()))
 	}
+	fmt.Fprintln(w)
 	return printSources(w, s.Sources)
 }
+
+func printProblems(w io.Writer, problems []string) {
+	for _, p := range problems {
+		printWrapped(w, "  "+paint(w, red, "!")+" ", p)
+	}
+}
+
+// printWrapped writes a sentence after a mark, in lines that fit the terminal
+// and begin below the sentence.
+func printWrapped(w io.Writer, mark, sentence string) {
+	indent := cells(ansi.ReplaceAllString(mark, ""))
+	text := plain(sentence)
+	if screen := widthOf(w); screen > 0 {
+		text = strings.ReplaceAll(reflow(text, max(screen-indent, 20)), "\n", "\n"+strings.Repeat(" ", indent))
+	}
+	fmt.Fprintln(w, mark+text)
+}
+
+// ansi matches the colours that paint writes.
+var ansi = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
 func size(bytes uint64) string {
 	switch {

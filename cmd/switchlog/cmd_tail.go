@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -25,30 +26,20 @@ type access struct {
 }
 
 func newAccess() *cobra.Command {
-	cmd := &cobra.Command{Use: "access", Short: "Credentials for readers", Args: cobra.NoArgs,
+	cmd := &cobra.Command{Use: "access", Short: "Credentials for readers",
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	show := &cobra.Command{
+	show := withServer(&cobra.Command{
 		Use:   "show NAME",
 		Short: "A reader's credentials; admin is the operator",
-		Args:  cobra.ExactArgs(1),
-	}
-	asJSON := show.Flags().Bool("json", false, "answer as JSON")
-	show.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := newClient(cmd)
-		if err != nil {
-			return err
-		}
+	}, func(ctx context.Context, c *call) error {
 		var a access
-		if err := c.call(cmd.Context(), "GET", "/api/admin/access/"+args[0], nil, &a); err != nil {
+		if err := c.call(ctx, "GET", "/api/admin/access/"+url.PathEscape(c.args[0]), nil, &a); err != nil {
 			return err
 		}
-		if *asJSON {
-			return printJSON(cmd.OutOrStdout(), a)
-		}
-		fmt.Fprintf(cmd.OutOrStdout(), "NATS      %s\nuser      %s\npassword  %s\nHTTP      Authorization: Bearer %s\n",
-			a.NATSURL, a.NATSUser, a.NATSPassword, a.HTTPToken)
-		return nil
-	}
+		return c.answer(a, func() error {
+			return c.say("NATS      %s\nuser      %s\npassword  %s\nHTTP      Authorization: Bearer %s", a.NATSURL, a.NATSUser, a.NATSPassword, a.HTTPToken)
+		})
+	})
 	cmd.AddCommand(show)
 	return cmd
 }
@@ -71,17 +62,12 @@ func newTail() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tail",
 		Short: "Live events, readable",
-		Args:  cobra.NoArgs,
 	}
 	tenant := cmd.Flags().String("tenant", "*", "only this tenant's events")
 	typ := cmd.Flags().String("type", "*", "only event types that match, * standing for anything")
-	asJSON := cmd.Flags().Bool("json", false, "each event as it is, one a line")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := newClient(cmd)
-		if err != nil {
-			return err
-		}
-		nc, err := dialAsAdmin(cmd.Context(), c)
+	cmd.Flags().Bool("json", false, "each event as it is, one a line")
+	return withServer(cmd, func(ctx context.Context, c *call) error {
+		nc, err := dialAsAdmin(ctx, c.client)
 		if err != nil {
 			return err
 		}
@@ -95,20 +81,19 @@ func newTail() *cobra.Command {
 		if err := nc.FlushTimeout(5 * time.Second); err != nil {
 			return err
 		}
-		fmt.Fprintln(cmd.ErrOrStderr(), "waiting for events; Ctrl-C stops")
+		c.note("waiting for events; Ctrl-C stops")
 		defer sub.Unsubscribe()
 		for {
 			select {
-			case <-cmd.Context().Done():
+			case <-ctx.Done():
 				return nil
 			case m := <-messages:
-				if err := printLive(cmd, m, *typ, *asJSON); err != nil {
+				if err := c.printLive(m, *typ); err != nil {
 					return err
 				}
 			}
 		}
-	}
-	return cmd
+	})
 }
 
 func wildcardToken(s string) string {
@@ -118,20 +103,19 @@ func wildcardToken(s string) string {
 	return schemas.Token(s)
 }
 
-func printLive(cmd *cobra.Command, m *nats.Msg, glob string, asJSON bool) error {
+func (c *call) printLive(m *nats.Msg, glob string) error {
 	var e struct {
 		Type string `json:"type"`
 	}
 	if err := json.Unmarshal(m.Data, &e); err != nil || !schemas.MatchType(glob, e.Type) {
 		return nil // not an event, or not one that was asked for
 	}
-	if asJSON {
-		_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s\n", m.Data)
-		return err
+	if c.json() {
+		return c.say("%s", m.Data)
 	}
 	seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
 	if err != nil {
 		return fmt.Errorf("%s: no sequence: %w", m.Subject, err)
 	}
-	return printEvent(cmd.OutOrStdout(), seq, m.Data)
+	return printEvent(c.out, seq, m.Data)
 }

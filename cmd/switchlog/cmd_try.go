@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -11,37 +12,28 @@ import (
 
 func newSourceTest() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "test [KIND] NAME",
+		Use:   "test [KIND] [NAME]",
 		Short: "Try a source's public address as its provider would",
-		Long: "Send a correctly signed ping and a wrongly signed one to the source's public address, and say how they\n" +
-			"were answered. Nothing of either is stored. Exit code 1 if the answers are not as they should be.",
-		Args: cobra.RangeArgs(1, 2),
+		Long: "Send a correctly signed ping and a wrongly signed one to the source's public address, and say how they " +
+			"were answered. Nothing of either is stored. Exit code 1 if the answers are not as they should be. KIND or NAME may be left out while it is clear which source is meant.",
 	}
-	asJSON := cmd.Flags().Bool("json", false, "answer as JSON")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := newClient(cmd)
-		if err != nil {
-			return err
-		}
-		kind, name, err := kindAndName(cmd.Context(), c, args)
+	return withServer(cmd, func(ctx context.Context, c *call) error {
+		kind, name, err := kindAndName(ctx, c.client, c.args)
 		if err != nil {
 			return err
 		}
 		var t ingest.Tested
-		if err := c.call(cmd.Context(), "POST", sourcePath(kind, name)+"/test", nil, &t); err != nil {
+		if err := c.call(ctx, "POST", sourcePath(kind, name)+"/test", nil, &t); err != nil {
 			return err
 		}
-		if *asJSON {
-			err = printJSON(cmd.OutOrStdout(), t)
-		} else {
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n  right signature: %s\n  wrong signature: %s\n%s\n", t.URL, tried(t.Right), tried(t.Wrong), t.Says)
-		}
+		err = c.answer(t, func() error {
+			return c.say("%s\n  right signature: %s\n  wrong signature: %s\n%s", t.URL, tried(t.Right), tried(t.Wrong), t.Says)
+		})
 		if err == nil && !t.OK {
 			return errReported
 		}
 		return err
-	}
-	return cmd
+	})
 }
 
 func tried(t *ingest.Tried) string {
@@ -49,31 +41,40 @@ func tried(t *ingest.Tried) string {
 	case t == nil:
 		return "not sent"
 	case t.Error != "":
-		return t.Error
+		return plain(t.Error)
 	}
 	return fmt.Sprintf("answered %d in %d ms", t.Status, t.Millis)
 }
 
-// kindAndName finds the kind of a source that only its name was given of.
+// kindAndName finds the source that is meant: by kind and name, by its name, by
+// its kind if there is one of it, or the only one there is.
 func kindAndName(ctx context.Context, c *client, args []string) (kind, name string, err error) {
 	if len(args) == 2 {
 		return args[0], args[1], nil
 	}
-	var list []sourceInfo
-	if err := c.call(ctx, "GET", "/api/admin/sources", nil, &list); err != nil {
+	list, err := c.sources(ctx)
+	if err != nil {
 		return "", "", err
 	}
+	var found, ofKind []sourceInfo
 	for _, s := range list {
-		if s.Name != args[0] {
-			continue
+		if len(args) == 0 || s.Name == args[0] {
+			found = append(found, s)
 		}
-		if kind != "" {
-			return "", "", fmt.Errorf("%w: there are several sources called %s (hint: switchlog source test KIND %s)", errUsage, args[0], args[0])
+		if len(args) == 1 && s.Kind == args[0] {
+			ofKind = append(ofKind, s)
 		}
-		kind = s.Kind
 	}
-	if kind == "" {
-		return "", "", fmt.Errorf("no source is called %q (hint: switchlog source list)", args[0])
+	if len(found) == 0 {
+		found = ofKind
 	}
-	return kind, args[0], nil
+	switch {
+	case len(found) == 1:
+		return found[0].Kind, found[0].Name, nil
+	case len(found) > 1:
+		return "", "", fmt.Errorf("%w: there are %d sources that may be meant (hint: switchlog source test KIND NAME; switchlog source list)", errUsage, len(found))
+	case len(args) == 0:
+		return "", "", errors.New("there are no sources yet (hint: switchlog source add --help)")
+	}
+	return "", "", fmt.Errorf("no source is called %q (hint: switchlog source list)", plain(args[0]))
 }

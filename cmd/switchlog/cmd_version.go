@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -24,24 +25,28 @@ type versionInfo struct {
 }
 
 func newVersion() *cobra.Command {
-	cmd := &cobra.Command{Use: "version", Short: "What this binary is", Args: cobra.NoArgs}
-	asJSON := cmd.Flags().Bool("json", false, "answer as JSON")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		sqlite, _, _ := sqlite3.Version()
-		v := versionInfo{Version: version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
-			NATS: natsserver.VERSION, SQLite: sqlite}
-		if info, ok := debug.ReadBuildInfo(); ok {
-			for _, s := range info.Settings {
-				if s.Key == "vcs.revision" {
-					v.Revision = s.Value
-				}
+	cmd := &cobra.Command{Use: "version", Short: "What this binary is"}
+	return withAnswer(cmd, func(_ context.Context, c *call) error {
+		return c.answer(thisVersion(), func() error { return c.say("%s", versionLine()) })
+	})
+}
+
+func thisVersion() versionInfo {
+	sqlite, _, _ := sqlite3.Version()
+	v := versionInfo{Version: version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
+		NATS: natsserver.VERSION, SQLite: sqlite}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				v.Revision = s.Value
 			}
 		}
-		if *asJSON {
-			return printJSON(cmd.OutOrStdout(), v)
-		}
-		_, err := fmt.Fprintf(cmd.OutOrStdout(), "switchlog %s (%s, %s; NATS %s, SQLite %s)\n", v.Version, v.Go, v.Platform, v.NATS, v.SQLite)
-		return err
 	}
-	return cmd
+	return v
+}
+
+// versionLine is what --version says.
+func versionLine() string {
+	v := thisVersion()
+	return fmt.Sprintf("switchlog %s (%s, %s; NATS %s, SQLite %s)", v.Version, v.Go, v.Platform, v.NATS, v.SQLite)
 }

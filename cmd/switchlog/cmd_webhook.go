@@ -1,23 +1,26 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"switchlog/ingest"
+	"switchlog/schemas"
 )
 
 const webhooksPath = "/api/webhooks"
 
 func newWebhook() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "webhook", Short: "Where events are passed on to", Args: cobra.NoArgs,
+		Use: "webhook", Short: "Where events are passed on to",
 		Long: "Where events are passed on to: a Discord channel, a BotGhost bot, a phone, or a program of yours.\n\n" +
 			"ID is a webhook's id, the beginning of it, or its name.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -28,40 +31,35 @@ func newWebhook() *cobra.Command {
 }
 
 func newWebhookList() *cobra.Command {
-	cmd := &cobra.Command{Use: "list", Short: "All webhooks", Args: cobra.NoArgs}
-	asJSON := cmd.Flags().Bool("json", false, "answer as JSON")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := newClient(cmd)
+	cmd := &cobra.Command{Use: "list", Short: "All webhooks"}
+	return withRows(cmd, formatTable, func(ctx context.Context, c *call) error {
+		list, err := c.webhooks(ctx)
 		if err != nil {
 			return err
 		}
-		list := []ingest.WebhookObject{}
-		if err := c.call(cmd.Context(), "GET", webhooksPath, nil, &list); err != nil {
-			return err
+		if len(list) == 0 && c.format == formatTable {
+			return c.say("no webhooks yet (hint: switchlog webhook add --help)")
 		}
-		if *asJSON {
-			return printJSON(cmd.OutOrStdout(), list)
-		}
-		return printWebhooks(cmd.OutOrStdout(), list)
-	}
-	return cmd
+		return c.rows(list, webhooksTable(list))
+	})
 }
 
-func printWebhooks(w io.Writer, list []ingest.WebhookObject) error {
-	if len(list) == 0 {
-		_, err := fmt.Fprintln(w, "no webhooks yet (hint: switchlog webhook add --help)")
-		return err
-	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "ID\tNAME\tPROVIDER\tSTATE\tDELIVERIES\tEVENTS\tURL")
+// webhooks are all there are.
+func (c *client) webhooks(ctx context.Context) ([]ingest.WebhookObject, error) {
+	list := []ingest.WebhookObject{}
+	return list, c.call(ctx, "GET", webhooksPath, nil, &list)
+}
+
+func webhooksTable(list []ingest.WebhookObject) *table {
+	t := newTable("ID", "NAME", "PROVIDER", "STATE", "DELIVERIES", "EVENTS", "URL")
 	for _, h := range list {
 		deliveries := 0
 		if h.Count != nil {
 			deliveries = h.Count.Deliveries
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", h.ID, orDash(deref(h.Name)), h.Provider, stateOf(h), deliveries, strings.Join(h.Events, " "), h.URL)
+		t.add(h.ID, orDash(deref(h.Name)), h.Provider, stateOf(h), deliveries, strings.Join(h.Events, " "), h.URL)
 	}
-	return t.Flush()
+	return t
 }
 
 // stateOf says in a word whether anything is sent.
@@ -76,7 +74,7 @@ func stateOf(h ingest.WebhookObject) string {
 }
 
 func newWebhookShow() *cobra.Command {
-	cmd := &cobra.Command{Use: "show ID", Short: "One webhook and its latest deliveries", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "show ID", Short: "One webhook and its latest deliveries"}
 	return withWebhook(cmd, func(ctx context.Context, cmd *cobra.Command, c *client, path string, asJSON bool) error {
 		var h ingest.WebhookObject
 		if err := c.call(ctx, "GET", path, nil, &h); err != nil {
@@ -93,7 +91,7 @@ func printWebhook(w io.Writer, h ingest.WebhookObject) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(t, "%s\t%s\n", name, value)
+			fmt.Fprintf(t, "%s\t%s\n", name, plain(value))
 		}
 	}
 	line("id", h.ID)
@@ -135,7 +133,7 @@ func printWebhook(w io.Writer, h ingest.WebhookObject) error {
 }
 
 func newWebhookRemove() *cobra.Command {
-	cmd := &cobra.Command{Use: "remove ID", Short: "Delete a webhook and what is known of its deliveries", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "remove ID", Short: "Delete a webhook and what is known of its deliveries"}
 	yes := cmd.Flags().Bool("yes", false, "do not ask")
 	return withWebhook(cmd, func(ctx context.Context, cmd *cobra.Command, c *client, path string, asJSON bool) error {
 		if ok, err := confirm(cmd, *yes, "Delete the webhook? What still waits to be sent is not sent."); err != nil || !ok {
@@ -154,56 +152,75 @@ func newWebhookRemove() *cobra.Command {
 }
 
 func newWebhookEvents() *cobra.Command {
-	cmd := &cobra.Command{Use: "events", Short: "What a webhook can ask for", Args: cobra.NoArgs}
-	asJSON := cmd.Flags().Bool("json", false, "answer as JSON")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := newClient(cmd)
-		if err != nil {
-			return err
-		}
+	cmd := &cobra.Command{Use: "events", Short: "What a webhook can ask for"}
+	return withRows(cmd, formatTable, func(ctx context.Context, c *call) error {
 		var catalogue struct {
 			Events      []string            `json:"events"`
 			Categorized map[string][]string `json:"categorized"`
 		}
-		if err := c.call(cmd.Context(), "GET", webhooksPath+"/events", nil, &catalogue); err != nil {
+		if err := c.call(ctx, "GET", webhooksPath+"/events", nil, &catalogue); err != nil {
 			return err
 		}
-		if *asJSON {
-			return printJSON(cmd.OutOrStdout(), catalogue)
+		return c.rows(catalogue, eventsTable(catalogue.Categorized))
+	})
+}
+
+// eventsTable says of each event what it means: changes first, then what
+// PluralKit says, and StellarStack's categories last.
+func eventsTable(categorized map[string][]string) *table {
+	meaning, stellar := map[string]string{}, map[string]bool{}
+	for _, t := range schemas.Types() {
+		name := schemas.Route{Source: t.Source, Noun: t.Noun, Verb: t.Verb}.EventName()
+		if meaning[name] == "" {
+			meaning[name] = t.Summary
 		}
-		for _, category := range sortedKeys(catalogue.Categorized) {
-			fmt.Fprintf(cmd.OutOrStdout(), "%s\n  %s\n", category, strings.Join(catalogue.Categorized[category], "\n  "))
-		}
-		return nil
+		stellar[t.Noun] = stellar[t.Noun] || t.Source == schemas.StellarStack
 	}
-	return cmd
+	rank := func(category string) int {
+		switch {
+		case category == "change":
+			return 0
+		case category == schemas.PluralKit:
+			return 1
+		case stellar[category]:
+			return 3
+		}
+		return 2
+	}
+	categories := sortedKeys(categorized)
+	slices.SortStableFunc(categories, func(a, b string) int { return cmp.Compare(rank(a), rank(b)) })
+	t := newTable("EVENT", "OF", "WHAT")
+	for _, category := range categories {
+		for _, name := range categorized[category] {
+			t.add(name, category, orDash(meaning[name]))
+		}
+	}
+	return t
 }
 
 // withWebhook makes the command one about the webhook that its first argument
 // names; path is where the server answers for it.
 func withWebhook(cmd *cobra.Command, run func(ctx context.Context, cmd *cobra.Command, c *client, path string, asJSON bool) error) *cobra.Command {
-	asJSON := cmd.Flags().Bool("json", false, "answer as JSON")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := newClient(cmd)
-		if err != nil {
-			return err
-		}
-		id, err := c.webhookID(cmd.Context(), args[0])
-		if err != nil {
-			return err
-		}
-		return run(cmd.Context(), cmd, c, webhooksPath+"/"+url.PathEscape(id), *asJSON)
+	if cmd.Long == "" {
+		cmd.Long = cmd.Short + "."
 	}
-	return cmd
+	cmd.Long += "\n\nID is a webhook's id, the beginning of it, or its name."
+	return withServer(cmd, func(ctx context.Context, c *call) error {
+		id, err := c.webhookID(ctx, c.args[0])
+		if err != nil {
+			return err
+		}
+		return run(ctx, c.cmd, c.client, webhooksPath+"/"+url.PathEscape(id), c.json())
+	})
 }
 
 // webhookID finds the webhook a person means.
 func (c *client) webhookID(ctx context.Context, text string) (string, error) {
-	var list []ingest.WebhookObject
-	if err := c.call(ctx, "GET", webhooksPath, nil, &list); err != nil {
+	list, err := c.webhooks(ctx)
+	if err != nil {
 		return "", err
 	}
-	var found []string
+	var found, names []string
 	for _, h := range list {
 		if h.ID == text || deref(h.Name) == text {
 			return h.ID, nil
@@ -211,10 +228,11 @@ func (c *client) webhookID(ctx context.Context, text string) (string, error) {
 		if text != "" && strings.HasPrefix(h.ID, text) {
 			found = append(found, h.ID)
 		}
+		names = append(names, deref(h.Name))
 	}
 	switch len(found) {
 	case 0:
-		return "", fmt.Errorf("there is no webhook %q (hint: switchlog webhook list)", text)
+		return "", fmt.Errorf("there is no webhook %q (hint: %s)", plain(text), didYouMean(text, names, "switchlog webhook list"))
 	case 1:
 		return found[0], nil
 	}

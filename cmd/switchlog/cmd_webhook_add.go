@@ -3,15 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"maps"
-	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/term"
 
 	"switchlog/ingest"
 	"switchlog/processor/deliver"
@@ -44,7 +42,8 @@ func webhookFlags(f *pflag.FlagSet) {
 }
 
 // readWebhook gives the members of the request that the flags ask for.
-func readWebhook(f *pflag.FlagSet, stdin io.Reader) (map[string]any, error) {
+func readWebhook(cmd *cobra.Command) (map[string]any, error) {
+	f := cmd.Flags()
 	in := map[string]any{}
 	for _, t := range webhookText {
 		if f.Changed(t.flag) {
@@ -81,7 +80,7 @@ func readWebhook(f *pflag.FlagSet, stdin io.Reader) (map[string]any, error) {
 		in["url"], _ = f.GetString("url")
 	}
 	if file, _ := f.GetString("url-file"); file != "" {
-		address, err := readSecret(file, stdin)
+		address, err := readSecret(cmd, "address", file)
 		if err != nil {
 			return nil, err
 		}
@@ -103,18 +102,19 @@ func newWebhookAdd() *cobra.Command {
 			"Secrets come from a file or from standard input (-), never from an argument. Of Discord and\n" +
 			"ntfy the address is one; without --url-file you are asked for it.",
 		Example: "  switchlog webhook add discord --event front.changed\n" +
-			"  switchlog webhook add standard --url https://example.org/hook --event 'switch.*' --event member.changed\n" +
-			"  switchlog webhook add botghost --url https://api.botghost.com/webhook/BOT/EVENT --secret-file key --event front.changed",
-		Args: cobra.MaximumNArgs(1), ValidArgs: names,
+			"  switchlog webhook add standard --url https://example.org/hook \\\n" +
+			"      --event 'switch.*' --event member.changed\n" +
+			"  switchlog webhook add botghost --secret-file key --event front.changed \\\n" +
+			"      --url https://api.botghost.com/webhook/BOT/EVENT",
 	}
 	f := cmd.Flags()
 	webhookFlags(f)
 	f.String("secret-file", "", "file with the secret: BotGhost's API key, a token, or a whsec_… of your own (-: standard input)")
 	f.String("server-id", "", "only events of this StellarStack server")
 	disabled := f.Bool("disabled", false, "send nothing until switchlog webhook update ID --enable")
-	asJSON := f.Bool("json", false, "answer as JSON")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		in, err := readWebhook(f, cmd.InOrStdin())
+	return withServer(cmd, func(ctx context.Context, c *call) error {
+		cmd, args := c.cmd, c.args
+		in, err := readWebhook(cmd)
 		if err != nil {
 			return err
 		}
@@ -131,12 +131,12 @@ func newWebhookAdd() *cobra.Command {
 			return fmt.Errorf("%w: which events? (hint: --event front.changed; switchlog webhook events lists them)", errUsage)
 		}
 		if in["url"] == nil {
-			if in["url"], err = askUnseen(cmd, "address", "--url-file"); err != nil {
+			if in["url"], err = askSecret(cmd, "address", "--url-file"); err != nil {
 				return err
 			}
 		}
 		if file, _ := f.GetString("secret-file"); file != "" {
-			if in["secret"], err = readSecret(file, cmd.InOrStdin()); err != nil {
+			if in["secret"], err = readSecret(cmd, "secret", file); err != nil {
 				return err
 			}
 		}
@@ -146,17 +146,12 @@ func newWebhookAdd() *cobra.Command {
 		if *disabled {
 			in["enabled"] = false
 		}
-		c, err := newClient(cmd)
-		if err != nil {
-			return err
-		}
 		var h ingest.WebhookObject
-		if err := c.call(cmd.Context(), "POST", webhooksPath, in, &h); err != nil {
+		if err := c.call(ctx, "POST", webhooksPath, in, &h); err != nil {
 			return err
 		}
-		return printMade(cmd, h, *asJSON, "is made")
-	}
-	return cmd
+		return printMade(cmd, h, c.json(), "is made")
+	})
 }
 
 // printMade shows a webhook with a secret that is told only once.
@@ -165,32 +160,20 @@ func printMade(cmd *cobra.Command, h ingest.WebhookObject, asJSON bool, what str
 	if asJSON {
 		return printJSON(w, h)
 	}
-	fmt.Fprintf(w, "webhook %s %s: %s to %s\n", h.ID, what, strings.Join(h.Events, " "), h.URL)
+	fmt.Fprintf(w, "webhook %s %s: %s to %s\n", calledWebhook(h), what, strings.Join(h.Events, " "), h.URL)
 	if h.Secret != nil {
 		fmt.Fprintf(w, "\n  %s\n\nThis is the secret that the receiver checks signatures with. It is not shown again.\n", *h.Secret)
 	}
 	if until := deref(h.OldSecretUntil); until != "" {
 		fmt.Fprintf(w, "What is sent is signed with the old secret, too, until %s.\n", until)
 	}
-	_, err := fmt.Fprintf(w, "Try it: switchlog webhook test %s\n", h.ID)
+	_, err := fmt.Fprintf(w, "Try it: switchlog webhook test %s\n", calledWebhook(h))
 	return err
-}
-
-// askUnseen asks a person at a terminal for something secret.
-func askUnseen(cmd *cobra.Command, what, flag string) (string, error) {
-	f, ok := cmd.InOrStdin().(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return "", fmt.Errorf("%w: no %s given (hint: %s)", errUsage, what, flag)
-	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "%s (not shown): ", what)
-	b, err := term.ReadPassword(int(f.Fd()))
-	fmt.Fprintln(cmd.ErrOrStderr())
-	return strings.TrimSpace(string(b)), err
 }
 
 func newWebhookUpdate() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "update ID", Short: "Change a webhook, switch it on or off", Args: cobra.ExactArgs(1),
+		Use: "update ID", Short: "Change a webhook, switch it on or off",
 		Long: "Change a webhook. What is not named stays as it is; --event, --option and --variable replace all there were.",
 	}
 	f := cmd.Flags()
@@ -198,7 +181,7 @@ func newWebhookUpdate() *cobra.Command {
 	enable := f.Bool("enable", false, "send again")
 	disable := f.Bool("disable", false, "send nothing; what waits is not sent later")
 	return withWebhook(cmd, func(ctx context.Context, cmd *cobra.Command, c *client, path string, asJSON bool) error {
-		in, err := readWebhook(f, cmd.InOrStdin())
+		in, err := readWebhook(cmd)
 		if err != nil {
 			return err
 		}
@@ -224,7 +207,7 @@ func newWebhookUpdate() *cobra.Command {
 
 func newWebhookRotate() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "rotate ID", Short: "Replace a webhook's secret", Args: cobra.ExactArgs(1),
+		Use: "rotate ID", Short: "Replace a webhook's secret",
 		Long: "Replace a webhook's secret. Without --secret-file a standard webhook gets a new one, which is shown once.\n" +
 			"For a day what is sent is signed with both, so receivers can change over.",
 	}
@@ -232,7 +215,7 @@ func newWebhookRotate() *cobra.Command {
 	return withWebhook(cmd, func(ctx context.Context, cmd *cobra.Command, c *client, path string, asJSON bool) error {
 		in := map[string]string{}
 		if *file != "" {
-			secret, err := readSecret(*file, cmd.InOrStdin())
+			secret, err := readSecret(cmd, "secret", *file)
 			if err != nil {
 				return err
 			}
@@ -244,6 +227,17 @@ func newWebhookRotate() *cobra.Command {
 		}
 		return printMade(cmd, h, asJSON, "has a new secret")
 	})
+}
+
+// calledWebhook is what a person calls a webhook: its name, or else its id.
+func calledWebhook(h ingest.WebhookObject) string {
+	if name := plain(deref(h.Name)); name != "" {
+		if strings.ContainsAny(name, " '\"") {
+			return strconv.Quote(name)
+		}
+		return name
+	}
+	return h.ID
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,8 +19,7 @@ func printDeliveries(w io.Writer, list []ingest.DeliverySummary) error {
 		_, err := fmt.Fprintln(w, "no deliveries yet (hint: switchlog webhook test ID sends one at once)")
 		return err
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "DELIVERY\tEVENT\tWHEN\tSTATUS\tATTEMPTS\tANSWER\tNEXT")
+	t := newTable("DELIVERY", "EVENT", "WHEN", "STATUS", "ATTEMPTS", "ANSWER", "NEXT")
 	for _, d := range list {
 		answer := "-"
 		if d.StatusCode != nil {
@@ -30,14 +29,27 @@ func printDeliveries(w io.Writer, list []ingest.DeliverySummary) error {
 		if d.Kind != "live" {
 			status += " (" + d.Kind + ")"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", d.ID, d.Event, ago(d.CreatedAt), status, d.Attempts, answer, orDash(deref(d.NextAttemptAt)))
+		t.add(d.ID, d.Event, ago(d.CreatedAt), status, d.Attempts, answer, until(deref(d.NextAttemptAt)))
 	}
-	return t.Flush()
+	return t.print(w)
+}
+
+// until says when a delivery is tried next. One that is due waits for the
+// receiver: while that fails, one delivery at a time is tried.
+func until(rfc3339 string) string {
+	t, err := time.Parse(time.RFC3339Nano, rfc3339)
+	switch {
+	case err != nil:
+		return "-"
+	case time.Until(t) <= 0:
+		return "when the receiver answers"
+	}
+	return "in " + time.Until(t).Round(time.Second).String()
 }
 
 func newWebhookDeliveries() *cobra.Command {
-	cmd := &cobra.Command{Use: "deliveries ID", Short: "What was sent, what waits, and what came back", Args: cobra.ExactArgs(1)}
-	limit := cmd.Flags().Int("limit", 50, "at most so many, newest first (100)")
+	cmd := &cobra.Command{Use: "deliveries ID", Short: "What was sent, what waits, and what came back"}
+	limit := cmd.Flags().Int("limit", 50, "at most so many, newest first, 100 at most")
 	offset := cmd.Flags().Int("offset", 0, "leave out so many")
 	return withWebhook(cmd, func(ctx context.Context, cmd *cobra.Command, c *client, path string, asJSON bool) error {
 		var page struct {
@@ -89,13 +101,13 @@ func (a attemptInfo) print(cmd *cobra.Command, asJSON bool) error {
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "the receiver has it (%d)\n", a.StatusCode)
 		return err
 	case a.StatusCode != 0:
-		return fmt.Errorf("the receiver answers %d: %s", a.StatusCode, orDash(a.Error))
+		return fmt.Errorf("the receiver answers %d: %s", a.StatusCode, orDash(plain(a.Error)))
 	}
 	return errors.New(a.Error)
 }
 
 func newWebhookTest() *cobra.Command {
-	cmd := &cobra.Command{Use: "test ID", Short: "Send a test, of which nothing is kept", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "test ID", Short: "Send a test, of which nothing is kept"}
 	return withWebhook(cmd, func(ctx context.Context, cmd *cobra.Command, c *client, path string, asJSON bool) error {
 		var a attemptInfo
 		if err := c.call(ctx, "POST", path+"/test", nil, &a); err != nil {
@@ -106,7 +118,7 @@ func newWebhookTest() *cobra.Command {
 }
 
 func newWebhookRetry() *cobra.Command {
-	cmd := &cobra.Command{Use: "retry ID DELIVERY", Short: "Send a delivery once more, now", Args: cobra.ExactArgs(2)}
+	cmd := &cobra.Command{Use: "retry ID DELIVERY", Short: "Send a delivery once more, now"}
 	return withWebhook(cmd, func(ctx context.Context, cmd *cobra.Command, c *client, path string, asJSON bool) error {
 		var a attemptInfo
 		if err := c.call(ctx, "POST", path+"/deliveries/"+url.PathEscape(cmd.Flags().Arg(1))+"/retry", nil, &a); err != nil {
@@ -118,7 +130,7 @@ func newWebhookRetry() *cobra.Command {
 
 func newWebhookReplay() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "replay ID", Short: "Send a part of the log again", Args: cobra.ExactArgs(1),
+		Use: "replay ID", Short: "Send a part of the log again",
 		Long: "Send a part of the log again, to one webhook: what it asks for, with all retries. What it has had already comes\n" +
 			"with the same id, by which the receiver can tell.",
 		Example: "  switchlog webhook replay 019a --from 7d",

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"os"
@@ -109,11 +110,12 @@ func (c *Config) load(cmd *cobra.Command, environ []string) error {
 	known := map[string]*pflag.Flag{}
 	flags.VisitAll(func(f *pflag.Flag) {
 		switch f.Name {
-		case "help", "server", "token-file": // not settings of a server
+		case "help", "server": // not settings of a server
 		default:
 			known[f.Name] = f
 		}
 	})
+	names := slices.Sorted(maps.Keys(known))
 	file, err := readConfigFile(configFile)
 	if err != nil {
 		return err
@@ -121,7 +123,8 @@ func (c *Config) load(cmd *cobra.Command, environ []string) error {
 	for name, value := range file {
 		f, ok := known[name]
 		if !ok {
-			return fmt.Errorf("%w: %s: unknown setting %q (hint: the settings are the flags of switchlog serve --help)", errUsage, configFile, name)
+			return fmt.Errorf("%w: %s: unknown setting %q (hint: %s)", errUsage, configFile, plain(name),
+				didYouMean(name, names, "the settings are the flags of switchlog serve --help"))
 		}
 		if !f.Changed {
 			if err := f.Value.Set(value); err != nil {
@@ -135,9 +138,14 @@ func (c *Config) load(cmd *cobra.Command, environ []string) error {
 		if !ours || slices.Contains(natsConfVariables, name) {
 			continue
 		}
-		f, ok := known[strings.ToLower(strings.ReplaceAll(setting, "_", "-"))]
+		setting = strings.ToLower(strings.ReplaceAll(setting, "_", "-"))
+		f, ok := known[setting]
 		if !ok {
-			return fmt.Errorf("%w: unknown setting %s in the environment (hint: the settings are the flags of switchlog serve --help)", errUsage, name)
+			hint := "the settings are the flags of switchlog serve --help"
+			if near := nearest(setting, names); near != "" {
+				hint = "did you mean SWITCHLOG_" + strings.ToUpper(strings.ReplaceAll(near, "-", "_")) + "?"
+			}
+			return fmt.Errorf("%w: unknown setting %s in the environment (hint: %s)", errUsage, plain(name), hint)
 		}
 		if !f.Changed {
 			if err := f.Value.Set(value); err != nil {
@@ -149,8 +157,21 @@ func (c *Config) load(cmd *cobra.Command, environ []string) error {
 	return c.check()
 }
 
+// checkSettings reports settings of the environment and the file that are none
+// or have wrong values, though the command that runs does not use them.
+func checkSettings(cmd *cobra.Command, environ []string) error {
+	if cmd.Name() == "serve" {
+		return nil // it loads them itself, with its flags
+	}
+	var c Config
+	scratch := &cobra.Command{}
+	scratch.Flags().String("data", "", "")
+	c.settings(scratch.Flags())
+	return c.load(scratch, environ)
+}
+
 // dataDirectory is where every command looks unless --data says otherwise. A
-// file that cannot be read is for serve to complain about.
+// file that cannot be read is for checkSettings to complain about.
 func dataDirectory(environ []string) string {
 	for _, entry := range environ {
 		if dir, ok := strings.CutPrefix(entry, "SWITCHLOG_DATA="); ok {

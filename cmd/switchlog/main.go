@@ -13,7 +13,7 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	code := run(ctx, os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
@@ -25,10 +25,6 @@ const (
 	exitFailed = 1
 	exitUsage  = 2
 )
-
-// errUsage is wrapped by every error that is the fault of how the command was
-// called.
-var errUsage = errors.New("usage")
 
 // errReported is returned by a command that has already said what is wrong.
 var errReported = errors.New("reported")
@@ -65,11 +61,16 @@ func newRoot(program string, environ []string) *cobra.Command {
 			"Start with: switchlog serve",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Version:       versionLine(),
+		// A setting that is not one, or has a wrong value, is an error for every
+		// command: what serve would refuse, status must not overlook.
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return checkSettings(cmd, environ) },
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetHelpFunc(showHelp)
 	root.PersistentFlags().String("data", dataDirectory(environ), "directory that holds everything switchlog keeps")
-	root.PersistentFlags().String("server", "", "private address of a server elsewhere, e.g. http://127.0.0.1:8081 (default: the one of --data)")
+	root.PersistentFlags().String("server", "", "private address of a server elsewhere, such as http://127.0.0.1:8081 (default: the server of --data)")
 	root.AddCommand(
 		newServe(program, environ),
 		newSource(),
@@ -89,26 +90,9 @@ func newRoot(program string, environ []string) *cobra.Command {
 		newSchema(),
 		newVersion(),
 	)
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
 	usageErrors(root)
-	clientFlags(root)
+	completeNames(root)
 	return root
-}
-
-// usageErrors makes every mistake in flags and arguments an errUsage, on the
-// command and all below it.
-func usageErrors(cmd *cobra.Command) {
-	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return fmt.Errorf("%w: %w (hint: %s --help)", errUsage, err, c.CommandPath())
-	})
-	if check := cmd.Args; check != nil {
-		cmd.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
-				return fmt.Errorf("%w: %w (hint: %s --help)", errUsage, err, c.CommandPath())
-			}
-			return nil
-		}
-	}
-	for _, sub := range cmd.Commands() {
-		usageErrors(sub)
-	}
 }

@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"log/slog"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -29,6 +32,9 @@ type reconcilers struct {
 	of     map[string]*reconciler // by system
 	missed map[string]bool        // systems of which a request could not be stored
 	group  sync.WaitGroup
+
+	// refreshes ask run to compare with the registry at once; it closes what it gets.
+	refreshes chan chan struct{}
 }
 
 // reconciler is one that runs.
@@ -41,7 +47,7 @@ type reconciler struct {
 
 func newReconcilers(n *node) *reconcilers {
 	return &reconcilers{
-		n: n, limiters: pluralkit.NewLimiters(), of: map[string]*reconciler{}, missed: map[string]bool{},
+		n: n, limiters: pluralkit.NewLimiters(), of: map[string]*reconciler{}, missed: map[string]bool{}, refreshes: make(chan chan struct{}),
 		asked:   pluralkit.NewClientMetrics(n.metrics),
 		metrics: pluralkit.NewReconcilerMetrics(n.metrics),
 	}
@@ -58,16 +64,39 @@ func (r *reconcilers) run(ctx context.Context) error {
 	for {
 		r.adjust(ctx)
 		r.makeUp()
-		if !pause(ctx, lookForSources) {
+		next := time.NewTimer(lookForSources)
+		select {
+		case <-next.C:
+		case done := <-r.refreshes:
+			next.Stop()
+			r.adjust(ctx)
+			close(done)
+		case <-ctx.Done():
+			next.Stop()
 			r.group.Wait()
 			return nil
 		}
 	}
 }
 
-// adjust starts and stops reconcilers as the registry says.
-func (r *reconcilers) adjust(ctx context.Context) {
-	want := map[string]string{} // system → token
+// refresh returns once the reconcilers are those of the registry as it is: what
+// a command has answered is true for the next one.
+func (r *reconcilers) refresh(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
+	defer cancel()
+	done := make(chan struct{})
+	select {
+	case r.refreshes <- done:
+	case <-ctx.Done():
+		return fault{http.StatusServiceUnavailable, errors.New("PluralKit cannot be asked yet: the database has not caught up with the log (hint: wait until switchlog status says ready)")}
+	}
+	<-done // adjust waits for nothing
+	return nil
+}
+
+// wanted are the systems that can be asked about, with their API tokens.
+func (r *reconcilers) wanted() map[string]string {
+	want := map[string]string{}
 	for _, s := range r.n.registry.Sources() {
 		if s.Kind != schemas.PluralKit {
 			continue
@@ -77,6 +106,12 @@ func (r *reconcilers) adjust(ctx context.Context) {
 			want[s.Tenant] = token
 		}
 	}
+	return want
+}
+
+// adjust starts and stops reconcilers as the registry says.
+func (r *reconcilers) adjust(ctx context.Context) {
+	want := r.wanted()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for system, running := range r.of {
@@ -109,7 +144,11 @@ func (r *reconcilers) start(ctx context.Context, system, token string) (*reconci
 		System: system, Client: client, Known: r.n.db, Append: r.n.spool, Settled: r.n.settled,
 		Every: r.n.cfg.ReconcileEvery, Log: r.n.log, Metrics: r.metrics,
 		Changed: func(s pluralkit.State) {
-			r.n.log.Warn("what PluralKit's API says of the source has changed", "state", s)
+			level := slog.LevelWarn
+			if s == schemas.SourceOK {
+				level = slog.LevelInfo // good news, as at each start
+			}
+			r.n.log.Log(context.Background(), level, "what PluralKit's API says of the source has changed", "state", s)
 		},
 	}
 	if ours := r.n.cfg.PublicURL; ours != "" {

@@ -20,7 +20,6 @@ func newServe(program string, environ []string) *cobra.Command {
 			"the database, and a private listener for questions and commands. It needs no configuration.\n\n" +
 			"Every flag can also be given in the environment (SWITCHLOG_PRIVATE_LISTEN=…) or in switchlog.yaml in\n" +
 			"the working directory (private-listen: …). Flags win over the environment, that over the file.",
-		Args: cobra.NoArgs,
 	}
 	c.settings(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

@@ -1,14 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/term"
 )
 
 // sourceKind is how a kind of source is added from the shell. What its
@@ -49,7 +47,7 @@ var sourceKinds = []sourceKind{
      The bot answers with a token. Do not press Continue yet.
   2. Paste the token into
        switchlog source add pluralkit --token-file -
-     and press Enter, then Ctrl-D.
+     It is not shown. Press Enter.
   3. Press Continue. PluralKit now tries the address twice, and from then on
      every change arrives here.`,
 		flags: []sourceFlag{
@@ -105,8 +103,8 @@ var sourceKinds = []sourceKind{
 		name: "standard", args: "NAME", short: "Any sender that signs as Standard Webhooks says",
 		steps: `  1. At the sender, make an endpoint with the address
        https://YOUR-ADDRESS/in/standard/NAME
-     and copy its signing secret (whsec_…) or public key (whpk_…) into a file, one
-     on a line if there are several.
+     and copy its signing secret (whsec_…) or public key (whpk_…) into a file,
+     one on a line if there are several.
   2. switchlog source add standard NAME --secret-file FILE`,
 		flags: []sourceFlag{
 			{name: "secret-file", purpose: "secret", form: asFile, doc: "file with signing secrets, whsec_…, one a line (-: standard input)"},
@@ -125,8 +123,10 @@ var sourceKinds = []sourceKind{
 	{
 		name: "cloudevents", args: "NAME", short: "Any sender of CloudEvents over HTTP",
 		steps: `  1. switchlog source add cloudevents NAME --token-file FILE
-  2. At the sender, use https://YOUR-ADDRESS/in/cloudevents/NAME with the token as
-     Authorization: Bearer TOKEN (or, if it cannot, ?access_token=TOKEN).`,
+  2. At the sender, use
+       https://YOUR-ADDRESS/in/cloudevents/NAME
+     with the token as Authorization: Bearer TOKEN (or, if it cannot,
+     ?access_token=TOKEN).`,
 		flags: []sourceFlag{
 			{name: "token-file", purpose: "token", form: asFile, doc: "file with the bearer token (-: standard input)"},
 			{name: "allowed-origin", setting: "allowed_origin", doc: "DNS name of the sender that OPTIONS lets in, or *"},
@@ -170,7 +170,8 @@ func (k sourceKind) addFlags(f *pflag.FlagSet, secretsOnly bool) {
 }
 
 // read collects what the flags of a kind say.
-func (k sourceKind) read(f *pflag.FlagSet, stdin io.Reader) (settings, secrets map[string]string, err error) {
+func (k sourceKind) read(cmd *cobra.Command) (settings, secrets map[string]string, err error) {
+	f := cmd.Flags()
 	settings, secrets = map[string]string{}, map[string]string{}
 	for _, flag := range k.flags {
 		given := f.Lookup(flag.name)
@@ -180,7 +181,7 @@ func (k sourceKind) read(f *pflag.FlagSet, stdin io.Reader) (settings, secrets m
 		value := given.Value.String()
 		switch flag.form {
 		case asFile:
-			if value, err = readSecret(value, stdin); err != nil {
+			if value, err = readSecret(cmd, k.secretName(flag), value); err != nil {
 				return nil, nil, err
 			}
 		case asList:
@@ -201,25 +202,29 @@ func (k sourceKind) read(f *pflag.FlagSet, stdin io.Reader) (settings, secrets m
 
 // ask asks a person at a terminal for the first secret of a kind, unseen, if
 // no flag gave one and none is done without.
-func (k sourceKind) ask(settings, secrets map[string]string, stdin io.Reader, stderr io.Writer) error {
+func (k sourceKind) ask(settings, secrets map[string]string, cmd *cobra.Command) error {
 	if len(secrets) > 0 || settings["unsigned"] == "true" {
 		return nil
 	}
 	if settings == nil && k.name == "stellarstack" {
 		return nil // a rotation: an unsigned source gets a new address
 	}
-	f, ok := stdin.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) || k.flags[0].form != asFile {
-		return fmt.Errorf("%w: no secret given (hint: --%s)", errUsage, k.flags[0].name)
+	first := k.flags[0]
+	if first.form != asFile {
+		return fmt.Errorf("%w: no secret given, the %s (hint: --%s)", errUsage, k.secretName(first), first.name)
 	}
-	fmt.Fprintf(stderr, "%s (not shown): ", strings.TrimSuffix(k.flags[0].name, "-file"))
-	b, err := term.ReadPassword(int(f.Fd()))
-	fmt.Fprintln(stderr)
-	if err != nil {
-		return err
-	}
-	secrets[k.flags[0].purpose] = strings.TrimSpace(string(b))
-	return nil
+	secret, err := askSecret(cmd, k.secretName(first), "--"+first.name)
+	secrets[first.purpose] = secret
+	return err
+}
+
+// secretName is what a person calls the secret of a flag.
+func (k sourceKind) secretName(f sourceFlag) string {
+	return strings.ReplaceAll(strings.TrimSuffix(f.name, "-file"), "-", " ")
+}
+
+func unknownKind(name string) error {
+	return fmt.Errorf("%w: kind %q is none of: %s", errUsage, plain(name), sourceKindNames())
 }
 
 func newSourceAdd() *cobra.Command {
@@ -235,7 +240,7 @@ func newSourceAdd() *cobra.Command {
 			if len(args) == 0 {
 				return fmt.Errorf("%w: which kind? There are: %s", errUsage, sourceKindNames())
 			}
-			return fmt.Errorf("%w: kind %q is none of: %s", errUsage, args[0], sourceKindNames())
+			return unknownKind(args[0])
 		},
 	}
 	for _, k := range sourceKinds {
@@ -246,38 +251,27 @@ func newSourceAdd() *cobra.Command {
 
 func (k sourceKind) addCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:         k.name + " " + k.args,
-		Short:       k.short,
-		Long:        k.short + ".\n\n" + k.steps,
-		Args:        cobra.ExactArgs(1),
-		Annotations: map[string]string{ownTokenFlag: "yes"},
-	}
-	if strings.HasPrefix(k.args, "[") {
-		cmd.Args = cobra.MaximumNArgs(1)
+		Use:   k.name + " " + k.args,
+		Short: k.short,
+		Long:  k.short + ".\n\n" + k.steps,
 	}
 	k.addFlags(cmd.Flags(), false)
-	asJSON := cmd.Flags().Bool("json", false, "answer as JSON")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		settings, secrets, err := k.read(cmd.Flags(), cmd.InOrStdin())
+	return withServer(cmd, func(ctx context.Context, c *call) error {
+		settings, secrets, err := k.read(c.cmd)
 		if err != nil {
 			return err
 		}
-		if err := k.ask(settings, secrets, cmd.InOrStdin(), cmd.ErrOrStderr()); err != nil {
-			return err
-		}
-		c, err := newClient(cmd)
-		if err != nil {
+		if err := k.ask(settings, secrets, c.cmd); err != nil {
 			return err
 		}
 		in := map[string]any{"kind": k.name, "settings": settings, "secrets": secrets}
-		if len(args) == 1 {
-			in["name"] = args[0]
+		if len(c.args) == 1 {
+			in["name"] = c.args[0]
 		}
 		var out sourceAnswer
-		if err := c.call(cmd.Context(), "POST", "/api/admin/sources", in, &out); err != nil {
+		if err := c.call(ctx, "POST", "/api/admin/sources", in, &out); err != nil {
 			return err
 		}
-		return printSource(cmd, out, *asJSON)
-	}
-	return cmd
+		return c.printSource(out, secrets)
+	})
 }
