@@ -30,17 +30,30 @@ type WebhookObject struct {
 	Condition      *string           `json:"condition"`
 	Rate           *float64          `json:"rate"`
 	Ordered        bool              `json:"ordered"`
+	Debounce       *string           `json:"debounce"` // 20s
 	OwnerOnly      bool              `json:"ownerOnly"`
 	Template       *string           `json:"template"`
 	Options        map[string]string `json:"options"`
 	Variables      map[string]string `json:"variables"`
 	DisabledReason *string           `json:"disabledReason"`
+	State          string            `json:"state"`
+	Problem        *string           `json:"problem"`        // what keeps it from passing events on, and what to do
 	OldSecretUntil *string           `json:"oldSecretUntil"` // the replaced secret signs too until then
 
 	Server     *WebhookServer     `json:"server"`
 	Count      *WebhookCount      `json:"_count,omitempty"`     // in lists
 	Deliveries *[]DeliverySummary `json:"deliveries,omitempty"` // the latest, of a single one
 }
+
+// States of a webhook.
+const (
+	WebhookOn        = "on"
+	WebhookOff       = "off"       // a person switched it off
+	WebhookDisabled  = "disabled"  // switchlog did: disabledReason says why
+	WebhookBroken    = "broken"    // nothing can be passed on, for a reason of ours
+	WebhookFailing   = "failing"   // the receiver takes nothing
+	WebhookThrottled = "throttled" // the receiver asks to wait
+)
 
 // WebhookServer is the Discord server that a webhook was made for.
 type WebhookServer struct {
@@ -84,8 +97,13 @@ func (h *webhooks) object(ctx context.Context, d *destination) (WebhookObject, e
 		Ordered: d.Ordered, OwnerOnly: d.OwnerOnly, Template: orNull(d.Template), Options: d.Options, Variables: d.Variables,
 		DisabledReason: orNull(d.Reason),
 	}
+	state, problem := h.State(d.Subscription)
+	o.State, o.Problem = state, orNull(problem)
 	if d.Rate > 0 {
 		o.Rate = &d.Rate
+	}
+	if d.DebounceS > 0 {
+		o.Debounce = orNull((time.Duration(d.DebounceS) * time.Second).String())
 	}
 	if o.Options == nil {
 		o.Options = map[string]string{}

@@ -49,6 +49,7 @@ func (h *webhooks) deliveries(w http.ResponseWriter, r *http.Request, who Caller
 	if o.Deliveries == nil {
 		o.Deliveries = []schemas.DeliveryRecord{}
 	}
+	h.showSending(d.ID, o.Deliveries)
 	reply(w, http.StatusOK, o)
 	return nil
 }
@@ -77,8 +78,18 @@ func (h *webhooks) delivery(w http.ResponseWriter, r *http.Request, who Caller) 
 	if err != nil {
 		return noDelivery(err)
 	}
-	reply(w, http.StatusOK, row)
+	rows := []schemas.DeliveryRecord{row}
+	h.showSending(d.ID, rows)
+	reply(w, http.StatusOK, rows[0])
 	return nil
+}
+
+// showSending adds to what the log knows of deliveries what the sender knows.
+func (h *webhooks) showSending(webhook string, rows []schemas.DeliveryRecord) {
+	s, now := h.Sending(webhook), h.Registry.Now()
+	for i := range rows {
+		s.Show(&rows[i], now)
+	}
 }
 
 func noDelivery(err error) error {

@@ -58,6 +58,11 @@ type WebhooksConfig struct {
 	Check func(s schemas.Subscription, url, secret string) (shown string, err error)
 	// Condition says what is wrong with a condition.
 	Condition func(expr string) error
+	// Sending is how the sending to a subscription goes now.
+	Sending func(subscription string) schemas.Sending
+	// State is one of the states of a webhook, and what keeps it from passing
+	// events on, as a sentence that follows its name; empty: nothing does.
+	State func(schemas.Subscription) (state, problem string)
 	// NewTest is the delivery of a test.
 	NewTest func(subscription string) schemas.Delivery
 	// Server gives the name of a StellarStack server, of one tenant or (empty)

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"switchlog/schemas"
@@ -27,6 +28,7 @@ const (
 	maxOptions        = 50 // and variables
 	maxOptionBytes    = 1000
 	maxRate           = 100 // attempts a second
+	maxDebounce       = time.Hour
 )
 
 // wish is what a body asks for.
@@ -57,6 +59,7 @@ var wishMembers = []wishMember{
 	{"condition", false, false, textMember(func(w *wish) *string { return &w.Condition }, maxConditionBytes)},
 	{"rate", false, false, readRate},
 	{"ordered", false, false, flagMember(func(w *wish) *bool { return &w.Ordered })},
+	{"debounce", false, false, readDebounce},
 	{"ownerOnly", false, false, flagMember(func(w *wish) *bool { return &w.OwnerOnly })},
 	{"template", false, false, textMember(func(w *wish) *string { return &w.Template }, maxTemplateBytes)},
 	{"options", false, false, textsMember(func(w *wish) *map[string]string { return &w.Options })},

@@ -88,6 +88,7 @@ func (h *webhooks) show(w http.ResponseWriter, r *http.Request, who Caller) erro
 	if err != nil {
 		return err
 	}
+	h.showSending(d.ID, rows)
 	latest := make([]DeliverySummary, 0, len(rows))
 	for _, row := range rows {
 		latest = append(latest, Summary(row))

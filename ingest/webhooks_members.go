@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"switchlog/schemas"
 )
@@ -127,5 +128,30 @@ func readRate(w *wish, raw json.RawMessage) error {
 		return fmt.Errorf("must be more than 0 and at most %d a second, or null", maxRate)
 	}
 	w.Rate = rate
+	return nil
+}
+
+// readDebounce reads how long a change waits: a text like 20s or 1m30s, or a
+// number of seconds. Whole seconds; 0 and null: it does not wait.
+func readDebounce(w *wish, raw json.RawMessage) error {
+	const want = "must be from 1s to 1h in whole seconds, like 20s, or 0"
+	var seconds float64
+	var text string
+	switch {
+	case string(raw) == "null":
+	case json.Unmarshal(raw, &seconds) == nil:
+	case json.Unmarshal(raw, &text) != nil:
+		return errors.New("expected string like 20s, or number of seconds")
+	case strings.TrimSpace(text) != "":
+		d, err := time.ParseDuration(strings.TrimSpace(text))
+		if err != nil {
+			return errors.New(want)
+		}
+		seconds = d.Seconds()
+	}
+	if seconds < 0 || seconds > maxDebounce.Seconds() || seconds != math.Trunc(seconds) {
+		return errors.New(want)
+	}
+	w.DebounceS = int(seconds)
 	return nil
 }

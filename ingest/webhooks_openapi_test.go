@@ -19,16 +19,24 @@ func TestWebhooksOpenAPI(t *testing.T) {
 		Required   []string
 	}
 	var doc struct {
-		Paths      map[string]map[string]struct{ Responses map[string]any }
+		Paths map[string]map[string]struct {
+			OperationID string
+			Responses   map[string]any
+		}
 		Components struct{ Schemas map[string]schema }
 	}
 	if err := json.Unmarshal(webhooksOpenAPI, &doc); err != nil {
 		t.Fatal(err)
 	}
+	ids := map[string]bool{}
 	var got, want []string
 	for path, methods := range doc.Paths {
 		for method, operation := range methods {
 			got = append(got, strings.ToUpper(method)+" "+path)
+			if id := operation.OperationID; id == "" || ids[id] {
+				t.Errorf("%s %s: operationId %q, want one of its own: generated clients name their functions by it", method, path, id)
+			}
+			ids[operation.OperationID] = true
 			if operation.Responses["401"] == nil {
 				t.Errorf("%s %s: no 401", method, path)
 			}

@@ -21,13 +21,16 @@ const (
 )
 
 // fakeHistory has three deliveries of every webhook.
-type fakeHistory struct{ err error }
+type fakeHistory struct {
+	err  error
+	next *string // of those that are due
+}
 
 func (h *fakeHistory) rows(webhook string) []schemas.DeliveryRecord {
 	status, response, at := 503, "busy", "2026-03-01T12:00:01.000Z"
 	return []schemas.DeliveryRecord{
-		{ID: "d3", WebhookID: webhook, Event: "front.changed", Payload: json.RawMessage(`{"event":"front.changed"}`), CreatedAt: at, Status: "due", Kind: "live"},
-		{ID: "d2", WebhookID: webhook, Event: "front.changed", Payload: json.RawMessage(`{}`), StatusCode: &status, Response: &response, Attempts: 2, CreatedAt: at, Status: "due", Kind: "live"},
+		{NextAttemptAt: h.next, ID: "d3", WebhookID: webhook, Event: "front.changed", Payload: json.RawMessage(`{"event":"front.changed"}`), CreatedAt: at, Status: "due", Kind: "live"},
+		{NextAttemptAt: h.next, ID: "d2", WebhookID: webhook, Event: "front.changed", Payload: json.RawMessage(`{}`), StatusCode: &status, Response: &response, Attempts: 2, CreatedAt: at, Status: "due", Kind: "live"},
 		{ID: "d1", WebhookID: webhook, Event: "switch.create", Payload: json.RawMessage(`{}`), DeliveredAt: &at, CreatedAt: at, Status: "delivered", Kind: "live"},
 	}
 }
@@ -92,6 +95,7 @@ type webhooksBench struct {
 	history  *fakeHistory
 	attempts *fakeAttempts
 	past     *fakePast
+	sending  schemas.Sending // of every webhook
 
 	serverErr func() error // of looking a server up; nil: none
 }
@@ -125,6 +129,13 @@ func newWebhooksBench(t *testing.T) *webhooksBench {
 				}
 			}
 			return "demo", id == "srv-1" && (tenant == "" || tenant == "panel"), nil
+		},
+		Sending: func(string) schemas.Sending { return b.sending },
+		State: func(s schemas.Subscription) (string, string) {
+			if s.Condition == "broken" {
+				return WebhookBroken, "is broken"
+			}
+			return WebhookOn, ""
 		},
 		NewTest: func(id string) schemas.Delivery { return schemas.Delivery{Webhook: id, Kind: schemas.DeliveryTest} },
 		Authorize: func(r *http.Request) (Caller, bool) {

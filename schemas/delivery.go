@@ -3,6 +3,7 @@ package schemas
 import (
 	"encoding/base64"
 	"encoding/json"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -40,6 +41,53 @@ type DeliveryRecord struct {
 	DurationMS    *int64           `json:"durationMs"` // of the last attempt
 	Request       *DeliveryDetails `json:"request"`    // of the last attempt
 }
+
+// Sending is how the sending to one subscription goes, as its sender knows it
+// since it was started. It shows what the log does not have: answers that asked
+// to wait are no attempts and are not noted, and what waits behind a receiver
+// that fails is not tried at its own time.
+type Sending struct {
+	Since     time.Time          // of the first failure since the last success, from the log; zero: there is none
+	Failures  int                // attempts in a row that failed
+	Throttled int                // answers of "too many requests" in a row
+	Status    int                // HTTP, of the last answer that was no success; 0: there was none
+	Response  string             // its beginning, or why there was none
+	Next      time.Time          // nothing is sent before; zero: nothing keeps it from being sent
+	Waiting   map[string]Waiting // by delivery: those that were asked to wait
+}
+
+// Waiting is a delivery whose receiver answered "too many requests".
+type Waiting struct {
+	Answers  int // of that kind, since its last attempt that was noted
+	Response string
+	At       time.Time // of the last
+}
+
+// Fails reports whether the receiver takes nothing at the moment.
+func (s Sending) Fails() bool { return s.Failures > 0 || s.Throttled > 0 }
+
+// Show puts into a record of history what the log does not have of it.
+func (s Sending) Show(d *DeliveryRecord, now time.Time) {
+	if d.Status != DeliveryStatusDue {
+		return
+	}
+	if w, ok := s.Waiting[d.ID]; ok {
+		code := tooManyRequests
+		d.StatusCode, d.Response, d.Attempts = &code, &w.Response, d.Attempts+w.Answers
+	}
+	if d.NextAttemptAt == nil || !s.Next.After(now) {
+		return
+	}
+	if next, err := ParseTime(*d.NextAttemptAt); err == nil && next < s.Next.UnixMicro() {
+		text := s.Next.UTC().Format(milliseconds)
+		d.NextAttemptAt = &text
+	}
+}
+
+const (
+	tooManyRequests = 429
+	milliseconds    = "2006-01-02T15:04:05.000Z07:00"
+)
 
 // DeliveryID is the ID of the delivery of an event to a webhook, and the
 // MessageID of all that repeat it: a UUID (version 5) that follows from the

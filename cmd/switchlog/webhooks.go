@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"slices"
 
 	"switchlog/ingest"
 	"switchlog/processor"
@@ -19,7 +18,8 @@ import (
 // webhooksHandler is the management of outgoing webhooks.
 func (n *node) webhooksHandler() http.Handler {
 	return ingest.NewWebhooksHandler(ingest.WebhooksConfig{
-		Registry: n.registry, Events: n.spool, History: history{n.db}, Attempts: n.sender, Past: past{n},
+		Registry: n.registry, Events: n.spool, History: history{n.db}, Attempts: attempts{n.sender}, Past: past{n},
+		Sending: n.sender.Sending, State: n.webhookState,
 		Check: func(s schemas.Subscription, url, secret string) (shown string, err error) {
 			if err := deliver.CheckSubscription(s, url, secret, n.deliverAllow); err != nil {
 				return "", err
@@ -48,6 +48,19 @@ func (h history) Delivery(ctx context.Context, webhook, id string) (schemas.Deli
 func (h history) DeliveryAgain(ctx context.Context, webhook, id string) (schemas.Delivery, error) {
 	d, err := h.DB.DeliveryAgain(ctx, webhook, id)
 	return d, notFound(err)
+}
+
+// attempts makes single ones for the management API.
+type attempts struct{ *deliver.Sender }
+
+// Once makes one attempt, or says as an ingest.ErrConflict that the receiver
+// asked to wait.
+func (a attempts) Once(ctx context.Context, d schemas.Delivery, of string) (schemas.DeliveryAttempt, error) {
+	made, err := a.Sender.Once(ctx, d, of)
+	if errors.Is(err, deliver.ErrPaused) {
+		err = fmt.Errorf("%w: %w", ingest.ErrConflict, err)
+	}
+	return made, err
 }
 
 func notFound(err error) error {
@@ -162,33 +175,4 @@ func (n *node) stellarServer(ctx context.Context, tenant, id string) (name strin
 		}
 	}
 	return "", false, nil
-}
-
-// deliveryStatus is how the outgoing webhooks are.
-type deliveryStatus struct {
-	Webhooks int      `json:"webhooks"` // enabled
-	Due      int      `json:"due"`      // deliveries that wait
-	Failed   int      `json:"failed"`   // of those that are kept
-	Problems []string `json:"problems"` // webhooks that were disabled, or whose receiver fails
-}
-
-func (n *node) deliveries(ctx context.Context) (deliveryStatus, error) {
-	s := deliveryStatus{Problems: []string{}}
-	counts, err := n.db.CountDeliveries(ctx)
-	if err != nil {
-		return s, err
-	}
-	s.Due, s.Failed = counts[schemas.DeliveryStatusDue], counts[schemas.DeliveryStatusFailed]
-	failing := n.sender.Status()
-	for _, sub := range n.registry.Subscriptions() {
-		if sub.Enabled {
-			s.Webhooks++
-		} else if sub.Reason != "" {
-			s.Problems = append(s.Problems, fmt.Sprintf("webhook %s (%s) was disabled: %s (hint: switchlog webhook update %s --enable)", sub.ID, sub.URL, sub.Reason, sub.ID))
-		}
-		if i := slices.IndexFunc(failing, func(f deliver.Status) bool { return f.Subscription == sub.ID && f.Failures > 0 }); i >= 0 {
-			s.Problems = append(s.Problems, fmt.Sprintf("webhook %s (%s) fails, %d times in a row (hint: switchlog webhook deliveries %s)", sub.ID, sub.URL, failing[i].Failures, sub.ID))
-		}
-	}
-	return s, nil
 }

@@ -32,7 +32,7 @@ var botghost = provider{
 	judge: func(status int, _ []byte) verdict {
 		switch status {
 		case 401:
-			return verdict{gone, "BotGhost refuses the API key (hint: was it regenerated?)"}
+			return verdict{gone, "BotGhost refuses the API key (hint: if it was regenerated, give the new one: switchlog webhook rotate ID --secret-file -; then switchlog webhook update ID --enable)"}
 		case 400, 404, 405:
 			return verdict{fate: refused}
 		}

@@ -81,9 +81,10 @@ type Sender struct {
 	suspect chan struct{}
 	reads   chan struct{}
 
-	mu      sync.Mutex // guards workers and gates
+	mu      sync.Mutex // guards workers, gates and places
 	workers map[string]*worker
 	gates   map[string]*gate
+	places  map[string]*place
 }
 
 // New makes a Sender.
@@ -96,7 +97,7 @@ func New(c Config) *Sender {
 		client: newClient(c.Allow, nil), logger: c.Logger,
 		wake: make(chan struct{}, 1), ended: make(chan struct{}, 1),
 		flights: make(chan struct{}, maxInFlight), suspect: make(chan struct{}, maxSuspect), reads: make(chan struct{}, maxReads),
-		workers: map[string]*worker{}, gates: map[string]*gate{},
+		workers: map[string]*worker{}, gates: map[string]*gate{}, places: map[string]*place{},
 	}
 	s.metrics = newMetrics(c.Metrics, s)
 	return s

@@ -25,8 +25,9 @@ var discord = provider{
 
 	// Discord says per answer how much is left; this is what it takes of one
 	// webhook as a rule (5 in 2 s), less a margin.
-	gate: func(u *url.URL) string { return u.Host + u.EscapedPath() },
-	rate: 2, burst: 4, flight: 1,
+	gate:  discordGate,
+	place: discordPlace,
+	rate:  2, burst: 4, flight: 1,
 
 	request: discordRequest,
 	judge:   judgeDiscord,
@@ -38,6 +39,8 @@ const (
 	discordInvalidToken   = 50027
 )
 
+const newDiscordHint = "(hint: make a new one in Discord, in the channel's settings, and give its URL: switchlog webhook update ID --url-file - --enable)"
+
 // judgeDiscord: 10,000 answers of 401, 403 or 429 in ten minutes ban our
 // address, so a webhook that is gone is left alone.
 func judgeDiscord(status int, body []byte) verdict {
@@ -47,9 +50,9 @@ func judgeDiscord(status int, body []byte) verdict {
 	_ = json.Unmarshal(body, &answer) // anything else has no code: 0
 	switch {
 	case status == 404 && answer.Code == discordUnknownWebhook:
-		return verdict{gone, "Discord does not know this webhook any more"}
+		return verdict{gone, "Discord does not know this webhook any more " + newDiscordHint}
 	case status == 401 || answer.Code == discordInvalidToken:
-		return verdict{gone, "Discord refuses this webhook's token"}
+		return verdict{gone, "Discord refuses this webhook's token " + newDiscordHint}
 	case status == 400 || status == 404 || status == 413:
 		return verdict{fate: refused} // the message, or the thread, is wrong, and will be
 	}
@@ -60,6 +63,15 @@ var (
 	discordPath = regexp.MustCompile(`^(/.*)?/webhooks/([0-9]{15,20})/([A-Za-z0-9_-]{1,200})$`)
 	snowflake   = regexp.MustCompile(`^[0-9]{15,20}$`)
 )
+
+// discordGate names the webhook, by whichever of Discord's hosts and versions
+// of its API: they count it once.
+func discordGate(u *url.URL) string {
+	if m := discordPath.FindStringSubmatch(u.EscapedPath()); m != nil {
+		return discordPlace(u) + " " + m[2]
+	}
+	return discordPlace(u) + u.EscapedPath()
+}
 
 // checkDiscordURL takes other hosts than Discord's too: what relays to Discord
 // has the same paths.

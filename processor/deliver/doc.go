@@ -43,7 +43,10 @@
 // Retry-After (at most a day). Then the delivery has failed. A
 // subscription without a success for 5 days is disabled, as is one whose
 // receiver says that it is gone (410, and providers' own ways of saying so).
-// An answer of 429 is a pause, not a failure.
+// An answer of 429 is a pause, not a failure. One that means our address and
+// not the one webhook (Discord's global limit, or its ban of an address) pauses
+// all webhooks of that host; see place. [Sender.Sending] says what such answers
+// were, since the log does not have them.
 //
 // # Where a request may go
 //

@@ -18,6 +18,9 @@ func (w *worker) fly(ctx context.Context, sub schemas.Subscription, d schemas.De
 	}
 	g, done := w.s.gateFor(to.provider, to.url, sub.ID)
 	defer done()
+	w.mu.Lock()
+	w.gate = g
+	w.mu.Unlock()
 	if err := w.limit.Wait(ctx); err != nil {
 		return flown{d: d, err: err}
 	}
@@ -128,6 +131,7 @@ func (w *worker) landed(f flown) {
 		w.backOff()
 		return
 	case f.r.throttled:
+		w.note429(f)
 		delete(w.known, f.d.ID)
 		w.queue = slices.Insert(w.queue, 0, f.d) // its turn is still its turn
 		return
@@ -141,8 +145,32 @@ func (w *worker) landed(f flown) {
 	}
 	w.learn(f.r)
 	w.mu.Lock()
-	w.st.Last, w.st.Status = f.r.attempt.Outcome, f.r.attempt.Status
+	w.st.Last, w.st.Status, w.st.Response = f.r.attempt.Outcome, f.r.attempt.Status, clip(f.r.attempt.Response, maxShownResponse)
+	if f.r.limited {
+		w.st.Last = outcomeThrottled
+		w.st.Throttled++
+	} else {
+		w.st.Throttled = 0
+	}
+	delete(w.waiting, f.d.ID)
 	w.mu.Unlock()
+}
+
+// maxShownResponse is how much of an answer a status shows, in characters.
+const maxShownResponse = 200
+
+// note429 remembers an answer that asked to wait, for people: the log does not
+// have it.
+func (w *worker) note429(f flown) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	a := f.r.attempt
+	w.st.Throttled++
+	w.st.Last, w.st.Status, w.st.Response = outcomeThrottled, a.Status, clip(a.Response, maxShownResponse)
+	if len(w.waiting) >= fetchLimit { // of deliveries that were called off since
+		clear(w.waiting)
+	}
+	w.waiting[f.d.ID] = schemas.Waiting{Answers: w.waiting[f.d.ID].Answers + 1, Response: a.Response, At: time.Now()}
 }
 
 // learn counts failures in a row. A receiver that refuses is there; one that

@@ -28,6 +28,7 @@ type provider struct {
 	checkSecret func(secret string) error // of an empty one too
 
 	gate   func(*url.URL) string // what its limits are counted by; nil: the subscription
+	place  func(*url.URL) string // the host that may tell all of its webhooks to wait; nil: none does
 	rate   float64               // attempts a second it takes at most; 0: no limit we know of
 	burst  int
 	flight int // attempts at a time

@@ -2,8 +2,10 @@ package deliver
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -16,6 +18,7 @@ import (
 type gate struct {
 	limiter *rate.Limiter // nil: no limit
 	slots   chan struct{} // a token for each attempt under way
+	place   *place        // the host, if it may pause all of its gates; or nil
 
 	mu        sync.Mutex // guards what follows
 	until     time.Time  // nothing is sent before
@@ -35,6 +38,9 @@ func (s *Sender) gateFor(p provider, u *url.URL, subscription string) (g *gate, 
 	g = s.gates[key]
 	if g == nil {
 		g = &gate{slots: make(chan struct{}, p.flight)}
+		if p.place != nil {
+			g.place = s.placeOf(p.name + " " + p.place(u))
+		}
 		if p.rate > 0 {
 			g.limiter = rate.NewLimiter(rate.Limit(p.rate), p.burst)
 		}
@@ -49,14 +55,29 @@ func (s *Sender) gateFor(p provider, u *url.URL, subscription string) (g *gate, 
 	}
 }
 
+// placeOf gives the place of that name. s.mu is held.
+func (s *Sender) placeOf(key string) *place {
+	if s.places[key] == nil {
+		s.places[key] = newPlace()
+	}
+	return s.places[key]
+}
+
 // gateIdle is for how long a gate is remembered: longer than any pause.
 const gateIdle = 30 * time.Minute
 
-// pruneGates forgets gates that nobody used for long. s.mu is held.
+// pruneGates forgets gates that nobody used for long, and places without any. s.mu is held.
 func (s *Sender) pruneGates(now time.Time) {
 	for key, g := range s.gates {
 		if g.users == 0 && now.Sub(g.used) > gateIdle {
 			delete(s.gates, key)
+		}
+	}
+	for key, p := range s.places {
+		until, _ := p.paused()
+		used := slices.ContainsFunc(slices.Collect(maps.Values(s.gates)), func(g *gate) bool { return g.place == p })
+		if !used && now.After(until) {
+			delete(s.places, key)
 		}
 	}
 }
@@ -68,29 +89,45 @@ func (g *gate) enter(ctx context.Context) (leave func(), err error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	leave = func() { <-g.slots }
+	free := func() { <-g.slots }
 	if g.limiter != nil {
 		if err := g.limiter.Wait(ctx); err != nil {
-			leave()
+			free()
 			return nil, err
 		}
 	}
 	for {
-		wait := time.Until(g.pausedUntil())
+		wait := time.Until(g.ownPause())
 		if wait <= 0 {
-			return leave, nil
+			break
 		}
 		if !sleep(ctx, wait) {
-			leave()
+			free()
 			return nil, ctx.Err()
 		}
 	}
+	out, err := g.place.enter(ctx)
+	if err != nil {
+		free()
+		return nil, err
+	}
+	return func() { out(); free() }, nil
 }
 
-func (g *gate) pausedUntil() time.Time {
+func (g *gate) ownPause() time.Time {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.until
+}
+
+// pausedUntil is until when nothing passes: the destination, or all of its
+// host, asked to wait.
+func (g *gate) pausedUntil() time.Time {
+	own := g.ownPause()
+	if all, _ := g.place.paused(); all.After(own) {
+		return all
+	}
+	return own
 }
 
 // pause lets nothing pass for a while.
@@ -118,6 +155,9 @@ func (g *gate) learn(status int, h http.Header, body []byte) (throttled bool, wa
 		g.mu.Lock()
 		g.throttles = 0
 		g.mu.Unlock()
+		if status != 0 {
+			g.place.open()
+		}
 		if wait := spent(h); wait > 0 {
 			g.pause(min(wait, maxThrottle))
 		}
@@ -133,8 +173,14 @@ func (g *gate) learn(status int, h http.Header, body []byte) (throttled bool, wa
 	n := g.throttles
 	g.mu.Unlock()
 	wait, ok := throttleWait(h, body)
-	if !ok {
-		wait = min(minThrottle<<min(n-1, 5), maxThrottle)
+	switch {
+	case g.place != nil && everyWebhook(h, body):
+		wait = g.place.throttle(wait, ok)
+	case g.place != nil:
+		g.place.open() // it answered, and spoke of this webhook alone
+	}
+	if !ok && wait == 0 {
+		wait = unsaid(n)
 	}
 	g.pause(min(wait, maxThrottle))
 	return true, wait, wait > maxThrottle || n > maxThrottles

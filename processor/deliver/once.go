@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -29,7 +30,7 @@ func (s *Sender) Once(ctx context.Context, d schemas.Delivery, of string) (schem
 	leave, err := s.enter(wait, g, false)
 	cancel()
 	if err != nil {
-		return schemas.DeliveryAttempt{}, fmt.Errorf("the receiver takes no more at the moment (hint: try again soon): %w", err)
+		return schemas.DeliveryAttempt{}, fmt.Errorf("%w%s", ErrPaused, untilText(g.pausedUntil(), time.Now()))
 	}
 	r := s.attempt(ctx, sub, &d, g, to)
 	leave()
@@ -46,6 +47,17 @@ func (s *Sender) Once(ctx context.Context, d schemas.Delivery, of string) (schem
 	}
 	s.disable(ctx, sub, r, time.Time{})
 	return r.attempt, nil
+}
+
+// ErrPaused is wrapped by the error for an attempt that was not made, since the
+// receiver asked to wait, or has as many as it takes.
+var ErrPaused = errors.New("the receiver takes no more at the moment")
+
+func untilText(until, now time.Time) string {
+	if !until.After(now) {
+		return " (hint: try again soon)"
+	}
+	return fmt.Sprintf(": it asked to wait for %s more (hint: try again then)", until.Sub(now).Round(time.Second))
 }
 
 // onceWait is how long a person waits for their turn.

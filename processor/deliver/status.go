@@ -1,9 +1,12 @@
 package deliver
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
+
+	"switchlog/schemas"
 )
 
 // Status is how the sending to one enabled subscription goes.
@@ -14,8 +17,33 @@ type Status struct {
 	Failures     int       `json:"failures"`         // in a row
 	Suspect      bool      `json:"suspect"`          // it fails, and is only probed
 	ProbeAt      time.Time `json:"probe_at"`         // when it is tried next, while suspect
-	Last         string    `json:"last,omitempty"`   // outcome of the last attempt since we began
+	Throttled    int       `json:"throttled"`        // answers of "too many" in a row
+	Last         string    `json:"last,omitempty"`   // outcome of the last attempt since we began, or "throttled"
 	Status       int       `json:"status,omitempty"` // HTTP, of the last attempt
+	Response     string    `json:"response,omitempty"`
+}
+
+// Sending is how it goes with one subscription, for whoever shows its
+// deliveries. Of one that nothing is sent to it is the zero value.
+func (s *Sender) Sending(subscription string) schemas.Sending {
+	s.mu.Lock()
+	w := s.workers[subscription]
+	s.mu.Unlock()
+	if w == nil {
+		return schemas.Sending{}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := schemas.Sending{Since: w.failing, Failures: w.st.Failures, Throttled: w.st.Throttled, Next: w.st.ProbeAt, Waiting: maps.Clone(w.waiting)}
+	if out.Fails() {
+		out.Status, out.Response = w.st.Status, w.st.Response
+	}
+	if w.gate != nil {
+		if until := w.gate.pausedUntil(); until.After(time.Now()) && until.After(out.Next) {
+			out.Next = until
+		}
+	}
+	return out
 }
 
 // Status is how it goes with each subscription that has deliveries sent,

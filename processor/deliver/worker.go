@@ -51,7 +51,9 @@ type worker struct {
 	mu      sync.Mutex // guards what follows
 	sub     schemas.Subscription
 	st      Status
-	failing time.Time // since when, by the projection; zero: the last attempt went well
+	gate    *gate                      // of the last attempt
+	waiting map[string]schemas.Waiting // by delivery: those that were asked to wait, and have not been noted since
+	failing time.Time                  // since when, by the projection; zero: the last attempt went well
 }
 
 // mark is what we remember of a delivery that was begun: its row in the
@@ -77,7 +79,7 @@ func newWorker(s *Sender, sub schemas.Subscription, base context.Context) *worke
 		limit: rate.NewLimiter(ownRate(sub), 1),
 		s:     s, id: sub.ID, base: base, sub: sub, stale: true, known: map[string]mark{}, lanes: map[string]bool{}, wait: retryMin,
 		wake: make(chan struct{}, 1), done: make(chan flown), ending: make(chan struct{}),
-		st: Status{Subscription: sub.ID},
+		st: Status{Subscription: sub.ID}, waiting: map[string]schemas.Waiting{},
 	}
 }
 
