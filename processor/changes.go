@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
@@ -50,17 +52,67 @@ type Changes struct {
 	logger  *slog.Logger
 	metrics *changesMetrics
 	wake    chan struct{}
+
+	mu     sync.Mutex // guards status
+	status ChangesStatus
 }
+
+// ChangesStatus is how sending is.
+type ChangesStatus struct {
+	Err   error     // why nothing was sent at the last attempt; nil: it was, or nothing was due
+	Since time.Time // when what is due now could first not be sent; zero: nothing is due
+}
+
+// Stuck reports whether something is due and has been for so long that a
+// server that works would have taken it.
+func (s ChangesStatus) Stuck(now time.Time) bool {
+	return !s.Since.IsZero() && now.Sub(s.Since) >= stuckAfter
+}
+
+// stuckAfter is longer than a request to the server may take, so that a slow one
+// is not reported.
+const stuckAfter = 2 * requestWithin
 
 // NewChanges makes a Changes.
 func NewChanges(c ChangesConfig) *Changes {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Changes{
-		log: c.Log, outbox: c.Outbox, ready: c.Ready, logger: c.Logger,
-		metrics: newChangesMetrics(c.Metrics), wake: make(chan struct{}, 1),
+	changes := &Changes{log: c.Log, outbox: c.Outbox, ready: c.Ready, logger: c.Logger, wake: make(chan struct{}, 1)}
+	changes.metrics = newChangesMetrics(c.Metrics, changes.Status)
+	return changes
+}
+
+// Status is how sending is.
+func (c *Changes) Status() ChangesStatus {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.status
+}
+
+// due notes that something is to be sent, and when that began.
+func (c *Changes) due() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.status.Since.IsZero() {
+		c.status.Since = time.Now()
 	}
+}
+
+// failed notes that what is due was not sent; sent, that it was.
+func (c *Changes) failed(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.status.Err = err
+	if c.status.Since.IsZero() {
+		c.status.Since = time.Now()
+	}
+}
+
+func (c *Changes) sent() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.status = ChangesStatus{}
 }
 
 // Wake says that there may be something to send. It does not block.
@@ -75,8 +127,9 @@ type cause struct {
 func (a cause) after(b cause) bool { return a.seq > b.seq || a.seq == b.seq && a.n > b.n }
 
 // Run sends what is due until ctx ends (then nil). It begins when Ready is
-// closed. On an error it tries again and skips nothing; only a change that
-// no message can carry is left out, and counted.
+// closed. On an error it tries again and skips nothing. What is larger than the
+// server's messages may be is sent in a smaller form, see schemas.FitChange: one
+// system's front never stands in front of all others'.
 func (c *Changes) Run(ctx context.Context) error {
 	select {
 	case <-c.ready:
@@ -92,6 +145,7 @@ func (c *Changes) Run(ctx context.Context) error {
 		case errors.Is(err, schemas.ErrLogDamaged), errors.Is(err, nats.ErrConnectionClosed):
 			return fmt.Errorf("changes: %w", err)
 		}
+		c.failed(err)
 		c.logger.Warn("changes: not sent; trying again", "err", err)
 		if !sleep(ctx, wait) {
 			return nil
@@ -113,6 +167,7 @@ func (c *Changes) session(ctx context.Context, progress func()) error {
 			return fmt.Errorf("outbox: %w", err)
 		}
 		if len(due) == 0 {
+			c.sent()
 			progress()
 			select {
 			case <-c.wake:
@@ -121,10 +176,12 @@ func (c *Changes) session(ctx context.Context, progress func()) error {
 				return ctx.Err()
 			}
 		}
+		c.due()
 		// A batch once begun is finished, also while we shut down.
 		if last, err = c.send(context.WithoutCancel(ctx), due, last); err != nil {
 			return err
 		}
+		c.sent()
 		progress()
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -205,7 +262,7 @@ func (c *Changes) send(ctx context.Context, due []schemas.Outgoing, last cause) 
 			continue
 		}
 		m, err := c.change(*o.Change, at)
-		if err != nil { // a bug of the fold; it would fail the same for ever
+		if err != nil { // it is no change, a bug of the fold: it would fail the same for ever
 			c.logger.Error("changes: left out", "seq", o.Seq, "subject", o.Change.Subject, "err", err)
 			c.metrics.refused.Inc()
 			continue
@@ -229,13 +286,17 @@ func (c *Changes) send(ctx context.Context, due []schemas.Outgoing, last cause) 
 	return published, nil
 }
 
-// change makes the message of a change event.
+// change makes the message of a change event, in the form that the server takes.
 func (c *Changes) change(stored schemas.Message, at cause) (*nats.Msg, error) {
-	m := message(stored)
-	m.Header.Set(causeHeader, fmt.Sprintf("%d/%d", at.seq, at.n))
-	if limit := c.log.nc.MaxPayload(); limit > 0 && int64(m.Size()) > limit {
-		return nil, fmt.Errorf("%w: %d bytes, a message may have %d", schemas.ErrInvalid, m.Size(), limit)
+	fitting, err := schemas.FitChange(stored, c.log.limit(schemas.StreamChanges))
+	if err != nil {
+		return nil, err
 	}
+	if len(fitting.Body) != len(stored.Body) {
+		c.metrics.reduced.Inc()
+	}
+	m := message(fitting)
+	m.Header.Set(causeHeader, fmt.Sprintf("%d/%d", at.seq, at.n))
 	return m, nil
 }
 
@@ -245,14 +306,26 @@ func (c *Changes) putFronts(ctx context.Context, keys []string, fronts map[strin
 	if len(keys) == 0 {
 		return nil
 	}
-	msgs := make([]*nats.Msg, len(keys))
-	for i, key := range keys {
-		msgs[i] = nats.NewMsg(frontersPrefix + schemas.Token(key))
-		msgs[i].Data = fronts[key]
+	msgs := make([]*nats.Msg, 0, len(keys))
+	for _, key := range keys {
+		m := nats.NewMsg(frontersPrefix + schemas.Token(key))
+		var err error
+		if m.Data, err = schemas.FitFront(fronts[key], c.log.limit(frontersStream)-len(m.Subject)); err != nil {
+			c.logger.Error("changes: entry left out", "bucket", schemas.BucketFronters, "key", key, "err", err)
+			c.metrics.refused.Inc()
+			continue
+		}
+		if len(m.Data) != len(fronts[key]) {
+			c.metrics.reduced.Inc()
+		}
+		msgs = append(msgs, m)
+	}
+	if len(msgs) == 0 {
+		return nil
 	}
 	if _, _, err := c.log.store(ctx, frontersStream, msgs); err != nil {
 		return fmt.Errorf("bucket %s: %w", schemas.BucketFronters, err)
 	}
-	c.metrics.fronts.Add(float64(len(keys)))
+	c.metrics.fronts.Add(float64(len(msgs)))
 	return nil
 }

@@ -236,8 +236,8 @@ func TestChangesSurviveServerRestarts(t *testing.T) {
 	}
 }
 
-// A change that no message can carry does not hold up the others.
-func TestChangesLeaveOutWhatCannotBeSent(t *testing.T) {
+// What is no change does not hold up the others.
+func TestChangesLeaveOutWhatIsNoChange(t *testing.T) {
 	_, l, _ := freshLog(t)
 	o := &memoryOutbox{empty: make(chan struct{}, 1)}
 	big := outgoing(t, 1, 0)

@@ -45,6 +45,47 @@ type Log struct {
 	reconnects uint64     // of the connection, when Recover last began
 	missing    uint64     // sequences of EVENTS with no message, at the last look
 	singles    bool       // the stream takes no atomic batches
+
+	maxMsgSize map[string]int // of streams that have one, as last seen; headers count
+}
+
+const (
+	// headerBytes is the room in a message for the headers that we set: those
+	// of an atomic batch, the spool's position or the cause, the media type. The
+	// id counts with the message.
+	headerBytes = 1 << 10
+
+	// minPayload is the least max_payload of a server that we work with. The
+	// smallest form of a change, and of anything else we send, has room in it.
+	minPayload = 16 << 10
+)
+
+// Limit is how many bytes subject, id and body of an event may have together for
+// the server to take it: its max_payload as it says now, less our headers, or
+// the stream's own limit. 0: no server was reached yet.
+func (l *Log) Limit() int {
+	if l.nc.MaxPayload() <= 0 {
+		return 0
+	}
+	return l.limit(schemas.StreamEvents)
+}
+
+func (l *Log) limit(stream string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	most := int(l.nc.MaxPayload())
+	if own := l.maxMsgSize[stream]; own > 0 {
+		most = min(most, own)
+	}
+	return most - headerBytes
+}
+
+// payload refuses a server whose messages are too small for anything.
+func (l *Log) payload() error {
+	if got := l.nc.MaxPayload(); got > 0 && got < minPayload {
+		return fmt.Errorf("log: the NATS server takes messages of %d bytes at most, switchlog needs %d (hint: raise max_payload in its configuration; 1MB is its default)", got, minPayload)
+	}
+	return nil
 }
 
 // NewLog makes a Log. It does not talk to the server: Recover does.
@@ -64,7 +105,7 @@ func NewLog(c LogConfig) (*Log, error) {
 	}
 	return &Log{
 		nc: c.Conn, js: js, replicas: c.Replicas, timeout: c.Timeout,
-		log: c.Logger, metrics: newLogMetrics(c.Metrics),
+		log: c.Logger, metrics: newLogMetrics(c.Metrics), maxMsgSize: map[string]int{},
 	}, nil
 }
 

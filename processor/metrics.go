@@ -68,10 +68,11 @@ type changesMetrics struct {
 	sent    prometheus.Counter
 	fronts  prometheus.Counter
 	again   prometheus.Counter
+	reduced prometheus.Counter
 	refused prometheus.Counter
 }
 
-func newChangesMetrics(r prometheus.Registerer) *changesMetrics {
+func newChangesMetrics(r prometheus.Registerer, status func() ChangesStatus) *changesMetrics {
 	m := &changesMetrics{
 		sent: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "switchlog_changes_sent_total", Help: "Changes published.",
@@ -82,11 +83,22 @@ func newChangesMetrics(r prometheus.Registerer) *changesMetrics {
 		again: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "switchlog_changes_already_sent_total", Help: "Changes found to be published already, after a restart.",
 		}),
+		reduced: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "switchlog_changes_reduced_total", Help: "Changes and entries of the bucket FRONTERS sent with less in them, since the whole is larger than the server's max_payload.",
+		}),
 		refused: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "switchlog_changes_refused_total", Help: "Changes that no message can carry; left out. Anything but 0 is a bug.",
+			Name: "switchlog_changes_refused_total", Help: "Changes and entries of the bucket FRONTERS that are none; left out. Anything but 0 is a bug.",
 		}),
 	}
-	register(r, m.sent, m.fronts, m.again, m.refused)
+	register(r, m.sent, m.fronts, m.again, m.reduced, m.refused,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "switchlog_changes_waiting_seconds", Help: "For how long changes have waited to be sent; 0 when none does.",
+		}, func() float64 {
+			if since := status().Since; !since.IsZero() {
+				return max(0, time.Since(since).Seconds())
+			}
+			return 0
+		}))
 	return m
 }
 

@@ -46,6 +46,9 @@ func (l *Log) Recover(ctx context.Context, spoolID string, a schemas.Anchor) (no
 }
 
 func (l *Log) recover(ctx context.Context, spoolID string, a schemas.Anchor) (now schemas.Anchor, delivered uint64, err error) {
+	if err := l.payload(); err != nil {
+		return a, 0, err
+	}
 	if a.Epoch == "" {
 		if err := l.create(ctx); err != nil {
 			return a, 0, err

@@ -131,6 +131,9 @@ func (l *Log) ours(ctx context.Context, name, subjects, live string) (*jetstream
 		return nil, err
 	}
 	c, want := info.Config, l.streamConfig(name, subjects, live, "")
+	l.mu.Lock()
+	l.maxMsgSize[name] = max(0, int(c.MaxMsgSize))
+	l.mu.Unlock()
 	wrong := ""
 	switch {
 	case c.Metadata[epochKey] == "":
@@ -141,6 +144,8 @@ func (l *Log) ours(ctx context.Context, name, subjects, live string) (*jetstream
 		wrong = "it is not kept on disk"
 	case c.Retention != want.Retention || c.MaxAge != 0 || c.MaxMsgs > 0 || c.MaxMsgsPerSubject > 0 || c.Discard != want.Discard:
 		wrong = "it is set to drop messages"
+	case c.MaxMsgSize > 0 && c.MaxMsgSize < minPayload:
+		wrong = fmt.Sprintf("its messages may have %d bytes, and %d are needed", c.MaxMsgSize, minPayload)
 	case c.Duplicates < want.Duplicates:
 		wrong = "its duplicate window is shorter than " + want.Duplicates.String()
 	}

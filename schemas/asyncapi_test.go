@@ -161,7 +161,7 @@ func channels() object {
 		},
 		"replayed": object{
 			"address": nil, "title": "The caller's inbox",
-			"description": "The events that were asked for, and an empty message at the end.",
+			"description": "The events that were asked for, and an empty message at the end. An event larger than a message of the server may be comes without data and with the extension dataomitted: how many bytes data has.",
 			"messages":    withEnd(events),
 		},
 	}
@@ -201,13 +201,15 @@ func operations() object {
 func messages(t *testing.T) object {
 	all := object{
 		"query.request": object{
-			"title": "Query", "contentType": "application/json", "summary": "The query's parameters by name; empty: none.",
+			"title": "Query", "contentType": "application/json", "summary": "The query's parameters by name; empty: none. skip passes over so many entries, see Switchlog-Next.",
 			"payload": object{"type": "object"},
 		},
 		"query.answer": object{
 			"title": "Answer", "contentType": "application/json", "summary": "The rows, and the position they are true at.",
 			"headers": object{"type": "object", "properties": object{
 				"Switchlog-Position": object{"type": "string", "description": "Sequence of the last event the answer knows of."},
+				"Switchlog-Next":     object{"type": "string", "description": "The answer is larger than a message of the server may be, and goes on: ask again with this as skip. Absent: it is the whole, or the last page."},
+				"Switchlog-Omitted":  object{"type": "string", "description": "Members of the only entry that are null here because the entry alone is larger than a message may be. Over HTTP they are there."},
 			}},
 			"payload": object{"type": []any{"object", "array"}},
 		},

@@ -22,6 +22,11 @@ type Change struct {
 	CauseSeq uint64          `json:"cause_seq"` // its sequence in the log
 	Before   json.RawMessage `json:"before"`
 	After    json.RawMessage `json:"after"`
+
+	// Omitted names what was left out of Before and After because a message
+	// would have been larger than the log's server takes: fields, which are null;
+	// of fronts, fields of the members; "members", when only the first are there.
+	Omitted []string `json:"omitted,omitempty"`
 }
 
 // Front is who fronts in a system: the before and after of a FrontChanged,
@@ -32,6 +37,11 @@ type Front struct {
 	Since   string    `json:"since"`       // RFC 3339; empty with Switch
 	SinceUS int64     `json:"since_us"`
 	Members []Fronter `json:"members"` // first fronter first; empty: switched out
+
+	// These are there only when the whole is larger than the log's server
+	// takes. The query "fronters" has it, in pages.
+	Omitted      []string `json:"omitted,omitempty"`       // fields of the members that are left out, and are null
+	MembersTotal int      `json:"members_total,omitempty"` // how many members there are, when Members holds the first only
 }
 
 // Fronter is one member of a front, with the names resolved.

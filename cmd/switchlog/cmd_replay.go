@@ -39,7 +39,7 @@ func newReplay() *cobra.Command {
 	from := f.String("from", "", "first event: a sequence number, a time (RFC 3339), or a duration ago (24h)")
 	to := f.String("to", "", "end: the last sequence number, or the time before which it ends (default: the end as it is now)")
 	speed := f.String("speed", "max", "max, or 1x to keep the pauses there were (2x: halved)")
-	out := f.String("out", "-", "- or a file (NDJSON), nats:SUBJECT, http(s)://URL")
+	out := f.String("out", "-", "- or a file (NDJSON), nats:SUBJECT (an event larger than its max_payload comes without data), http(s)://URL")
 	force := f.Bool("force", false, "overwrite the file that --out names")
 	f.Bool("json", false, "what is written is always JSON, one event a line")
 	return withServer(cmd, func(ctx context.Context, c *call) error {
@@ -212,7 +212,15 @@ func natsSink(ctx context.Context, c *client, subject string) (sink, error) {
 	}
 	return sink{
 		send: func(_ context.Context, event []byte) error {
-			return nc.PublishMsg(&nats.Msg{Subject: subject, Data: bytes.Clone(event), Header: nats.Header{"Content-Type": {schemas.ContentType}}})
+			m := &nats.Msg{Subject: subject, Data: bytes.Clone(event), Header: nats.Header{"Content-Type": {schemas.ContentType}}}
+			if int64(m.Size()) > nc.MaxPayload() { // an outside server may take less than it did
+				fits, err := schemas.WithoutData(schemas.Message{Body: event})
+				if err != nil {
+					return err
+				}
+				m.Data = fits.Body
+			}
+			return nc.PublishMsg(m)
 		},
 		close: func() error {
 			err := nc.FlushTimeout(10 * time.Second)

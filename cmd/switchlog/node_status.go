@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"switchlog/schemas"
@@ -21,6 +22,13 @@ func (n *node) problems() []string {
 		add("the log does not take events; they wait in the spool: " + s.ForwardError)
 	case s.Anchor.Epoch == "":
 		add("the log has not been reached yet")
+	}
+	if s.Aside > 0 {
+		add(fmt.Sprintf("%d accepted events are larger than the log's server takes, the largest has %d bytes of at most %d; they are kept in the spool, the others go on (hint: raise max_payload of the NATS server; they go on by themselves then)",
+			s.Aside, s.AsideLargest, s.Limit))
+	}
+	if s.AsideDamaged > 0 {
+		add(fmt.Sprintf("%d of them have changed on the disk and cannot go on (hint: dmesg tells what the disk says; restore a backup)", s.AsideDamaged))
 	}
 	if s.StoreError != "" {
 		add("webhooks are being refused, the spool cannot be written: " + s.StoreError)
@@ -44,6 +52,12 @@ func (n *node) problems() []string {
 		add("the database does not take events: " + l.Err.Error())
 	case !l.CaughtUp:
 		add("the database has not caught up with the log yet")
+	}
+	switch c := n.changes.Status(); {
+	case c.Err != nil:
+		add("changes and the bucket FRONTERS stand still since " + schemas.FormatTime(c.Since) + ": " + c.Err.Error())
+	case c.Stuck(time.Now()):
+		add("changes and the bucket FRONTERS stand still since " + schemas.FormatTime(c.Since) + " (hint: does the NATS server answer?)")
 	}
 	return problems
 }

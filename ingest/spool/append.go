@@ -15,9 +15,9 @@ const (
 	maxCall      = 10_000   // events in one call
 	maxCallBytes = 16 << 20 // of their data
 
-	// NATS takes messages of up to 1 MiB, headers included, and subjects that
-	// fit its control line of 4 KiB. What the log can never take must not get
-	// into the spool: it would stand in everyone's way.
+	// An event has 1 MiB at most, and NATS takes subjects that fit its control
+	// line of 4 KiB. This limit is ours. What the log's server takes it says
+	// itself, see Log.Limit; larger events stand aside.
 	maxMessageBytes = 1<<20 - 8<<10 // subject, ID and body; 8 KiB are left for headers
 	maxSubjectBytes = 1 << 10
 	maxIDBytes      = 2 << 10
@@ -26,8 +26,12 @@ const (
 // request is one call of Append on its way through the writer.
 type request struct {
 	events []schemas.Event
-	bytes  int64           // rough size
-	renew  *schemas.Anchor // set by Forward only: a new identity for the spool, see renew
+	bytes  int64 // rough size
+
+	// Of these at most one is set, and only by Forward.
+	renew    *schemas.Anchor  // a new identity for the spool, see renew
+	aside    *schemas.Spooled // to be set aside
+	takeBack int              // what stands aside and has at most so many bytes is to go on; 0: nothing
 
 	// Who has it: the caller, who may still give up, or the writer, who
 	// will answer.
@@ -103,7 +107,8 @@ func (s *Spool) submit(ctx context.Context, r *request) error {
 
 // encode makes the messages of r's events, stamping those without a time.
 // It returns the last stamp.
-func (r *request) encode(nowUS, lastUS int64) (int64, error) {
+// most is how many bytes one may have.
+func (r *request) encode(nowUS, lastUS int64, most int) (int64, error) {
 	r.messages = make([]schemas.Message, 0, len(r.events))
 	var seen map[string]bool
 	if len(r.events) > 1 {
@@ -119,7 +124,7 @@ func (r *request) encode(nowUS, lastUS int64) (int64, error) {
 		if err != nil {
 			return lastUS, err
 		}
-		if err := check(e, m); err != nil {
+		if err := check(e, m, most); err != nil {
 			return lastUS, err
 		}
 		if seen[m.ID] {
@@ -136,7 +141,7 @@ func (r *request) encode(nowUS, lastUS int64) (int64, error) {
 }
 
 // check refuses what the log would refuse for ever.
-func check(e schemas.Event, m schemas.Message) error {
+func check(e schemas.Event, m schemas.Message, most int) error {
 	switch {
 	case e.ID == "" || e.Source == "" || e.Type == "":
 		return fmt.Errorf("%w: id, source or type is missing", schemas.ErrInvalid)
@@ -144,8 +149,8 @@ func check(e schemas.Event, m schemas.Message) error {
 		return fmt.Errorf("%w: the subject has %d bytes, limit %d", schemas.ErrInvalid, len(m.Subject), maxSubjectBytes)
 	case len(m.ID) > maxIDBytes:
 		return fmt.Errorf("%w: the id has %d bytes, limit %d", schemas.ErrInvalid, len(m.ID), maxIDBytes)
-	case size(m) > maxMessageBytes:
-		return fmt.Errorf("%w: the event has %d bytes, limit %d", schemas.ErrInvalid, size(m), maxMessageBytes)
+	case size(m) > most:
+		return fmt.Errorf("%w: the event has %d bytes, limit %d", schemas.ErrInvalid, size(m), most)
 	}
 	for i := range len(m.ID) {
 		if c := m.ID[i]; c < ' ' || c == 0x7f {

@@ -32,6 +32,8 @@ type takeAll struct {
 	done  chan struct{} // closed when until is reached
 }
 
+func (l *takeAll) Limit() int { return 0 }
+
 func (l *takeAll) Recover(context.Context, string, schemas.Anchor) (schemas.Anchor, uint64, error) {
 	return schemas.Anchor{Epoch: "e"}, 0, nil
 }

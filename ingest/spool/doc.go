@@ -25,6 +25,10 @@
 // is read for the log: what the disk has changed is not what was accepted. The
 // forwarder stops in front of it; events are still accepted.
 //
+// An event larger than the log's server takes is moved into a table of its own
+// and goes on at a later position when the server takes more, see aside.go: it
+// is then the one event that is not in the order of acceptance.
+//
 // Law 3: an ID that its sender may repeat is remembered for that long, in the
 // same transaction that stores the event.
 //

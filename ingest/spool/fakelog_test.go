@@ -26,6 +26,7 @@ type fakeLog struct {
 	damaged bool
 	asked   int           // calls of Recover
 	batches int           // calls of Append
+	limit   int           // bytes of an event; 0: any
 	changed chan struct{} // closed and replaced at each change
 }
 
@@ -88,7 +89,10 @@ func (l *fakeLog) Append(_ context.Context, spool string, batch []schemas.Spoole
 		l.faults, l.doubt = l.faults[1:], true
 	}
 	for _, m := range batch[:upTo] {
-		if want := l.last[spool] + 1; m.Pos != want && l.last[spool] != 0 {
+		if l.limit > 0 && size(m.Message) > l.limit {
+			l.t.Errorf("the log was sent %d bytes, limit %d", size(m.Message), l.limit)
+		}
+		if want := l.last[spool] + 1; l.limit == 0 && m.Pos != want && l.last[spool] != 0 {
 			l.t.Errorf("the log was sent position %d, want %d", m.Pos, want)
 		}
 		l.last[spool] = m.Pos
@@ -98,6 +102,12 @@ func (l *fakeLog) Append(_ context.Context, spool string, batch []schemas.Spoole
 		return schemas.Anchor{}, err
 	}
 	return l.anchor(), nil
+}
+
+func (l *fakeLog) Limit() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.limit
 }
 
 func (l *fakeLog) anchor() schemas.Anchor {

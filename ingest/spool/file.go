@@ -47,6 +47,7 @@ type state struct {
 	row       uint64 // last position of the lowest row of waiting; 0: there is none
 	delivered uint64
 	anchor    schemas.Anchor
+	aside     aside
 }
 
 // unsettled reports whether the file lags behind what the forwarder knows.
@@ -134,6 +135,9 @@ func (f *file) load() error {
 		Scan(&at.id, &at.last, &at.lastUS, &at.bytes, &at.anchor.Epoch, &at.anchor.Seq, &at.anchor.ID, &at.anchor.Count, &at.delivered, &at.row)
 	if err != nil {
 		return fmt.Errorf("state: %w", missing(err))
+	}
+	if at.aside, err = f.countAside(); err != nil {
+		return fmt.Errorf("aside: %w", classify(err))
 	}
 	f.at = at
 	return nil

@@ -19,6 +19,9 @@ type Log interface {
 	Recover(ctx context.Context, spoolID string, a schemas.Anchor) (now schemas.Anchor, delivered uint64, err error)
 	// Append stores the batch in order. On error some, all or none may be stored: call Recover to learn which.
 	Append(ctx context.Context, spoolID string, batch []schemas.Spooled) (now schemas.Anchor, err error)
+	// Limit is how many bytes subject, ID and body of an event may have together, as the log's server says now; 0: not
+	// known. What is larger is not given to Append.
+	Limit() int
 }
 
 const (
@@ -121,8 +124,16 @@ func (s *Spool) renew(ctx context.Context, now schemas.Anchor, delivered uint64)
 // it has waited so long that the log should be asked again.
 func (s *Spool) forward(ctx context.Context, log Log) (sure bool, err error) {
 	s.mu.Lock()
+	limit := log.Limit()
+	s.known.limit = limit
 	k := s.known
 	s.mu.Unlock()
+	if k.aside.smallest > 0 && k.aside.smallest <= int64(limit) {
+		if err := s.takeBack(ctx, limit); err != nil {
+			return false, err
+		}
+		return true, nil
+	}
 	if k.last == k.delivered {
 		look := time.NewTimer(lookEvery)
 		defer look.Stop()
@@ -154,6 +165,13 @@ func (s *Spool) forward(ctx context.Context, log Log) (sure bool, err error) {
 	s.mu.Unlock()
 	ctx, cancel := withTimeoutAfter(ctx, finishForward)
 	defer cancel()
+	first := batch[0]
+	if batch = fit(batch, limit); len(batch) == 0 {
+		if err := s.setAside(ctx, first, limit, k.anchor); err != nil {
+			return false, err
+		}
+		return true, nil
+	}
 	now, err := log.Append(ctx, k.id, batch)
 	if err != nil {
 		return false, fmt.Errorf("into the log: %w", err)

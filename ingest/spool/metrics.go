@@ -12,7 +12,7 @@ import (
 
 // metrics of a spool. The reasons of refusals are those of reason, no others.
 type metrics struct {
-	accepted, repeats, forwarded, forwardErrors prometheus.Counter
+	accepted, repeats, forwarded, forwardErrors, setAside prometheus.Counter
 
 	refused       *prometheus.CounterVec
 	commitSeconds prometheus.Histogram
@@ -32,6 +32,7 @@ func newMetrics(to prometheus.Registerer, s *Spool) (*metrics, error) {
 		repeats:       counter("switchlog_spool_repeats_total", "Events dropped because their ID was stored before."),
 		forwarded:     counter("switchlog_forward_total", "Events the log has taken."),
 		forwardErrors: counter("switchlog_forward_errors_total", "Times that the log could not be asked or took nothing."),
+		setAside:      counter("switchlog_spool_set_aside_total", "Events set aside because the log's server does not take ones of their size."),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "switchlog_spool_refused_total", Help: "Calls of which nothing was stored, by reason.",
 		}, []string{"reason"}),
@@ -49,9 +50,11 @@ func newMetrics(to prometheus.Registerer, s *Spool) (*metrics, error) {
 	}
 	var errs []error
 	for _, c := range []prometheus.Collector{
-		m.accepted, m.repeats, m.forwarded, m.forwardErrors, m.refused, m.commitSeconds, m.batchEvents,
+		m.accepted, m.repeats, m.forwarded, m.forwardErrors, m.setAside, m.refused, m.commitSeconds, m.batchEvents,
 		gauge("switchlog_spool_depth", "Events accepted and not yet in the log.",
 			func(st State) float64 { return float64(st.Depth) }),
+		gauge("switchlog_spool_aside_events", "Events that stand aside because they are larger than the log's server takes.",
+			func(st State) float64 { return float64(st.Aside) }),
 		gauge("switchlog_spool_oldest_seconds", "Age of the oldest event not yet in the log.",
 			func(st State) float64 {
 				if st.Oldest.IsZero() {

@@ -80,6 +80,7 @@ type known struct {
 	id       string
 	last     uint64 // last position that is durable; set by the writer
 	bytes    int64  // of the rows in the file; set by the writer
+	aside    aside  // set by the writer
 	storeErr error  // why the last transaction failed; nil: it did not
 
 	delivered uint64         // everything up to here is in the log; set by the forwarder
@@ -87,6 +88,7 @@ type known struct {
 	oldest    time.Time      // when the first undelivered event was accepted; old news if there is none
 	forwarder error          // why forwarding stands still; nil: it does not
 	recovered bool           // the log was asked at least once since Open
+	limit     int            // bytes of an event that the log's server takes; 0: not known; set by the forwarder
 }
 
 // Open opens the spool at cfg.Path, or makes one if there is no such file. It
@@ -130,7 +132,7 @@ func (s *Spool) open() (err error) {
 	}
 	at := s.file.at
 	s.openedAt = at.last
-	s.known = known{id: at.id, last: at.last, bytes: at.bytes, delivered: at.delivered, anchor: at.anchor}
+	s.known = known{id: at.id, last: at.last, bytes: at.bytes, delivered: at.delivered, anchor: at.anchor, aside: at.aside}
 	if s.known.oldest, err = s.reader.acceptedAfter(at.delivered); err != nil {
 		return err
 	}

@@ -24,6 +24,12 @@ type State struct {
 	// ForwardError says why nothing moves into the log; empty if it does.
 	ForwardError string
 
+	// Aside is how many events are larger than the log's server takes and
+	// stand aside until it takes more; of AsideBytes together, the largest of
+	// AsideLargest. AsideDamaged of them have changed on the disk.
+	Aside, AsideBytes, AsideLargest, AsideDamaged int64
+	Limit                                         int // bytes that the log's server takes; 0: not known
+
 	// LogDamaged says that the log is not the one the anchor remembers.
 	// Events are still accepted; nothing is sent until a person has decided.
 	LogDamaged bool
@@ -47,8 +53,10 @@ func (s *Spool) State() State {
 		Anchor:       k.anchor,
 		StoreError:   text(k.storeErr),
 		ForwardError: text(k.forwarder),
-		LogDamaged:   errors.Is(k.forwarder, schemas.ErrLogDamaged),
-		Damaged:      errors.Is(k.forwarder, ErrDamaged),
+		Aside:        k.aside.events, AsideBytes: k.aside.bytes, AsideLargest: k.aside.largest, AsideDamaged: k.aside.damaged,
+		Limit:      k.limit,
+		LogDamaged: errors.Is(k.forwarder, schemas.ErrLogDamaged),
+		Damaged:    errors.Is(k.forwarder, ErrDamaged),
 	}
 	if state.Depth > 0 {
 		state.Oldest = k.oldest

@@ -134,13 +134,17 @@ func (s *Spool) store(batch []*request) error {
 	before, next := f.at, f.at
 	s.mu.Lock()
 	next.delivered, next.anchor = s.known.delivered, s.known.anchor
+	most := maxMessageBytes
+	if s.known.limit > 0 && before.aside.bytes >= maxAsideBytes {
+		most = min(most, s.known.limit)
+	}
 	s.mu.Unlock()
 	for _, r := range batch {
 		if r.renew != nil {
 			next.id, next.delivered, next.anchor = rand.Text(), s.openedAt, *r.renew
 		}
 		r.given = len(r.events)
-		next.lastUS, r.err = r.encode(now, next.lastUS)
+		next.lastUS, r.err = r.encode(now, next.lastUS, most)
 	}
 	err := f.transact(func() error {
 		if err := f.settle(&next); err != nil {
@@ -152,6 +156,9 @@ func (s *Spool) store(batch []*request) error {
 		f.body = f.body[:0]
 		for _, r := range batch {
 			f.add(r, &next, now, s.cfg.MaxWaiting)
+			if err := f.move(r, &next, now); err != nil {
+				return err
+			}
 		}
 		if err := f.put(before, &next, now); err != nil {
 			return err
@@ -196,7 +203,7 @@ func (s *Spool) publish(err error, asked bool) {
 	if k.last == k.delivered && at.last > k.last {
 		k.oldest = now
 	}
-	k.last, k.bytes = at.last, at.bytes
+	k.last, k.bytes, k.aside = at.last, at.bytes, at.aside
 	if err == nil && !asked {
 		return
 	}

@@ -25,6 +25,8 @@
 //   - A replay calls nobody (Law 8) and says at its end how many events it
 //     sent. Being a core NATS subject, an inbox may lose some, and then the
 //     count and the sequences show it.
+//   - No answer over NATS is larger than the server's max_payload: an answer
+//     comes in pages, an event of a replay without its data.
 //   - Everything has a limit, and the answer beyond it is 429 for what one
 //     reader or tenant has too much of and 503 for what we all have (Law 10).
 //

@@ -125,11 +125,11 @@ func isInbox(subject string) bool {
 	return ok && strings.HasPrefix(first, inboxPrefix) && rest != "" && !strings.ContainsAny(subject, "*> \t\r\n")
 }
 
-// handleQuery answers a query: the same body as over HTTP.
+// handleQuery answers a query: the same body as over HTTP, or a page of it.
 func (s *service) handleQuery(req micro.Request) {
 	begin := time.Now()
 	s.begin(req, func(reply string) {
-		label, a, err := s.query(req.Subject(), req.Data())
+		label, a, of, err := s.query(req.Subject(), req.Data())
 		header := nats.Header{}
 		if err == nil || errors.Is(err, errNotFound) && a.Position.Seq > 0 {
 			header.Set(positionHeader, strconv.FormatUint(a.Position.Seq, 10))
@@ -137,7 +137,8 @@ func (s *service) handleQuery(req micro.Request) {
 		code := 200
 		if err == nil {
 			header.Set("Content-Type", "application/json")
-			s.publish(&nats.Msg{Subject: reply, Header: header, Data: a.Body})
+			of.describe(header)
+			s.publish(&nats.Msg{Subject: reply, Header: header, Data: of.body})
 		} else {
 			code = s.fail(reply, err, header)
 		}
@@ -146,29 +147,35 @@ func (s *service) handleQuery(req micro.Request) {
 	})
 }
 
-func (s *service) query(subject string, body []byte) (label string, a projections.Answer, err error) {
+func (s *service) query(subject string, body []byte) (label string, a projections.Answer, of page, err error) {
 	source, tenant, err := whose(subject)
 	if err != nil {
-		return labelNone, a, err
+		return labelNone, a, of, err
 	}
 	query, known := s.sources[source][subject[strings.LastIndexByte(subject, '.')+1:]]
 	if !known {
-		return labelNone, a, projections.ErrUnknownQuery
+		return labelNone, a, of, projections.ErrUnknownQuery
 	}
 	given, err := jsonParams(body)
 	if err != nil {
-		return query.Name, a, err
+		return query.Name, a, of, err
+	}
+	skip, err := takeSkip(given)
+	if err != nil {
+		return query.Name, a, of, err
 	}
 	q, err := ask(source, tenant, query, given, nil)
 	if err != nil {
-		return query.Name, a, err
+		return query.Name, a, of, err
 	}
-	a, err = s.answer(s.ctx, q)
-	if err == nil && int64(len(a.Body)) > s.Conn.MaxPayload()-1024 { // headers count too
-		err = projections.ErrTooLarge
+	if a, err = s.answer(s.ctx, q); err == nil {
+		of, err = cut(a.Body, skip, s.room())
 	}
-	return query.Name, a, err
+	return query.Name, a, of, err
 }
+
+// room is how many bytes the body of a message may have.
+func (s *service) room() int { return int(s.Conn.MaxPayload()) - headerRoom }
 
 // whose reads source and tenant from the third and fourth token of a subject.
 // A token that is not exactly as we write it, a wildcard above all, is refused.

@@ -182,8 +182,9 @@ func TestServiceTenants(t *testing.T) {
 		t.Fatal(err)
 	}
 	of := "switchlog.query.pluralkit." + tenantA + ".members"
-	replies := []string{"events.pluralkit." + tenantB + ".switch.create", "log.events.x", "$JS.API.STREAM.DELETE.CHANGES", "_INBOX", "_INBOX.", "inbox.x", of}
-	for _, reply := range replies {
+	const ofTheServer = "$JS.API.STREAM.DELETE.CHANGES" // a reply that nats-server from 2.15.3 on does not pass on
+	replies := []string{"events.pluralkit." + tenantB + ".switch.create", "log.events.x", "_INBOX", "_INBOX.", "inbox.x", of}
+	for _, reply := range append([]string{ofTheServer}, replies...) {
 		if err := a.PublishRequest(of, reply, nil); err != nil {
 			t.Fatal(err)
 		}

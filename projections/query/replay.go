@@ -161,7 +161,15 @@ func (r *replay) resolve(ctx context.Context, want span) (from, to uint64, err e
 	return from, to, nil
 }
 
+// send sends an event; one larger than the server's messages may be, as a
+// reference: without its data, which HTTP has.
 func (r *replay) send(ctx context.Context, seq uint64, m schemas.Message) error {
+	if len(m.Body)+len(m.ID) > r.room() {
+		var err error
+		if m, err = schemas.WithoutData(m); err != nil {
+			return err
+		}
+	}
 	msg := &nats.Msg{Subject: r.reply, Data: m.Body, Header: nats.Header{}}
 	msg.Header.Set("Content-Type", schemas.ContentType)
 	msg.Header.Set(nats.MsgIdHdr, m.ID)
