@@ -55,6 +55,14 @@ func (d *DB) HeldSwitchesByID(ctx context.Context, system string, ids []string) 
 	return d.heldSwitches(ctx, `w.system_uuid = ? AND w.uuid IN (SELECT value FROM json_each(?)) ORDER BY w.uuid`, system, jsonList(ids))
 }
 
+// UnlistedSwitches is the system's switches of which not all is known, so that
+// they are in no timeline, and that are not gone: those after that uuid, in the
+// order of their uuids, at most limit (up to 1,000). Errors are those of Held.
+func (d *DB) UnlistedSwitches(ctx context.Context, system, afterID string, limit int) ([]schemas.HeldSwitch, error) {
+	return d.heldSwitches(ctx, `w.system_uuid = ? AND w.listed = 0 AND w.deleted_us IS NULL AND w.stand_in = 0 AND w.uuid > ?
+		ORDER BY w.uuid LIMIT ?`, system, afterID, max(0, min(limit, maxHeldSwitches)))
+}
+
 func (d *DB) heldSwitches(ctx context.Context, where string, args ...any) ([]schemas.HeldSwitch, error) {
 	var page []schemas.HeldSwitch
 	err := d.held(ctx, func(tx *Tx, _ schemas.Position) error {

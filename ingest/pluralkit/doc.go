@@ -12,7 +12,8 @@
 // # What is compared, and when
 //
 // Lists first, history page by page back to the first that agrees, all of it
-// when the program starts, once a day and after an import. What PluralKit lists
+// when the program starts, once a day and after an import; a walk to the end also
+// decides on the switches that are in no timeline of ours. What PluralKit lists
 // nowhere (settings in a server, autoproxy, accounts) is then asked for by the
 // ids that events have named. What a webhook leaves open (the short id of what
 // was created, the order in a switch, who an unknown id is) is looked at a few

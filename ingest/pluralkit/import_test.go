@@ -92,6 +92,10 @@ func (n *importNotes) HeldSwitchesByID(context.Context, string, []string) ([]sch
 	return nil, nil
 }
 
+func (n *importNotes) UnlistedSwitches(context.Context, string, string, int) ([]schemas.HeldSwitch, error) {
+	return nil, nil
+}
+
 func (n *importNotes) take(x *Export) (Imported, error) {
 	return Import(n.t.Context(), ImportConfig{System: exportSystem, Known: n, Append: n}, x)
 }

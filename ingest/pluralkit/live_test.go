@@ -257,6 +257,20 @@ func (s *subject) converged() {
 	for _, line := range s.wrong() {
 		s.t.Errorf("after reconciliation: %s", line)
 	}
+	unlisted, err := s.db.UnlistedSwitches(s.t.Context(), s.UUID(), "", 1000)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, w := range unlisted {
+		s.t.Errorf("after reconciliation: %+v is neither in the timeline nor gone", w)
+	}
+	known := s.world.Truth(s.System).Members
+	held, _ := s.held(s.db)
+	for _, g := range held.MemberGuilds {
+		if _, there := known[g.ID]; !there && !g.Gone {
+			s.t.Errorf("after reconciliation: settings in server %s of %s, whom PluralKit does not have", g.Guild, g.ID)
+		}
+	}
 	if again := s.reconcile(); again.Emitted != 0 || len(again.Deferred) != 0 {
 		s.t.Errorf("a second reconciliation: got %s%s", again, strings.Join(again.Differences, "\n"))
 	}

@@ -24,6 +24,10 @@ type Known interface {
 	// HeldSwitchesByID is the switches of these uuids (at most 1,000), those
 	// included that are gone or not fully known.
 	HeldSwitchesByID(ctx context.Context, system string, ids []string) ([]schemas.HeldSwitch, error)
+	// UnlistedSwitches is the switches that are in no timeline, since not all
+	// of them is known, and are not gone: after that uuid, in the order of
+	// their uuids, at most limit (up to 1,000). Stand-ins are left out.
+	UnlistedSwitches(ctx context.Context, system, afterID string, limit int) ([]schemas.HeldSwitch, error)
 }
 
 // Appender takes events in. When Append returns nil they are durable; on any

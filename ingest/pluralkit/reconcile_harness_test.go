@@ -161,6 +161,17 @@ func (n *notebook) HeldSwitchesByID(_ context.Context, _ string, ids []string) (
 	return list, nil
 }
 
+func (n *notebook) UnlistedSwitches(_ context.Context, _, after string, limit int) (list []schemas.HeldSwitch, _ error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(n.switches)) {
+		if h := n.switches[id]; id > after && !h.Listed && !h.Gone && !h.StandIn && len(list) < limit {
+			list = append(list, h)
+		}
+	}
+	return list, nil
+}
+
 // A reconciling is a setting with a reconciler and a notebook.
 type reconciling struct {
 	*setting

@@ -59,6 +59,7 @@ func (l *look) probe(ctx context.Context, a answers) error {
 		}
 		step()
 	}
+	l.strayPairs(a)
 	for i := range l.held.Accounts {
 		if err := l.account(ctx, &l.held.Accounts[i]); err != nil {
 			return err
@@ -149,6 +150,29 @@ func (l *look) memberPairs(members []Member, guilds []string) ([]pair, map[pair]
 		}
 	}
 	return append(pairs, share(others, time.Now())...), held
+}
+
+// strayPairs says that the settings in servers are gone of members of whom nothing
+// else is held and whom PluralKit does not list. With a member that is held and
+// goes, its settings go.
+func (l *look) strayPairs(a answers) {
+	if a.askedMembers.IsZero() {
+		return
+	}
+	known := byID(l.held.Members)
+	listed := map[string]bool{}
+	for _, m := range a.members {
+		listed[string(m.UUID)] = true
+	}
+	for _, h := range l.held.MemberGuilds {
+		switch {
+		case h.Gone || known[h.ID] != nil || listed[h.ID]:
+		case fresh(h.TouchedUS, a.askedMembers):
+			l.later("member_guild")
+		default:
+			l.absent("member_guild", schemas.MemberGuildAbsent, h.ID, a.askedMembers, h.Guild)
+		}
+	}
 }
 
 // share is the part of the pairs that is a day's turn.

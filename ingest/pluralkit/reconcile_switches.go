@@ -72,12 +72,13 @@ type doubt struct {
 // walkHistory walks. The front may lie in the future, which the list
 // only shows when asked for what is before a time after it.
 func (l *look) walkHistory(ctx context.Context, w wanted, a answers) error {
+	began := l.r.asked()
 	h := &walkback{look: l, beforeUS: math.MaxInt64, seen: map[string]bool{}, times: map[int64]bool{}}
 	if !a.fronting {
 		if err := h.page(ctx, nil, true, a.askedFront); err != nil {
 			return err
 		}
-		return h.judgeDoubtful(ctx, true)
+		return h.finish(ctx, true, began)
 	}
 	before := time.Now().Add(ahead)
 	if a.front.At.After(before) {
@@ -104,7 +105,43 @@ func (l *look) walkHistory(ctx context.Context, w wanted, a answers) error {
 			break
 		}
 	}
-	return h.judgeDoubtful(ctx, steps.over)
+	return h.finish(ctx, steps.over, began)
+}
+
+// finish decides on what was held and not listed, once the walk is over. A walk
+// that saw all of history (complete) also decides on the switches that are in no
+// timeline of ours: an update told of them, and nothing else did.
+func (h *walkback) finish(ctx context.Context, complete bool, began time.Time) error {
+	if complete {
+		if err := h.unlisted(ctx, began); err != nil {
+			return err
+		}
+	}
+	return h.judgeDoubtful(ctx, complete)
+}
+
+// unlisted doubts the switches that are in no timeline and were not listed.
+func (h *walkback) unlisted(ctx context.Context, began time.Time) error {
+	for after := ""; ; {
+		list, err := h.r.c.Known.UnlistedSwitches(ctx, h.r.c.System, after, heldPage)
+		if err != nil {
+			return own(err)
+		}
+		for _, s := range list {
+			switch {
+			case h.seen[s.ID]: // compared when it was listed
+			case fresh(s.TouchedUS, began):
+				h.again.single(s.ID)
+			default:
+				h.odd++
+				h.doubtful = append(h.doubtful, doubt{s.ID, began})
+			}
+		}
+		if len(list) < heldPage {
+			return nil
+		}
+		after = list[len(list)-1].ID
+	}
 }
 
 // page holds switches that are next to each other in time, newest first,
