@@ -16,10 +16,6 @@ const (
 	// maxExportBytes bounds a file of pk;export. One with 100,000 switches, the
 	// most that PluralKit itself would take in again, has about 10 MB.
 	maxExportBytes = 50 << 20
-
-	// exportPeek is how much of a file is looked at to tell what it is: there
-	// the version comes first.
-	exportPeek = 4 << 10
 )
 
 // importExport takes a file of pk;export into the log, and has PluralKit asked

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -37,12 +36,11 @@ const (
 
 // importFile takes a file into the log: events, or what pk;export made.
 func (a admin) importFile(w http.ResponseWriter, r *http.Request) error {
-	body := bufio.NewReaderSize(r.Body, 64<<10)
-	start, err := body.Peek(exportPeek)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return badRequest("body: %w", err)
-	}
-	if pluralkit.LooksLikeExport(start) {
+	kind, body, err := pluralkit.OpenFile(r.Body)
+	switch {
+	case err != nil:
+		return badRequest("%w", err)
+	case kind == pluralkit.ExportFile:
 		return a.importExport(w, r, body)
 	}
 	return a.importEvents(w, r, body)

@@ -85,11 +85,11 @@ func fitsImport(f *os.File) error {
 	if err != nil || info.Size() <= maxExportBytes {
 		return err
 	}
-	start := make([]byte, exportPeek)
-	if _, err := f.ReadAt(start, 0); err != nil {
-		return err
+	kind, _, err := pluralkit.OpenFile(io.NewSectionReader(f, 0, info.Size()))
+	if err != nil {
+		return err // the server would refuse it
 	}
-	if pluralkit.LooksLikeExport(start) {
+	if kind == pluralkit.ExportFile {
 		return fmt.Errorf("the file has more than %d MiB (hint: is it one that pk;export made?)", maxExportBytes>>20)
 	}
 	return nil

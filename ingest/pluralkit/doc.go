@@ -43,7 +43,8 @@
 //
 // # What a file tells
 //
-// [ParseExport] reads the file that PluralKit sends after `pk;export`, and [Import]
+// [OpenFile] recognises a file that somebody gives and refuses with its name what
+// nobody here reads. [ParseExport] reads the file that PluralKit sends after `pk;export`, and [Import]
 // says it as events of the newest moment that it speaks of: it does not say when
 // it was made. Stopped anywhere, it is completed by another import, since each
 // event has its id from what it says. Its switches have no uuids; others stand

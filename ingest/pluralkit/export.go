@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -52,32 +51,6 @@ type ExportedSwitch struct {
 
 // maxExportVersion is the newest version of the format that we know.
 const maxExportVersion = 2
-
-// LooksLikeExport reports whether what begins like this is one JSON document
-// as `pk;export` writes it, or at least none of events, one a line.
-func LooksLikeExport(start []byte) bool {
-	d := json.NewDecoder(strings.NewReader(string(start)))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return false
-	}
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			return false
-		}
-		switch key {
-		case "version", "members", "switches", "tuppers":
-			return true
-		case "specversion":
-			return false
-		}
-		var value json.RawMessage
-		if d.Decode(&value) != nil {
-			return false
-		}
-	}
-	return false
-}
 
 // ParseExport reads a file. It wraps schemas.ErrInvalid if the file is none of
 // PluralKit's, or not whole; any other error is that of r.
@@ -154,8 +127,6 @@ func (p *exportParser) document() error {
 // member reads one member of the document.
 func (p *exportParser) member(key string) error {
 	switch key {
-	case "tuppers":
-		return bad("the file is one of Tupperbox (hint: import it into PluralKit, then import what pk;export gives)")
 	case "members":
 		return p.each(key, func(raw json.RawMessage) error { return p.thing(raw, &p.x.Members, schemas.PKMemberObjectFields) })
 	case "groups":
@@ -168,6 +139,9 @@ func (p *exportParser) member(key string) error {
 	raw, err := p.value()
 	if err != nil {
 		return err
+	}
+	if program := foreign(key, raw); program != "" {
+		return foreignFile(program)
 	}
 	switch key {
 	case "version":

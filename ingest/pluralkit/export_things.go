@@ -76,6 +76,9 @@ func (p *exportParser) thing(raw json.RawMessage, into *[]ExportedThing, fields 
 	if err := json.Unmarshal(raw, &o); err != nil || o == nil {
 		return bad("no object")
 	}
+	if o["_id"] != nil { // of a MongoDB: whatever else the file says comes later in it
+		return foreignFile("Simply Plural")
+	}
 	var x ExportedThing
 	var err error
 	if x.UUID, x.HID, err = p.name(o); err != nil {
@@ -196,7 +199,7 @@ func (p *exportParser) config(raw json.RawMessage) (err error) {
 // finish makes of the pieces what they are together.
 func (p *exportParser) finish() (err error) {
 	if !p.seen["members"] || !p.seen["switches"] {
-		return bad("the file has no members or no switches (hint: is it one that pk;export made?)")
+		return p.other()
 	}
 	x := &p.x
 	if x.UUID, x.HID, err = p.name(p.top); err != nil {
@@ -232,6 +235,14 @@ func (p *exportParser) finish() (err error) {
 	// Nothing of PluralKit's is older than Discord.
 	x.AsOf = time.UnixMicro(max(p.newUS, discordEpoch*1000)).UTC()
 	return nil
+}
+
+// other says what a JSON object is that has no members or no switches.
+func (p *exportParser) other() error {
+	if _, has := p.top["uuid"]; has && p.top["id"] != nil {
+		return bad("the file is one answer of PluralKit's API, without members and switches (hint: give the whole file of pk;export; with an API token switchlog asks PluralKit itself)")
+	}
+	return bad("the file has no members or no switches (hint: is it one that pk;export made?)")
 }
 
 // unique refuses two things of one id: nobody could tell which is meant.

@@ -164,14 +164,15 @@ type brokenReader struct{ err error }
 
 func (b brokenReader) Read([]byte) (int, error) { return 0, b.err }
 
-func TestLooksLikeExport(t *testing.T) {
-	for start, want := range map[string]bool{
-		oldExport: true, `{"id":"x","name":{"a":[]},"members":[`: true, "\n {\n  \"version\": 2": true, `{"tuppers":[`: true,
-		``: false, `{`: false, `[]`: false, `{"specversion":"1.0","version":2}`: false, `{"id":"1","data":{"members":[]}}`: false,
-		`{"id":"` + strings.Repeat("x", 100): false, "{\"id\":\"1\"}\n{\"members\":[]}": false,
+// TestFileKinds: one document, or events a line each.
+func TestFileKinds(t *testing.T) {
+	for start, want := range map[string]FileKind{
+		oldExport: ExportFile, `{"id":"x","name":{"a":[]},"members":[`: ExportFile, "\n {\n  \"version\": 2": ExportFile, `{"tuppers":[`: ExportFile,
+		`{`: ExportFile, `{"id":"` + strings.Repeat("x", 1<<17): ExportFile, `{"specversion":"1.0","version":2}`: EventsFile,
+		"{\"id\":\"1\"}\n{\"members\":[]}": EventsFile, "no JSON\n{\"specversion\":\"1.0\"}": EventsFile,
 	} {
-		if got := LooksLikeExport([]byte(start)); got != want {
-			t.Errorf("%.60s: got %t, want %t", start, got, want)
+		if got, _, err := OpenFile(strings.NewReader(start)); got != want || err != nil {
+			t.Errorf("%.60s: got %v, %v, want %v", start, got, err, want)
 		}
 	}
 }
@@ -187,7 +188,9 @@ func FuzzParseExport(f *testing.F) {
 	f.Add([]byte(oldExport))
 	f.Add([]byte(`{"version":2,"id":"a","members":[],"switches":[],"webhook_url":"https://example.org"}`))
 	f.Fuzz(func(t *testing.T, file []byte) {
-		LooksLikeExport(file)
+		if _, _, err := OpenFile(bytes.NewReader(file)); err != nil && !errors.Is(err, schemas.ErrInvalid) {
+			t.Fatalf("got %v", err)
+		}
 		x, err := ParseExport(bytes.NewReader(file))
 		if err != nil {
 			if !errors.Is(err, schemas.ErrInvalid) {
