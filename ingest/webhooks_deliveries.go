@@ -22,6 +22,11 @@ const (
 	// maxReplay is how many deliveries one replay may ask for. Beside those
 	// that are due anyway they stay below what the tables keep of a webhook.
 	maxReplay = 5000
+
+	// A replay is asked for in parts: the spool takes no more than 16 MiB at
+	// once, and of all that is not in the log yet only so much.
+	replayPart  = 4 << 20
+	maxReplayed = 64 << 20 // bytes of one replay's events
 )
 
 // deliveriesObject is a page of deliveries.
@@ -161,8 +166,11 @@ func (h *webhooks) test(w http.ResponseWriter, r *http.Request, who Caller) erro
 	return nil
 }
 
-// replay asks for a part of the log to be sent again. All of it is asked for,
-// or nothing.
+// replay asks for a part of the log to be sent again. What matches is counted
+// first: of a span that is too much nothing is asked for. It is asked for in
+// parts, each durable before the next is read, so that memory and the spool
+// hold one part. If a part cannot be stored, those before it are sent, and the
+// answer says how many.
 func (h *webhooks) replay(w http.ResponseWriter, r *http.Request, who Caller) error {
 	d, err := h.own(r, who)
 	if err != nil {
@@ -182,26 +190,81 @@ func (h *webhooks) replay(w http.ResponseWriter, r *http.Request, who Caller) er
 		return fmt.Errorf("%w: another replay is being prepared (hint: try again in a moment)", ErrConflict)
 	}
 	defer h.replaying.Unlock()
-	var events []schemas.Event
-	err = h.Past.Matching(r.Context(), d.Subscription, span["from"], span["to"], func(seq uint64, n int, e schemas.Event) error {
-		if len(events) == maxReplay {
+	matching := func(fn func(seq uint64, n int, e schemas.Event) error) error {
+		return h.Past.Matching(r.Context(), d.Subscription, span["from"], span["to"], fn)
+	}
+	many, bytes := 0, 0
+	err = matching(func(_ uint64, _ int, e schemas.Event) error {
+		many, bytes = many+1, bytes+len(e.Data)+len(e.Binary)
+		switch {
+		case many > maxReplay:
 			return fmt.Errorf("%w: more than %d events match (hint: a shorter span)", ErrConflict, maxReplay)
+		case bytes > maxReplayed:
+			return fmt.Errorf("%w: more than %d MiB of events match (hint: a shorter span)", ErrConflict, maxReplayed>>20)
 		}
-		again, err := h.requested(d.ID, seq, n, e)
-		events = append(events, again)
-		return err
+		return nil
 	})
 	if err != nil {
 		return err
 	}
-	if len(events) > 0 {
-		ctx, cancel := commandContext(r)
-		defer cancel()
-		if _, err := h.Events.Append(ctx, events...); err != nil {
+	part := replayed{h: h, r: r, most: many}
+	err = matching(func(seq uint64, n int, e schemas.Event) error { return part.add(d.ID, seq, n, e) })
+	if err == nil || errors.Is(err, errEnough) {
+		err = part.flush()
+	}
+	if err != nil {
+		if part.queued > 0 {
+			h.Log.Error("a replay was stopped", "subscription", d.ID, "queued", part.queued, "err", err)
+			return fmt.Errorf("%w: %d events are on their way, the others could not be stored (hint: try again for the rest; what comes twice has the same id)", ErrConflict, part.queued)
+		}
+		return err
+	}
+	reply(w, http.StatusAccepted, map[string]int{"queued": part.queued})
+	return nil
+}
+
+// errEnough ends a replay at what was counted: more may have arrived since.
+var errEnough = errors.New("enough")
+
+// replayed gathers events to be asked for, and appends them in parts.
+type replayed struct {
+	h      *webhooks
+	r      *http.Request
+	most   int // events in all
+	events []schemas.Event
+	bytes  int // of them
+	queued int // events that are durable
+}
+
+func (p *replayed) add(webhook string, seq uint64, n int, e schemas.Event) error {
+	if p.queued+len(p.events) == p.most {
+		return errEnough
+	}
+	again, err := p.h.requested(webhook, seq, n, e)
+	if err != nil {
+		return err
+	}
+	if p.bytes+len(again.Data) > replayPart {
+		if err := p.flush(); err != nil {
 			return err
 		}
 	}
-	reply(w, http.StatusAccepted, map[string]int{"queued": len(events)})
+	p.events, p.bytes = append(p.events, again), p.bytes+len(again.Data)
+	return nil
+}
+
+// flush makes what was gathered durable.
+func (p *replayed) flush() error {
+	if len(p.events) == 0 {
+		return nil
+	}
+	ctx, cancel := commandContext(p.r)
+	defer cancel()
+	if _, err := p.h.Events.Append(ctx, p.events...); err != nil {
+		return err
+	}
+	p.queued += len(p.events)
+	p.events, p.bytes = nil, 0
 	return nil
 }
 

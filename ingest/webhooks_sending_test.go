@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -69,5 +70,55 @@ func TestWebhooksDebounce(t *testing.T) {
 	}
 	if got := b.ask(t, "bob", "PATCH", "/webhooks/"+id, `{"debounce":null}`); !strings.Contains(got.body, `"debounce":null`) {
 		t.Errorf("cleared: got %s", got.body)
+	}
+}
+
+// partLog notes how many bytes each append has, and refuses what the spool does.
+type partLog struct {
+	Appender
+	parts []int
+	fails int // the append, from 1, that is refused; 0: none
+}
+
+func (p *partLog) Append(ctx context.Context, events ...schemas.Event) (int, error) {
+	bytes := 0
+	for _, e := range events {
+		bytes += len(e.Data)
+	}
+	if p.parts = append(p.parts, bytes); len(p.parts) == p.fails {
+		return 0, errDiskFull
+	}
+	return len(events), nil
+}
+
+// TestLaw10ReplayInParts: a replay of large events is appended in parts that
+// the spool takes; one of too many bytes is refused before anything is; one
+// that stops half-way says how far it came.
+func TestLaw10ReplayInParts(t *testing.T) {
+	b := newWebhooksBench(t)
+	id := b.make(t, "bob", `{"url":"https://a.example/in","events":["front.changed"]}`)
+	log := &partLog{Appender: b.log}
+	b.appends = log
+	b.past.data = json.RawMessage(`"` + strings.Repeat("x", 200<<10) + `"`)
+	b.past.events = 100 // 20 MiB
+	got := b.ask(t, "bob", "POST", "/webhooks/"+id+"/replay", `{"from":"7d"}`)
+	if got.status != 202 || got.body != `{"queued":100}` || len(log.parts) < 4 {
+		t.Errorf("20 MiB: got %d %s in %d parts", got.status, got.body, len(log.parts))
+	}
+	for _, bytes := range log.parts {
+		if bytes > replayPart {
+			t.Errorf("a part of %d bytes, want at most %d", bytes, replayPart)
+		}
+	}
+	log.parts, log.fails = nil, 3
+	got = b.ask(t, "bob", "POST", "/webhooks/"+id+"/replay", `{"from":"7d"}`)
+	if got.status != 409 || !strings.Contains(got.body, "are on their way") {
+		t.Errorf("stopped half-way: got %d %s, want how many", got.status, got.body)
+	}
+	log.parts, log.fails = nil, 0
+	b.past.events = maxReplayed/len(b.past.data) + 1
+	got = b.ask(t, "bob", "POST", "/webhooks/"+id+"/replay", `{"from":"7d"}`)
+	if got.status != 409 || !strings.Contains(got.body, "MiB of events match") || len(log.parts) != 0 {
+		t.Errorf("too much: got %d %s and %d parts, want nothing asked for", got.status, got.body, len(log.parts))
 	}
 }

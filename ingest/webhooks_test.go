@@ -72,14 +72,21 @@ func (a *fakeAttempts) Once(_ context.Context, d schemas.Delivery, of string) (s
 }
 
 // fakePast holds so many front changes.
-type fakePast struct{ events int }
+type fakePast struct {
+	events int
+	data   json.RawMessage // of each; nil: {}
+}
 
 func (p *fakePast) Matching(_ context.Context, s schemas.Subscription, from, to string, fn func(uint64, int, schemas.Event) error) error {
 	if from == "soon" {
 		return fmt.Errorf("%w: from is no time", schemas.ErrInvalid)
 	}
+	data := p.data
+	if data == nil {
+		data = json.RawMessage(`{}`)
+	}
 	for n := range p.events {
-		e := schemas.Event{ID: fmt.Sprint("e", n), Source: "urn:x", Type: schemas.FrontChanged, Data: json.RawMessage(`{}`),
+		e := schemas.Event{ID: fmt.Sprint("e", n), Source: "urn:x", Type: schemas.FrontChanged, Data: data,
 			Route: schemas.Route{Source: schemas.PluralKit, Tenant: testSystem, Noun: "front", Verb: "changed"}}
 		if err := fn(uint64(n+1), 1, e); err != nil {
 			return err
@@ -96,15 +103,26 @@ type webhooksBench struct {
 	attempts *fakeAttempts
 	past     *fakePast
 	sending  schemas.Sending // of every webhook
+	appends  Appender        // in place of the log, for replays; nil: the log
 
 	serverErr func() error // of looking a server up; nil: none
+}
+
+// benchAppends appends to what the bench says at that moment.
+type benchAppends struct{ b *webhooksBench }
+
+func (a benchAppends) Append(ctx context.Context, events ...schemas.Event) (int, error) {
+	if a.b.appends != nil {
+		return a.b.appends.Append(ctx, events...)
+	}
+	return a.b.log.Append(ctx, events...)
 }
 
 func newWebhooksBench(t *testing.T) *webhooksBench {
 	t.Helper()
 	b := &webhooksBench{bench: newBench(t, EdgeConfig{}), history: &fakeHistory{}, attempts: &fakeAttempts{status: 200}, past: &fakePast{events: 2}}
 	b.api = httptest.NewServer(NewWebhooksHandler(WebhooksConfig{
-		Registry: b.reg, Events: b.log, History: b.history, Attempts: b.attempts, Past: b.past, Log: b.reg.Log,
+		Registry: b.reg, Events: benchAppends{b}, History: b.history, Attempts: b.attempts, Past: b.past, Log: b.reg.Log,
 		Check: func(s schemas.Subscription, url, secret string) (string, error) {
 			switch {
 			case !strings.HasPrefix(url, "https://"):

@@ -113,7 +113,7 @@ func botghostRequest(in input) (request, error) {
 func (b *botghostBody) add(name, variable, value string) {
 	taken := slices.ContainsFunc(b.Variables, func(v botghostVariable) bool { return v.Variable == variable })
 	if !taken && len(b.Variables) < maxVariables {
-		b.Variables = append(b.Variables, botghostVariable{name, variable, clip(stripControls(value), maxVariableValue)})
+		b.Variables = append(b.Variables, botghostVariable{name, variable, clip(oneLine(value), maxVariableValue)})
 	}
 }
 
@@ -156,14 +156,4 @@ func (b *botghostBody) addFlat(path, value string) {
 	if name = variablePrefix + name; len(name) <= maxVariableBytes-2 {
 		b.add(strings.ReplaceAll(name, "_", " "), "{"+name+"}", value)
 	}
-}
-
-// stripControls: a line break or worse has no place in a variable.
-func stripControls(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, "�"))
 }

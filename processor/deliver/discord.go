@@ -168,7 +168,7 @@ func discordRequest(in input) (request, error) {
 	}
 	v := valuesOf(in.d)
 	if in.sub.Template != "" && in.d.Kind != schemas.DeliveryTest {
-		m.Content = strings.TrimSpace(expand(in.sub.Template, v))
+		m.Content = strings.TrimSpace(expand(in.sub.Template, v, discordValue))
 	}
 	if m.Content == "" {
 		m.Embeds = []embed{embedOf(v).fit()}
@@ -188,6 +188,15 @@ func discordRequest(in input) (request, error) {
 	}
 	u.RawQuery = query.Encode()
 	return request{&u, header("application/json"), body}, nil
+}
+
+// discordValue is a value in a template's text. The markup is the template's,
+// never a sender's. An avatar is a link because the template asks for one.
+func discordValue(name, value string) string {
+	if name == "front.avatar" && isImageURL(value) {
+		return visible(value)
+	}
+	return markdown(value)
 }
 
 // encode writes JSON with <, > and & as they are.

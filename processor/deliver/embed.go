@@ -69,7 +69,7 @@ func frontEmbed(e *embed, v *values) {
 	now, was := v.front(), v.frontBefore()
 	e.Title, e.Color = "Switched out", grey
 	if len(now) > 0 {
-		e.Title, e.Color = plain(names(now)), blue
+		e.Title, e.Color = markdown(names(now)), blue
 		if c, ok := color(now[0].color); ok {
 			e.Color = c
 		}
@@ -87,13 +87,13 @@ func side(list []person) string {
 	if len(list) == 0 {
 		return nobody
 	}
-	return plain(names(list))
+	return markdown(names(list))
 }
 
 // changeEmbed lists what is different.
 func changeEmbed(e *embed, v *values) {
 	e.Title, e.Color = bell+titleOf(v.d.Event.Route.EventName()), colorOf(v.d.Event.Route.EventName())
-	e.Description = plain(v.entityName())
+	e.Description = markdown(v.entityName())
 	before, _ := decode(v.change.Before).(map[string]any)
 	after, _ := decode(v.change.After).(map[string]any)
 	keys := map[string]bool{}
@@ -108,7 +108,7 @@ func changeEmbed(e *embed, v *values) {
 		if was == is || k == "uuid" {
 			continue
 		}
-		e.Fields = append(e.Fields, embedField{plain(capital(k)), dash(was) + " → " + dash(is), false})
+		e.Fields = append(e.Fields, embedField{markdown(capital(k)), dash(was) + " → " + dash(is), false})
 	}
 }
 
@@ -116,7 +116,7 @@ func dash(s string) string {
 	if strings.TrimSpace(s) == "" {
 		return "–"
 	}
-	return plain(cut16(s, maxDiscordValue/2-8))
+	return markdown(cut16(s, maxDiscordValue/2-8))
 }
 
 // eventEmbed shows any other event as StellarStack shows its own: the name, and
@@ -140,7 +140,7 @@ func eventEmbed(e *embed, v *values) {
 		}
 	}
 	if len(e.Fields) == 0 {
-		e.Description = plain(v.d.Event.Type)
+		e.Description = markdown(v.d.Event.Type)
 	}
 }
 
@@ -151,7 +151,7 @@ func (e *embed) add(name string, value any) {
 		return
 	}
 	if s := strings.TrimSpace(scalar(value)); s != "" {
-		e.Fields = append(e.Fields, embedField{plain(name), plain(s), true})
+		e.Fields = append(e.Fields, embedField{markdown(name), markdown(s), true})
 	}
 }
 
@@ -161,7 +161,7 @@ func titleOf(name string) string {
 	for i, part := range parts {
 		parts[i] = capital(part)
 	}
-	return plain(strings.Join(parts, " "))
+	return markdown(strings.Join(parts, " "))
 }
 
 func capital(s string) string {
@@ -192,21 +192,6 @@ func colorOf(name string) int {
 func color(hex string) (int, bool) {
 	n, err := strconv.ParseUint(strings.TrimPrefix(hex, "#"), 16, 24)
 	return int(n), err == nil && len(strings.TrimPrefix(hex, "#")) == 6
-}
-
-// plain takes the meaning from what Discord would read as markup. Names are
-// often of such characters.
-func plain(s string) string {
-	var b strings.Builder
-	start := true // of a line: # is a heading there, - an item
-	for _, r := range s {
-		if strings.ContainsRune("\\*_~|`<>[]", r) || start && (r == '#' || r == '-') {
-			b.WriteByte('\\')
-		}
-		b.WriteRune(r)
-		start = r == '\n' || start && r == ' '
-	}
-	return b.String()
 }
 
 // testText is what a trial says.

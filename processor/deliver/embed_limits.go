@@ -49,16 +49,7 @@ func (e embed) fit() embed {
 
 // tidy drops what cannot be seen: Discord trims before it looks whether there
 // is something.
-func tidy(s string) string {
-	s = strings.ToValidUTF8(s, "�")
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f {
-			return -1
-		}
-		return r
-	}, s)
-	return strings.TrimSpace(s)
-}
+func tidy(s string) string { return strings.TrimSpace(visible(s)) }
 
 // length16 is the length of s in UTF-16 code units.
 func length16(s string) int {

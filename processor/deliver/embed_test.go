@@ -116,7 +116,7 @@ func TestTemplates(t *testing.T) {
 		"{{{front.names}}}": "{A}", "{{x}}": "{x}", "{front.before}.": ".", "{data.after.members.0.name}": "A", "{data.after.members.9.name}": "",
 		"{event}": "front.changed", "{front.color}": "a83279", "{data.cause_seq}": "60",
 	} {
-		if got := expand(text, v); got != want {
+		if got := expand(text, v, nil); got != want {
 			t.Errorf("%s: got %q, want %q", text, got, want)
 		}
 	}

@@ -110,7 +110,7 @@ func ntfyRequest(in input) (request, error) {
 	title, message := ntfyText(in, v)
 	m := ntfyMessage{
 		Topic:    strings.TrimPrefix(in.url.EscapedPath(), "/"),
-		Title:    clip(stripControls(title), maxNtfyTitle),
+		Title:    clip(oneLine(title), maxNtfyTitle),
 		Message:  cutBytes(tidy(message), maxNtfyBytes),
 		Priority: ntfyPriority(in.sub.Options["priority"]),
 		Click:    in.sub.Options["click"],
@@ -154,10 +154,10 @@ func ntfyText(in input, v *values) (title, message string) {
 		}
 	}
 	if t := in.sub.Options["title"]; t != "" {
-		title = expand(t, v)
+		title = expand(t, v, nil)
 	}
 	if in.sub.Template != "" {
-		message = expand(in.sub.Template, v)
+		message = expand(in.sub.Template, v, nil)
 	}
 	return title, message
 }

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"unicode"
 
 	"switchlog/schemas"
 )
@@ -67,11 +66,6 @@ func newRedactor(p provider, u *url.URL, secrets []string) redactor {
 // its first characters. Secrets go before it is cut, so none is cut in two.
 // What a terminal would obey goes too: people read it in one.
 func (r redactor) response(body []byte) string {
-	text := strings.Map(func(c rune) rune {
-		if unicode.IsControl(c) && c != '\n' && c != '\t' {
-			return -1
-		}
-		return c
-	}, strings.ToValidUTF8(string(body), "�"))
+	text := visible(string(body))
 	return clip(r.replacer.Replace(text), schemas.MaxResponseChars)
 }

@@ -29,13 +29,18 @@ func checkTemplate(text string) error {
 }
 
 // expand writes a template that was checked. A name without a value is
-// nothing.
-func expand(text string, v *values) string {
+// nothing. escape, if there is one, makes of each value what may stand in the
+// text.
+func expand(text string, v *values, escape func(name, value string) string) string {
 	var b strings.Builder
 	err := eachPart(text, func(literal, name string) error {
 		b.WriteString(literal)
 		if name != "" {
-			b.WriteString(v.get(name))
+			value := v.get(name)
+			if escape != nil {
+				value = escape(name, value)
+			}
+			b.WriteString(value)
 		}
 		if b.Len() > maxExpandedBytes {
 			return errTooLong
