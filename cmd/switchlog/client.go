@@ -193,7 +193,7 @@ func refusalWords(body []byte) string {
 var flagOfMember = map[string]string{
 	"url": "url", "events": "event", "secret": "secret-file", "serverId": "server-id", "ownerOnly": "owner-only",
 	"options": "option", "variables": "variable", "name": "name", "source": "source", "tenant": "tenant",
-	"condition": "condition", "template": "template", "rate": "rate", "ordered": "ordered",
+	"condition": "condition", "template": "template", "rate": "rate", "ordered": "ordered", "debounce": "debounce", "from": "from", "to": "to",
 }
 
 // call sends in (nil: nothing) as JSON and reads the answer into out (nil:

@@ -62,15 +62,13 @@ func webhooksTable(list []ingest.WebhookObject) *table {
 	return t
 }
 
-// stateOf says in a word whether anything is sent.
+// stateOf says in a word whether anything is sent: in capitals, if that is not
+// as somebody wanted it.
 func stateOf(h ingest.WebhookObject) string {
-	switch {
-	case h.Enabled:
-		return "on"
-	case deref(h.DisabledReason) != "":
-		return "DISABLED"
+	if h.State == ingest.WebhookOn || h.State == ingest.WebhookOff {
+		return h.State
 	}
-	return "off"
+	return strings.ToUpper(h.State)
 }
 
 func newWebhookShow() *cobra.Command {
@@ -100,7 +98,7 @@ func printWebhook(w io.Writer, h ingest.WebhookObject) error {
 	line("url", h.URL)
 	line("events", strings.Join(h.Events, " "))
 	line("state", stateOf(h))
-	line("why", deref(h.DisabledReason))
+	line("why", deref(h.Problem))
 	line("made", h.CreatedAt+" by "+h.UserID)
 	line("source", deref(h.Source))
 	line("tenant", deref(h.Tenant))
@@ -112,6 +110,7 @@ func printWebhook(w io.Writer, h ingest.WebhookObject) error {
 	if h.Ordered {
 		line("order", "one after another")
 	}
+	line("debounce", deref(h.Debounce))
 	if h.OwnerOnly {
 		line("private", "has what members keep private")
 	}

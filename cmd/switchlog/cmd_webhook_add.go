@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,13 +30,14 @@ var webhookText = []struct{ flag, member, doc string }{
 // webhookFlags declares what a webhook can be told. The rest is in secrets.
 func webhookFlags(f *pflag.FlagSet) {
 	f.StringArray("event", nil, "an event it wants, by name, type or glob; may be given several times (switchlog webhook events)")
-	f.String("url", "", "where it posts to; for Discord and ntfy, where the address is the password, --url-file")
+	f.String("url", "", "where it posts to; an address that is a password goes into --url-file")
 	f.String("url-file", "", "file with the address (-: standard input)")
 	for _, t := range webhookText {
 		f.String(t.flag, "", t.doc)
 	}
 	f.Float64("rate", 0, "attempts a second at most (0: what the provider takes)")
 	f.Bool("ordered", false, "send one tenant's events one after another")
+	f.String("debounce", "", "how long a front or other change waits for later ones, to be passed on once: 20s (0: not)")
 	f.Bool("owner-only", false, "send what members keep private, too")
 	f.StringArray("option", nil, "name=value: an option of the provider's own; may be given several times")
 	f.StringArray("variable", nil, "{placeholder}=where: a BotGhost variable; may be given several times")
@@ -58,6 +60,9 @@ func readWebhook(cmd *cobra.Command) (map[string]any, error) {
 	if f.Changed("rate") {
 		in["rate"], _ = f.GetFloat64("rate")
 	}
+	if f.Changed("debounce") {
+		in["debounce"], _ = f.GetString("debounce")
+	}
 	if f.Changed("event") {
 		in["events"], _ = f.GetStringArray("event")
 	}
@@ -77,7 +82,11 @@ func readWebhook(cmd *cobra.Command) (map[string]any, error) {
 		in[member] = pairs
 	}
 	if f.Changed("url") {
-		in["url"], _ = f.GetString("url")
+		address, _ := f.GetString("url")
+		if secretAddress(address) {
+			return nil, fmt.Errorf("%w: whoever has this address can write there, and arguments are seen by others (hint: --url-file FILE, or -)", errUsage)
+		}
+		in["url"] = address
 	}
 	if file, _ := f.GetString("url-file"); file != "" {
 		address, err := readSecret(cmd, "address", file)
@@ -151,6 +160,37 @@ func newWebhookAdd() *cobra.Command {
 			return err
 		}
 		return printMade(cmd, h, c.json(), "is made")
+	})
+}
+
+// secretHosts are those whose addresses are passwords, whatever they look like.
+var secretHosts = []string{"discord.com", "discordapp.com", "ntfy.sh", "hooks.zapier.com", "hooks.slack.com", "maker.ifttt.com", "make.com",
+	"webhook.office.com", "webhook.site", "pipedream.net"}
+
+// secretAddress reports whether an address may be a password. One that is plain
+// words, as people name the paths of their own programs, is none: what
+// authenticates there is the signature, or BotGhost's key.
+func secretAddress(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil {
+		return true
+	}
+	if strings.HasPrefix(u.Path, "/webhook/") && strings.EqualFold(u.Hostname(), "api.botghost.com") {
+		return false // ids: the key is in a header
+	}
+	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
+		slices.ContainsFunc(secretHosts, func(s string) bool { return host == s || strings.HasSuffix(host, "."+s) }) {
+		return true
+	}
+	return slices.ContainsFunc(strings.Split(u.Path, "/"), func(part string) bool {
+		digits := strings.Count(strings.Map(func(r rune) rune {
+			if r >= '0' && r <= '9' {
+				return '0'
+			}
+			return -1
+		}, part), "0")
+		return len(part) > 32 || digits >= 4 && len(part) >= 7
 	})
 }
 

@@ -64,6 +64,13 @@ func newWebhookDeliveries() *cobra.Command {
 		if asJSON {
 			return printJSON(cmd.OutOrStdout(), page)
 		}
+		var h ingest.WebhookObject
+		if err := c.call(ctx, "GET", path, nil, &h); err != nil {
+			return err
+		}
+		if problem := deref(h.Problem); problem != "" {
+			fmt.Fprintf(cmd.OutOrStdout(), "! this webhook %s\n", plain(problem))
+		}
 		short := make([]ingest.DeliverySummary, len(page.Deliveries))
 		for i, d := range page.Deliveries {
 			short[i] = ingest.Summary(d)
