@@ -9,8 +9,10 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -45,8 +47,11 @@ type Server struct {
 	stopped bool           // for good
 	gaveUp  []string       // streams that are on the disk and could not be read back
 
-	conn    sync.RWMutex   // guards serving alone, so that connecting never waits for a restart
+	changing atomic.Bool // a start or a stop has mu: it may take long
+
+	conn    sync.RWMutex   // guards serving and url, so that connecting never waits for a restart
 	serving *server.Server // what InProcessConn connects to; nil: nothing
+	url     string
 }
 
 // StartServer starts the server and waits until its streams are read back,
@@ -107,6 +112,9 @@ func (s *Server) start() error {
 		s.config.Listen = net.JoinHostPort(opts.Host, fmt.Sprint(addr.Port))
 	}
 	s.current = ns
+	s.conn.Lock()
+	s.url = "nats://" + s.config.Listen
+	s.conn.Unlock()
 	s.serve(ns)
 	return nil
 }
@@ -120,9 +128,9 @@ func (s *Server) serve(ns *server.Server) {
 // ClientURL is the address for NATS clients, e.g. nats://127.0.0.1:4222. It
 // stays the same over a restart.
 func (s *Server) ClientURL() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return "nats://" + s.config.Listen
+	s.conn.RLock()
+	defer s.conn.RUnlock()
+	return s.url
 }
 
 // InProcessConn connects to the server that runs now, so that a *nats.Conn
@@ -160,8 +168,15 @@ func (s *Server) SetUsers(users []User) error {
 
 // Health reports whether JetStream takes writes. After a write error (the disk
 // is full, say) a stream refuses everything until the server starts again.
+// While it is being started or stopped, which may take half a minute, it says so
+// and does not wait.
 func (s *Server) Health() error {
-	s.mu.Lock()
+	for !s.mu.TryLock() {
+		if s.changing.Load() {
+			return errors.New("nats server: it is being started (hint: events are taken meanwhile; look again in a moment)")
+		}
+		runtime.Gosched()
+	}
 	defer s.mu.Unlock()
 	if s.current == nil {
 		return cmp.Or(s.failed, errors.New("nats server: not running (hint: it is being started; look again in a moment)"))
@@ -206,6 +221,8 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) Restart(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.changing.Store(true)
+	defer s.changing.Store(false)
 	if s.stopped {
 		return errors.New("nats server: has been shut down")
 	}
@@ -221,6 +238,8 @@ func (s *Server) Restart(ctx context.Context) error {
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.changing.Store(true)
+	defer s.changing.Store(false)
 	s.stopped = true
 	return s.halt(ctx)
 }

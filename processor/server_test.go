@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -258,5 +259,35 @@ func TestRestartKeepsAddressAndConnections(t *testing.T) {
 	}
 	if err := s.Restart(t.Context()); err == nil {
 		t.Error("restarted after its shutdown")
+	}
+}
+
+// While the server is being stopped and started, whoever asks for its health or
+// its address has an answer at once.
+func TestHealthWhileItRestarts(t *testing.T) {
+	s := startServer(t, testConfig(t))
+	url := s.ClientURL()
+	s.mu.Lock() // as a start that takes long has it
+	s.changing.Store(true)
+	answered := make(chan error, 1)
+	go func() { answered <- s.Health() }()
+	select {
+	case err := <-answered:
+		if err == nil || !strings.Contains(err.Error(), "being started") {
+			t.Errorf("got %v, want that it is being started", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("no answer")
+	}
+	if got := s.ClientURL(); got != url {
+		t.Errorf("address: got %s, want %s", got, url)
+	}
+	s.changing.Store(false)
+	s.mu.Unlock()
+	if err := s.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Health(); err != nil {
+		t.Errorf("after the restart: got %v, want nil", err)
 	}
 }

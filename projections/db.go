@@ -135,12 +135,12 @@ func (d *DB) open(options string) error {
 }
 
 // limitJournal has the WAL moved into the file when it has 8 MiB, and cut back
-// to 64 MiB when it starts anew: a rebuild makes one as large as the database.
+// to 16 MiB when it starts anew: a rebuild makes one as large as the database.
 // SQLite's own 4 MiB cost a twentieth of the rate. Those who wait for the spool's
 // fsync wait for the move too, so it must be short: at 1,000 webhooks a second one
 // in a hundred waited 5 ms, and with 32 MiB 6 to 13.
 func (d *DB) limitJournal() error {
-	return d.tx.exec(`PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 2000`)
+	return d.tx.exec(`PRAGMA journal_size_limit = 16777216; PRAGMA wal_autocheckpoint = 2000`)
 }
 
 // create makes the tables in an empty file, all or none.

@@ -71,6 +71,9 @@ func examineDatabase(p projectionStatus) (findings []finding) {
 	default:
 		add(found("behind", fine, fmt.Sprintf("the database is %d events behind the log", p.LagEvents)))
 	}
+	if held := walHeld(p.WALBytes, p.WALSince); held != "" {
+		add(found("database", warning, held))
+	}
 	if p.Skipped > 0 {
 		add(found("set aside", warning, fmt.Sprintf("%d events break the contract of their types (hint: switchlog sql \"SELECT * FROM skipped\" says why; a newer switchlog may know better)", p.Skipped)))
 	}

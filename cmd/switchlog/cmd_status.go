@@ -44,6 +44,8 @@ type projectionStatus struct {
 	LagSeconds float64 `json:"lag_seconds"`
 	Skipped    int64   `json:"skipped"`
 	Bytes      int64   `json:"bytes"`
+	WALBytes   int64   `json:"wal_bytes"`           // of projections.db-wal, counted in Bytes
+	WALSince   string  `json:"wal_since,omitempty"` // since when that is large, which it should not be; empty: it is not
 }
 
 type spoolStatus struct {
@@ -131,7 +133,10 @@ func (s status) print(w io.Writer) error {
 	}
 	fmt.Fprintf(w, "\nlog      %d events, %s, last %s\n", s.Log.Events, size(s.Log.Bytes), ago(s.Log.LastTime))
 	if p := s.Projection; p != nil {
-		text := fmt.Sprintf("at event %d, %d behind (%.1f s), %s", p.Position, p.LagEvents, p.LagSeconds, size(uint64(p.Bytes)))
+		text := fmt.Sprintf("at event %d, %d behind (%.1f s), %s with a WAL of %s", p.Position, p.LagEvents, p.LagSeconds, size(uint64(p.Bytes)), size(uint64(p.WALBytes)))
+		if held := walHeld(p.WALBytes, p.WALSince); held != "" {
+			text += "; " + held
+		}
 		if p.Skipped > 0 {
 			text += fmt.Sprintf(", %d events set aside (hint: switchlog sql \"SELECT * FROM skipped\")", p.Skipped)
 		}

@@ -89,6 +89,7 @@ type node struct {
 
 	reconcilers *reconcilers // they look only with the role process
 	alive       *heartbeat
+	wal         *walWatch // nil without the role process
 
 	stoppedMu sync.Mutex // guards stopped
 	stopped   []string   // parts that ended for good, and why
@@ -191,6 +192,7 @@ func (n *node) openDatabase() (err error) {
 	if err != nil {
 		return err
 	}
+	n.wal = newWALWatch(n.path(fileDatabase)+"-wal", time.Now, n.metrics)
 	n.loop = processor.NewLoop(processor.LoopConfig{
 		Log: n.events, Sink: watchedSink{n.db, n.reconcilers}, Applied: n.applied, Logger: n.log, Metrics: n.metrics,
 	})

@@ -121,5 +121,9 @@ func (n *node) projection(ctx context.Context) (*projectionStatus, error) {
 		return nil, err
 	}
 	s.Bytes = n.db.Bytes()
+	var since time.Time
+	if s.WALBytes, since = n.wal.look(); !since.IsZero() {
+		s.WALSince = schemas.FormatTime(since)
+	}
 	return &s, nil
 }

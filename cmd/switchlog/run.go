@@ -85,6 +85,9 @@ func (n *node) start(ctx, partsCtx context.Context, parts *errgroup.Group, serve
 		}
 	}
 	part(func(ctx context.Context) error { return tendMemory(ctx, n.rest) })
+	if n.wal != nil {
+		part(n.wal.run)
+	}
 	servers.serve(n.priv, privateServer(partsCtx, n.privateHandler()))
 	if n.server != nil {
 		part(n.server.Run)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -71,7 +72,7 @@ func newLogger(c Config, w io.Writer) *slog.Logger {
 		asText = term.IsTerminal(int(f.Fd()))
 	}
 	if asText {
-		return slog.New(slog.NewTextHandler(w, o))
+		return slog.New(newLogLimit(slog.NewTextHandler(w, o), time.Now))
 	}
-	return slog.New(slog.NewJSONHandler(w, o))
+	return slog.New(newLogLimit(slog.NewJSONHandler(w, o), time.Now))
 }

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"regexp"
+	"sync"
+	"time"
+)
+
+// Limits of what is logged (Law 10). A disk that stays full, or somebody who
+// tries passwords, would fill the log of the machine, and maybe the same disk.
+const (
+	logBurst      = 10              // lines of a kind that are written at once
+	logIntervalLo = time.Minute     // then one line of it in this time,
+	logIntervalHi = 1 * time.Hour   // which doubles up to this while they keep coming
+	logKinds      = 100             // kinds told apart in an hour; what comes beyond is one kind
+	logKindBytes  = 200             // of a line that make its kind
+	logForget     = 2 * time.Minute // after a time of a kind without a line it begins anew; twice its interval if that is longer
+)
+
+// logLimit passes lines on, of each kind only some. The kind of a line is its
+// level, its message and its error, without what differs from one line to the
+// next: numbers, addresses, ids and what stands in quotes. The line that comes
+// after others were left out says how many. Debug lines are passed on: whoever
+// wants them wants all.
+type logLimit struct {
+	slog.Handler
+	kinds *logKindsSeen
+}
+
+type logKindsSeen struct {
+	now func() time.Time
+
+	mu   sync.Mutex // guards seen
+	seen map[string]*logKind
+}
+
+// logKind is what was seen of a kind.
+type logKind struct {
+	left     int           // lines of the burst that may still be written
+	interval time.Duration // from one line to the next after that
+	written  time.Time     // the last line
+	last     time.Time     // the last line that was written or left out
+	omitted  int           // since the last line that was written
+}
+
+func newLogLimit(h slog.Handler, now func() time.Time) *logLimit {
+	return &logLimit{Handler: h, kinds: &logKindsSeen{now: now, seen: map[string]*logKind{}}}
+}
+
+// variable is what differs between lines of a kind: what stands in quotes, and
+// words with a digit in them.
+var variable = regexp.MustCompile("\"[^\"]*\"?|'[^']*'?|`[^`]*`?|\\S*[0-9]\\S*")
+
+func kindOf(r slog.Record) string {
+	kind := r.Level.String() + " " + r.Message
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == "err" {
+			kind += " " + a.Value.String()
+		}
+		return true
+	})
+	if len(kind) > 10*logKindBytes {
+		kind = kind[:10*logKindBytes]
+	}
+	if kind = variable.ReplaceAllString(kind, ""); len(kind) > logKindBytes {
+		kind = kind[:logKindBytes]
+	}
+	return kind
+}
+
+// Handle writes the line, or counts it.
+func (l *logLimit) Handle(ctx context.Context, r slog.Record) error {
+	if r.Level < slog.LevelInfo {
+		return l.Handler.Handle(ctx, r)
+	}
+	write, omitted := l.kinds.take(kindOf(r))
+	if !write {
+		return nil
+	}
+	if omitted > 0 {
+		r = r.Clone()
+		r.AddAttrs(slog.Int("lines_like_this_left_out", omitted))
+	}
+	return l.Handler.Handle(ctx, r)
+}
+
+func (s *logKindsSeen) take(kind string) (write bool, omitted int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	k := s.seen[kind]
+	if k == nil && len(s.seen) >= logKinds {
+		s.forget(now)
+		if len(s.seen) >= logKinds {
+			kind = ""
+			k = s.seen[kind]
+		}
+	}
+	if k != nil && k.over(now) {
+		omitted, k = k.omitted, nil
+	}
+	if k == nil {
+		k = &logKind{left: logBurst, interval: logIntervalLo}
+		s.seen[kind] = k
+	}
+	k.last = now
+	switch {
+	case k.left > 0:
+		k.left--
+	case now.Sub(k.written) >= k.interval:
+		omitted = k.omitted
+		k.interval = min(2*k.interval, logIntervalHi)
+	default:
+		k.omitted++
+		return false, 0
+	}
+	k.written, k.omitted = now, 0
+	return true, omitted
+}
+
+// over reports whether there was none of the kind for so long that the next is news.
+func (k *logKind) over(now time.Time) bool { return now.Sub(k.last) >= max(logForget, 2*k.interval) }
+
+// forget drops kinds of which nothing came for an hour.
+func (s *logKindsSeen) forget(now time.Time) {
+	for kind, k := range s.seen {
+		if now.Sub(k.last) >= logIntervalHi {
+			delete(s.seen, kind)
+		}
+	}
+}
+
+// WithAttrs is for lines with attributes; they count with the same kinds.
+func (l *logLimit) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &logLimit{Handler: l.Handler.WithAttrs(attrs), kinds: l.kinds}
+}
+
+// WithGroup is for lines in a group; they count with the same kinds.
+func (l *logLimit) WithGroup(name string) slog.Handler {
+	return &logLimit{Handler: l.Handler.WithGroup(name), kinds: l.kinds}
+}
