@@ -32,7 +32,9 @@
 // Law 10: bodies have a size and a time, large ones share a budget of memory,
 // JSON has a depth, a source has a number of requests that wait to be
 // stored. An unverified request is scanned up to its token, hashed once and
-// answered with 401; it never reaches the disk, and never gets a 429.
+// answered with 401; it never reaches the disk, and never gets a 429. There are
+// limits to how many signatures are checked, and a stand-in does that work for
+// a source that is not there (decoy.go).
 //
 // # The registry
 //
