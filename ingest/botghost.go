@@ -86,7 +86,7 @@ func (b botGhostSource) Events(r *Request, body []byte) ([]schemas.Event, error)
 		Route:      schemas.BotGhostRoute(b.Tenant),
 	}
 	if data != nil {
-		e.Data = redact(data, nil, key)
+		e.Data = redact(redact(data, nil, key), nil, credentials(key))
 	}
 	if header := b.Settings[settingIdempotency]; header != "" && len(r.Header.Values(header)) > 0 {
 		once, ok := onlyValue(r.Header, header)

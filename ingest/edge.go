@@ -103,6 +103,11 @@ func orDefault[T int64 | time.Duration](v, otherwise T) T {
 }
 
 func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if len(r.TransferEncoding) > 0 {
+		// It may have had a Content-Length besides, which net/http takes away. What
+		// somebody on the way holds for the rest of it is no request.
+		w.Header().Set("Connection", "close")
+	}
 	r, ok := onePath(r)
 	if _, pattern := e.mux.Handler(r); !ok || pattern == "" { // the mux would write its own 404
 		answer(w, http.StatusNotFound, "not found")

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -412,5 +413,34 @@ func TestEdgeWithoutSources(t *testing.T) {
 	b := newBench(t, EdgeConfig{})
 	if got := b.post(t, update1); got != 401 {
 		t.Errorf("status %d, want 401", got)
+	}
+}
+
+// TestTransferEncodingClosesTheConnection: what stands behind a body of which two
+// headers say two lengths is never read as a request.
+func TestTransferEncodingClosesTheConnection(t *testing.T) {
+	b := newBench(t, EdgeConfig{})
+	b.add(t)
+	ping := `{"type":"PING","signing_token":"` + testToken + `"}`
+	smuggled := "POST /in/pluralkit HTTP/1.1\r\nHost: x\r\nContent-Length: " + strconv.Itoa(len(ping)) + "\r\n\r\n" + ping
+	for _, head := range []string{
+		"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n", "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\n",
+	} {
+		c, err := net.Dial("tcp", strings.TrimPrefix(b.edge.URL, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		_, err = fmt.Fprintf(c, "POST /in/pluralkit HTTP/1.1\r\nHost: x\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n%s", head, len(ping), ping, smuggled)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(c) // until it is closed
+		if err != nil || strings.Count(string(got), "HTTP/1.1 200") != 1 || strings.Count(string(got), "HTTP/1.1") != 1 || !strings.Contains(string(got), "Connection: close") {
+			t.Errorf("%q: got %q, %v, want one 200 and the end", head, got, err)
+		}
 	}
 }

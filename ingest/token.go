@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"net/http"
+	"strings"
 
 	"switchlog/schemas"
 )
@@ -41,12 +42,21 @@ func (s tokenSource) Verify(r *Request, _ []byte) error {
 
 // Events makes one event of any JSON.
 func (s tokenSource) Events(r *Request, body []byte) ([]schemas.Event, error) {
-	e, err := message(schemas.SharedToken, s.Name, schemas.TokenReceive, body, r.Header.Get("Authorization"))
+	value := r.Header.Get("Authorization")
+	e, err := message(schemas.SharedToken, s.Name, schemas.TokenReceive, body, value, credentials(value))
 	if err != nil {
 		return nil, err
 	}
 	e.ID = schemas.NewID()
 	return []schemas.Event{e}, nil
+}
+
+// credentials are what is secret of an Authorization value: what stands behind
+// its scheme. A sender that repeats its token in the body repeats it without.
+// Empty: the value has no scheme.
+func credentials(value string) string {
+	_, behind, _ := strings.Cut(strings.TrimSpace(value), " ")
+	return strings.TrimSpace(behind)
 }
 
 // Probe can only be wrong: of the token a hash is kept.

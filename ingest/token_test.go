@@ -162,3 +162,21 @@ func comesBack(t *testing.T, e schemas.Event) {
 		t.Errorf("%s: route %+v, %v, want %+v", m.Body, route, err, e.Route)
 	}
 }
+
+// TestLaw9TokenWithoutItsScheme: a sender that repeats its token in the body
+// repeats it without the scheme.
+func TestLaw9TokenWithoutItsScheme(t *testing.T) {
+	const secret = "another-shared-token-0123456789"
+	for _, value := range []string{"Bearer " + secret, "Token  " + secret, secret} {
+		b := newBench(t, EdgeConfig{})
+		b.addSource(t, NewSource{Kind: "token", Name: "votes", Secrets: map[string]string{"token": value}})
+		body := `{"token":"` + secret + `","` + secret + `":1,"url":"https://a.example/?k=` + secret + `","x":"y"}`
+		if got := b.send(t, "POST", tokenPath, authorization(value), body); got.status != 200 {
+			t.Fatalf("%s: got %d, want 200", value, got.status)
+		}
+		if got := string(b.log.webhooks()[0].Data); got != `{"token":"***","url":"***","x":"y"}` {
+			t.Errorf("%s: stored %s", value, got)
+		}
+		b.nowhere(t, secret)
+	}
+}

@@ -74,7 +74,7 @@ var outsiders = []outsider{
 	{"github.com/spf13", []string{"cmd/switchlog"}, "only cmd has a command line"},
 	{"github.com/hanwen/go-fuse/v2", []string{"test/faultfs"}, "a disk that fails, in tests"},
 	{"golang.org/x/crypto", []string{"ingest"}, "sealing of secrets"},
-	{"golang.org/x/net", []string{"cmd/switchlog", "processor/deliver"}, "a limit on connections; names of hosts in other scripts"},
+	{"golang.org/x/net", []string{"processor/deliver"}, "names of hosts in other scripts"},
 	{"golang.org/x/sync", []string{anything}, "errgroup, semaphore: almost the standard library"},
 	{"golang.org/x/term", []string{"cmd/switchlog"}, "only cmd talks to a terminal"},
 	{"golang.org/x/text", []string{"cmd/switchlog"}, "how wide a letter is on a terminal"},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"slices"
@@ -44,9 +45,24 @@ type Config struct {
 	// 127.0.0.1:4222.
 	NATSListen string
 
-	// NATS is the URL of a NATS server to use instead of the one inside, with
-	// user and password in it: nats://user:password@host:4222. Default: none.
+	// ConnectionsPerAddress is how many connections one address may have open to
+	// the public listener: an IPv4 address, or a /64 of IPv6. Default 1024.
+	ConnectionsPerAddress int
+
+	// TrustedProxies are networks of proxies in front of the public listener:
+	// CIDR[,CIDR]. Theirs are not limited by address; what they pass on is, by the
+	// last address in X-Forwarded-For that is not theirs. Default: none.
+	TrustedProxies string
+	trusted        []netip.Prefix
+
+	// NATS is the URL of a NATS server to use instead of the one inside:
+	// nats://host:4222. Default: none.
 	NATS string
+
+	// NATSCredsFile is a file with user and password for it: user:password, on one
+	// line. Default: they are in the URL, where others on the machine can read them.
+	NATSCredsFile     string
+	natsOnCommandLine bool // a password is
 
 	// Roles are the parts this node runs: any of ingest, process, query,
 	// deliver. Nodes that share a log are given the same --nats; one of them,
@@ -85,7 +101,10 @@ func (c *Config) settings(f *pflag.FlagSet) {
 	f.StringVar(&c.Listen, "listen", "127.0.0.1:8080", "public address: webhooks only (port 0: a free one)")
 	f.StringVar(&c.PrivateListen, "private-listen", "127.0.0.1:8081", "private address: everything else, behind tokens")
 	f.StringVar(&c.NATSListen, "nats-listen", "127.0.0.1:4222", "address of the NATS server inside")
-	f.StringVar(&c.NATS, "nats", "", "use this NATS server instead of the one inside: nats://user:password@host:4222")
+	f.IntVar(&c.ConnectionsPerAddress, "connections-per-address", 1024, "connections one address may have open to the public address")
+	f.StringVar(&c.TrustedProxies, "trusted-proxies", "", "proxies in front of the public address, whose X-Forwarded-For is believed: CIDR[,CIDR]")
+	f.StringVar(&c.NATS, "nats", "", "use this NATS server instead of the one inside: nats://host:4222")
+	f.StringVar(&c.NATSCredsFile, "nats-creds-file", "", "file with user:password for --nats")
 	c.Roles = slices.Clone(allRoles)
 	f.Var(&c.Roles, "roles", "parts to run: ingest, process, query, deliver")
 	f.StringVar(&c.PublicURL, "public-url", "", "what the public address is called from outside, e.g. https://hooks.example.org")
@@ -154,6 +173,10 @@ func (c *Config) load(cmd *cobra.Command, environ []string) error {
 		}
 	}
 	c.Data = flags.Lookup("data").Value.String()
+	if u, err := url.Parse(c.NATS); err == nil && u.User != nil {
+		_, has := u.User.Password()
+		c.natsOnCommandLine = has && flags.Changed("nats")
+	}
 	return c.check()
 }
 
@@ -221,8 +244,20 @@ func (c *Config) check() error {
 	if c.NATS != "" {
 		u, err := url.Parse(c.NATS)
 		if err != nil || u.Host == "" || (u.Scheme != "nats" && u.Scheme != "tls") {
-			return fmt.Errorf("%w: --nats wants nats://user:password@host:port", errUsage)
+			return fmt.Errorf("%w: --nats wants nats://host:port", errUsage)
 		}
+		if u.User != nil && c.NATSCredsFile != "" {
+			return fmt.Errorf("%w: user and password are in --nats and in --nats-creds-file (hint: leave them out of --nats)", errUsage)
+		}
+	} else if c.NATSCredsFile != "" {
+		return fmt.Errorf("%w: --nats-creds-file is for the server that --nats names", errUsage)
+	}
+	if c.ConnectionsPerAddress < 1 {
+		return fmt.Errorf("%w: --connections-per-address is 1 at least", errUsage)
+	}
+	var err error
+	if c.trusted, err = deliver.ParseAllow(c.TrustedProxies); err != nil {
+		return fmt.Errorf("%w: --trusted-proxies: %w", errUsage, err)
 	}
 	if c.PublicURL != "" {
 		u, err := url.Parse(c.PublicURL)

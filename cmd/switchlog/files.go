@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -86,6 +87,23 @@ func readToken(path string) (string, error) {
 		return "", fmt.Errorf("%s is empty (hint: delete it and start the server again; it makes a new one)", path)
 	}
 	return token, nil
+}
+
+// natsUser is as whom to come to the NATS server outside.
+func (c *Config) natsUser(u *url.URL) (*url.Userinfo, error) {
+	if c.NATSCredsFile == "" {
+		password, _ := u.User.Password()
+		return url.UserPassword(u.User.Username(), password), nil
+	}
+	text, err := readSecret(c.NATSCredsFile, nil)
+	if err != nil {
+		return nil, fmt.Errorf("--nats-creds-file: %w", err)
+	}
+	user, password, ok := strings.Cut(text, ":")
+	if !ok || user == "" || password == "" || strings.ContainsAny(text, "\r\n") {
+		return nil, fmt.Errorf("--nats-creds-file %s: it is not one line user:password (hint: those of the NATS server's configuration)", c.NATSCredsFile)
+	}
+	return url.UserPassword(user, password), nil
 }
 
 // natsPasswords are those of the NATS server inside.

@@ -148,9 +148,14 @@ func (n *node) openLog() error {
 		if err != nil {
 			return fmt.Errorf("%w: --nats: %w", errUsage, err)
 		}
-		password, _ := u.User.Password()
-		n.natsUser = url.UserPassword(u.User.Username(), password)
-		connect.User, connect.Password = u.User.Username(), password
+		if n.natsUser, err = n.cfg.natsUser(u); err != nil {
+			return err
+		}
+		connect.User = n.natsUser.Username()
+		connect.Password, _ = n.natsUser.Password()
+		if n.cfg.natsOnCommandLine {
+			n.log.Warn("the password of the NATS server is on the command line, where others on this machine can read it (hint: --nats-creds-file)")
+		}
 		u.User = nil
 		n.natsURL, connect.URL = u.String(), u.String()
 	} else {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	"switchlog/ingest"
@@ -73,7 +72,10 @@ func (n *node) start(ctx, partsCtx context.Context, parts *errgroup.Group, serve
 	part(n.alive.run)
 	if n.runs(roleIngest) {
 		edge := ingest.NewEdge(ingest.EdgeConfig{Watch: n.reconcilers, Log: n.log, Registerer: n.metrics}, n.registry, n.spool)
-		servers.serve(netutil.LimitListener(n.public, maxConnections), publicServer(edge))
+		limited := newConnections(n.public, maxConnections, n.cfg.ConnectionsPerAddress, n.cfg.trusted, n.log)
+		public := publicServer(limited.proxied(edge))
+		public.ConnState = limited.state
+		servers.serve(limited, public)
 	}
 
 	if err := n.openLog(); err != nil {

@@ -13,7 +13,7 @@ const (
 	maxQueueBytes = 64 << 20 // of their events
 
 	maxCall      = 10_000   // events in one call
-	maxCallBytes = 16 << 20 // of their data
+	maxCallBytes = 16 << 20 // of them
 
 	// An event has 1 MiB at most, and NATS takes subjects that fit its control
 	// line of 4 KiB. This limit is ours. What the log's server takes it says
@@ -61,8 +61,8 @@ func (s *Spool) Append(ctx context.Context, events ...schemas.Event) (fresh int,
 		return 0, nil
 	}
 	r := &request{events: events, done: make(chan struct{})}
-	for _, e := range events {
-		r.bytes += int64(len(e.Data)) + 512 // attributes
+	for i := range events {
+		r.bytes += queuedSize(&events[i])
 	}
 	if len(events) > maxCall || r.bytes > maxCallBytes {
 		return 0, s.refuse(fmt.Errorf("%w: %d events at once, limit %d and %d bytes (hint: send fewer)",
@@ -72,6 +72,19 @@ func (s *Spool) Append(ctx context.Context, events ...schemas.Event) (fresh int,
 		return 0, s.refuse(err)
 	}
 	return r.fresh, nil
+}
+
+// queuedSize is about what an event takes in the queue and, encoded, in the spool: all
+// that its sender decides the length of, and 512 bytes for the rest.
+func queuedSize(e *schemas.Event) int64 {
+	n := 512 + len(e.Data) + len(e.Binary)*4/3 + len(e.ID) + len(e.Source) + len(e.Type) + len(e.Subject) + len(e.DataSchema) + len(e.DataContentType)
+	for name, value := range e.Extensions {
+		n += len(name) + 8
+		if text, is := value.(string); is {
+			n += len(text)
+		}
+	}
+	return int64(n)
 }
 
 // submit hands r to the writer and waits for the answer.

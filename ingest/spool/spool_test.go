@@ -319,6 +319,37 @@ func TestQueueIsBounded(t *testing.T) {
 	s.queuedBytes.Store(0)
 }
 
+// TestQueueCountsAllOfAnEvent: what a sender decides the length of counts,
+// wherever in the event it stands.
+func TestQueueCountsAllOfAnEvent(t *testing.T) {
+	const long = 1 << 20
+	text := strings.Repeat("x", long)
+	for name, e := range map[string]schemas.Event{
+		"data": {Data: []byte(text)}, "binary": {Binary: []byte(text)}, "extension": {Extensions: map[string]any{"x": text}},
+		"name of an extension": {Extensions: map[string]any{text: true}}, "id": {ID: text}, "source": {Source: text}, "type": {Type: text},
+		"subject": {Subject: text}, "dataschema": {DataSchema: text}, "datacontenttype": {DataContentType: text},
+	} {
+		if got := queuedSize(&e); got < long {
+			t.Errorf("%s: counted as %d bytes, want %d at least", name, got, long)
+		}
+	}
+	spool, err := Open(temp(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := run(t, spool, newLog(t))
+	var events []schemas.Event
+	for i := range 17 {
+		e := event(fmt.Sprint("large", i))
+		e.Data, e.Binary = nil, []byte(text[:700<<10])
+		e.Extensions = map[string]any{"x": text[:100<<10]}
+		events = append(events, e)
+	}
+	if _, err := s.Append(t.Context(), events...); !errors.Is(err, schemas.ErrInvalid) {
+		t.Errorf("17 MiB in one call: got %v, want ErrInvalid", err)
+	}
+}
+
 func TestStopAnswersWhoWaits(t *testing.T) {
 	s, err := Open(temp(t))
 	if err != nil {

@@ -131,18 +131,21 @@ func TestGoodURLs(t *testing.T) {
 		provider, url, shown string
 		allow                []netip.Prefix
 	}{
-		{"standard", "https://example.com/hook", "https://example.com/hook", nil},
+		{"standard", "https://example.com/hook", "https://example.com/***", nil},
+		{"standard", "https://hooks.zapier.com/hooks/catch/1234567/abcdefg/", "https://hooks.zapier.com/***", nil},
+		{"cloudevents", "https://example.com/?key", "https://example.com/***", nil},
+		{"standard", "https://example.com/", "https://example.com", nil},
 		{"standard", "https://example.com", "https://example.com", nil},
-		{"standard", "https://EXAMPLE.com:8443/a/b?x", "https://example.com:8443/a/b?***", nil},
-		{"standard", "https://bücher.example/hook", "https://xn--bcher-kva.example/hook", nil},
-		{"standard", "https://1.1.1.1/hook", "https://1.1.1.1/hook", nil},
-		{"standard", "https://[2606:4700:4700::1111]/hook", "https://[2606:4700:4700::1111]/hook", nil},
-		{"standard", "https://example.com/api/webhook/4f1c2a9be0d74a61b3c5?key=abc&v=", "https://example.com/api/webhook/***?key=***&***", nil},
-		{"standard", "http://127.0.0.1:9000/hook", "http://127.0.0.1:9000/hook", local},
-		{"standard", "http://localhost:9000/hook", "http://localhost:9000/hook", local},
-		{"standard", "http://[::1]:9000/hook", "http://[::1]:9000/hook", local},
-		{"standard", "http://nas.home/hook", "http://nas.home/hook", local}, // checked when dialled
-		{"cloudevents", "https://192.168.1.7/hook", "https://192.168.1.7/hook", local},
+		{"standard", "https://EXAMPLE.com:8443/a/b?x", "https://example.com:8443/***", nil},
+		{"standard", "https://bücher.example/hook", "https://xn--bcher-kva.example/***", nil},
+		{"standard", "https://1.1.1.1/hook", "https://1.1.1.1/***", nil},
+		{"standard", "https://[2606:4700:4700::1111]/hook", "https://[2606:4700:4700::1111]/***", nil},
+		{"standard", "https://example.com/api/webhook/4f1c2a9be0d74a61b3c5?key=abc&v=", "https://example.com/***", nil},
+		{"standard", "http://127.0.0.1:9000/hook", "http://127.0.0.1:9000/***", local},
+		{"standard", "http://localhost:9000/hook", "http://localhost:9000/***", local},
+		{"standard", "http://[::1]:9000/hook", "http://[::1]:9000/***", local},
+		{"standard", "http://nas.home/hook", "http://nas.home/***", local}, // checked when dialled
+		{"cloudevents", "https://192.168.1.7/hook", "https://192.168.1.7/***", local},
 		{"discord", "https://discord.com/api/webhooks/1150000000000000001/To-k_en123456", "https://discord.com/api/webhooks/1150000000000000001/***", nil},
 		{"discord", "https://discord.com/api/v10/webhooks/1150000000000000001/To-ken?wait=true&thread_id=1150000000000000002",
 			"https://discord.com/api/v10/webhooks/1150000000000000001/***?thread_id=1150000000000000002", nil},

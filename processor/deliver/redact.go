@@ -35,6 +35,10 @@ func newRedactor(p provider, u *url.URL, secrets []string) redactor {
 	}
 	// Of the URL, whatever people are not shown either.
 	shown := p.show(u)
+	if strings.HasSuffix(shown, "/"+hidden) {
+		add(strings.Trim(u.EscapedPath(), "/"), minSecretText)
+		add(u.RequestURI(), minSecretText)
+	}
 	for part := range strings.SplitSeq(u.EscapedPath(), "/") {
 		if !strings.Contains(shown, part) {
 			add(part, minSecretText)
