@@ -95,7 +95,12 @@ func (c *Config) natsUser(u *url.URL) (*url.Userinfo, error) {
 		password, _ := u.User.Password()
 		return url.UserPassword(u.User.Username(), password), nil
 	}
-	text, err := readSecret(c.NATSCredsFile, nil)
+	f, err := os.Open(c.NATSCredsFile)
+	if err != nil {
+		return nil, fmt.Errorf("--nats-creds-file: %w", err)
+	}
+	defer f.Close()
+	text, err := secretFrom(f, c.NATSCredsFile)
 	if err != nil {
 		return nil, fmt.Errorf("--nats-creds-file: %w", err)
 	}
