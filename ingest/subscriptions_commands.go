@@ -31,7 +31,7 @@ func (r *Registry) Subscribe(ctx context.Context, s schemas.Subscription, url, s
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.state.subscriptions) >= maxSubscriptions {
-		return s, fmt.Errorf("%w: there are %d webhooks, as many as there may be (hint: delete those nobody needs)", ErrConflict, maxSubscriptions)
+		return s, fmt.Errorf("%w: there are %d webhooks, as many as there may be (hint: switchlog webhook list says which nobody needs)", ErrConflict, maxSubscriptions)
 	}
 	s.ID, s.Secrets = schemas.NewID(), nil
 	return r.put(ctx, schemas.SubscriptionCreated, s, map[string]string{purposeURL: url, purposeSecret: secret})

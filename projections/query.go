@@ -161,6 +161,9 @@ func (p Param) value(text string) (any, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: want a whole number", schemas.ErrInvalid)
 		}
+		if n < 0 || n == 0 && p.Name == "limit" { // SQLite reads a negative limit as none
+			return nil, fmt.Errorf("%w: want a number from %d on", schemas.ErrInvalid, map[bool]int{true: 1}[p.Name == "limit"])
+		}
 		return n, nil
 	case schemas.Bool:
 		switch text {

@@ -146,8 +146,8 @@ func unreadable(err error) bool {
 func (d *DB) fault(err error) error {
 	var e sqlite3.Error
 	if errors.As(err, &e) && (e.Code == sqlite3.ErrCorrupt || e.Code == sqlite3.ErrNotADB) {
-		return fmt.Errorf("%w: %w (hint: stop switchlog, delete %[3]s, %[3]s-wal and %[3]s-shm, and start it; "+
-			"nothing is lost, the file comes back from the log)", ErrDamaged, err, d.cfg.Path)
+		return fmt.Errorf("%w: %w (hint: restart switchlog: it moves %s aside and makes another from the log; "+
+			"nothing is lost)", ErrDamaged, err, d.cfg.Path)
 	}
 	if errors.As(err, &e) && (e.Code == sqlite3.ErrFull || e.Code == sqlite3.ErrIoErr || e.Code == sqlite3.ErrReadonly) {
 		return fmt.Errorf("%w (hint: is there room on the disk of %s, and may switchlog write there? It goes on by itself then)", err, d.cfg.Path)

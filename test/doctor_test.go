@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -53,6 +54,25 @@ func TestDoctor(t *testing.T) {
 	shell(t, filepath.Join(s.dir, "spool.db"), `UPDATE state SET last_us = last_us + 7200000000`)
 	s.wantFinding("clock", "problem", "it was set back by ", "set it right")
 	shell(t, filepath.Join(s.dir, "spool.db"), `UPDATE state SET last_us = last_us - 7200000000`)
+
+	// What the system refuses is named as that, and not as damage.
+	refuse := func(op faultfs.Op, name string, errno syscall.Errno) {
+		disk.Refuse(func(o faultfs.Op, path string) syscall.Errno {
+			if o == op && strings.HasSuffix(path, name) {
+				return errno
+			}
+			return 0
+		})
+	}
+	refuse(faultfs.Change, "", syscall.EROFS)
+	s.wantFinding("writing", "problem", "on a disk that is read-only", "dmesg")
+	refuse(faultfs.Change, "", syscall.ENOSPC)
+	s.wantFinding("writing", "problem", "no space left", "make room")
+	refuse(faultfs.Open, "secrets.db", syscall.EACCES)
+	s.wantFinding("secrets", "problem", "secrets.db may not be used by", "as the user it belongs to")
+	refuse(faultfs.Open, "secrets.db", syscall.EIO)
+	s.wantFinding("secrets", "problem", "the disk cannot read or write", "copy the data directory")
+	disk.Refuse(nil)
 
 	for check, name := range map[string]string{"spool": "spool.db", "secrets": "secrets.db", "database": "projections.db"} {
 		path := filepath.Join(s.dir, name)

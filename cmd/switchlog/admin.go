@@ -34,6 +34,7 @@ func (a admin) routes(mux *http.ServeMux) {
 	handle("GET /api/admin/status", a.status)
 	handle("GET /api/admin/access/{name}", a.access)
 	handle("GET /api/admin/queries", a.queries)
+	handle("GET /api/admin/tenants/{tenant}", a.tenant)
 	handle("GET /api/admin/replay", a.replay)
 	handle("POST /api/admin/import", a.importFile)
 	handle("GET /api/admin/doctor", a.doctor)
@@ -171,6 +172,13 @@ func (a admin) query(w http.ResponseWriter, r *http.Request) error {
 		}
 		in.Params["tenant"] = tenant
 	}
+	known, err := a.n.Knows(ctx, in.Source, in.Params["tenant"])
+	if err != nil {
+		return err
+	}
+	if !known {
+		return a.n.unknownTenant(in.Params["tenant"])
+	}
 	answer, err := a.n.db.Ask(ctx, in.Source, in.Name, in.Params)
 	if err != nil {
 		return err
@@ -181,6 +189,37 @@ func (a admin) query(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Switchlog-Position", strconv.FormatUint(answer.Position.Seq, 10))
 	answerJSON(w, http.StatusOK, answer.Body)
 	return nil
+}
+
+// tenant answers whether there is a tenant, of any kind of source.
+func (a admin) tenant(w http.ResponseWriter, r *http.Request) error {
+	if err := a.n.wantTenant(r.Context(), r.PathValue("tenant")); err != nil {
+		return err
+	}
+	answerJSON(w, http.StatusOK, map[string]string{"tenant": r.PathValue("tenant")})
+	return nil
+}
+
+// wantTenant is an error for a tenant there is not.
+func (n *node) wantTenant(ctx context.Context, tenant string) error {
+	for _, s := range n.registry.Sources() {
+		if s.Tenant == tenant {
+			return nil
+		}
+	}
+	_, err := n.events.LastOf(ctx, schemas.LogEvents+".*."+schemas.Token(tenant)+".>")
+	if errors.Is(err, processor.ErrNotFound) {
+		return n.unknownTenant(tenant)
+	}
+	return err
+}
+
+func (n *node) unknownTenant(tenant string) error {
+	var names []string
+	for _, s := range n.registry.Sources() {
+		names = append(names, s.Tenant)
+	}
+	return fault{http.StatusNotFound, fmt.Errorf("there is no tenant %q (hint: %s)", plain(tenant), didYouMean(tenant, names, "switchlog source list"))}
 }
 
 // onlyTenant is the tenant that is meant when there is only one.
@@ -246,6 +285,11 @@ func (a admin) replay(w http.ResponseWriter, r *http.Request) error {
 	from, to, err := a.n.span(r.Context(), q.Get("from"), q.Get("to"))
 	if err != nil {
 		return err
+	}
+	if tenant := q.Get("tenant"); tenant != "" {
+		if err := a.n.wantTenant(r.Context(), tenant); err != nil {
+			return err
+		}
 	}
 	glob := q.Get("type")
 	subject := "" // all: then it is seen if something cannot be read

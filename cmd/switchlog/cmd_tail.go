@@ -67,6 +67,12 @@ func newTail() *cobra.Command {
 	typ := cmd.Flags().String("type", "*", "only event types that match, * standing for anything")
 	cmd.Flags().Bool("json", false, "each event as it is, one a line")
 	return withServer(cmd, func(ctx context.Context, c *call) error {
+		if *tenant != "*" && *tenant != "" {
+			// Of a tenant there is not nothing would ever come.
+			if err := c.call(ctx, "GET", "/api/admin/tenants/"+url.PathEscape(*tenant), nil, nil); err != nil {
+				return err
+			}
+		}
 		nc, err := dialAsAdmin(ctx, c.client)
 		if err != nil {
 			return err

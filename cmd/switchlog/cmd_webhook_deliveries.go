@@ -58,6 +58,9 @@ func newWebhookDeliveries() *cobra.Command {
 			Limit      int                      `json:"limit"`
 			Offset     int                      `json:"offset"`
 		}
+		if *limit < 1 || *limit > 100 || *offset < 0 {
+			return fmt.Errorf("%w: --limit is 1 to 100, --offset 0 or more", errUsage)
+		}
 		if err := c.call(ctx, "GET", fmt.Sprintf("%s/deliveries?limit=%d&offset=%d", path, *limit, *offset), nil, &page); err != nil {
 			return err
 		}

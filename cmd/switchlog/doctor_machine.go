@@ -34,17 +34,20 @@ func examineMachine(ctx context.Context, data string, quick bool) []finding {
 	if errors.Is(err, fs.ErrNotExist) {
 		return []finding{found("directory", problem, fmt.Sprintf("%s is not there (hint: start a server: switchlog serve --data %s, or name its directory with --data)", data, data))}
 	}
-	if err != nil || !info.IsDir() {
-		return []finding{found("directory", problem, fmt.Sprintf("%s cannot be read as a directory: %v (hint: run this as the user the server runs as)", data, err))}
+	if err == nil && !info.IsDir() {
+		return []finding{found("directory", problem, data+" is a file (hint: name the server's directory with --data)")}
 	}
-	findings := []finding{examineModes(data, info), examineDisk(data), examineClock(data, time.Now())}
+	if err != nil {
+		return []finding{found("directory", problem, fileTrouble(data, err))}
+	}
+	findings := []finding{examineModes(data, info), examineWriting(data, info), examineDisk(data), examineClock(data, time.Now())}
 	if !quick {
 		findings = append(findings, examineWaiting(filepath.Join(data, fileSpool))...)
 	}
 	for _, f := range []struct{ check, name, hint string }{
-		{"spool", fileSpool, "keep the file for inspection, and put a good copy back; do not delete it while events may wait in it"},
-		{"secrets", fileSecrets, "put a good copy back, or delete it and give each source its secret again: switchlog source add"},
-		{"database", fileDatabase, "stop the server, delete this file and its -wal and -shm, and start it: all of it comes back from the log"},
+		{"spool", fileSpool, "keep the file: events may wait in it. Restore it from a backup, or ask for help with a copy of it"},
+		{"secrets", fileSecrets, "keep the file, and put a good copy from a backup in its place while the server is stopped. Without one, move it to another name and give each source its secret again: switchlog source rotate"},
+		{"database", fileDatabase, "restart the server: it moves the file aside and builds another from the log"},
 	} {
 		findings = append(findings, examineFile(ctx, f.check, filepath.Join(data, f.name), f.hint, quick))
 	}
@@ -63,7 +66,7 @@ func examineModes(data string, info fs.FileInfo) finding {
 			continue // made when it is needed
 		}
 		if err != nil {
-			return found("permissions", problem, fmt.Sprintf("%v (hint: run this as the user the server runs as)", err))
+			return found("permissions", problem, fileTrouble(path, err))
 		}
 		if info.Mode().Perm()&0o077 != 0 {
 			return found("permissions", problem, fmt.Sprintf("others may read %s, mode %v (hint: chmod 600 %s)", path, info.Mode().Perm(), path))
@@ -87,7 +90,7 @@ func examineDisk(data string) finding {
 	case room < littleRoom:
 		return found("disk", warning, says+" (hint: make room before it runs out)")
 	case st.Files > 0 && st.Ffree < 1000:
-		return found("disk", problem, fmt.Sprintf("%d files more can be made (hint: delete small files on this disk)", st.Ffree))
+		return found("disk", problem, fmt.Sprintf("%d files more can be made (hint: other programs have many small files on this disk: make room there; switchlog has few)", st.Ffree))
 	}
 	return found("disk", fine, says)
 }
@@ -131,7 +134,15 @@ func examineFile(ctx context.Context, check, path, hint string, quick bool) find
 		return found(check, fine, "none yet")
 	}
 	if err != nil {
-		return found(check, problem, fmt.Sprintf("%v (hint: run this as the user the server runs as)", err))
+		return found(check, problem, fileTrouble(path, err))
+	}
+	// SQLite's own words for a file it may not open are those for a damaged one.
+	f, err := os.Open(path)
+	if err != nil {
+		return found(check, problem, fileTrouble(path, err))
+	}
+	if err := f.Close(); err != nil {
+		return found(check, problem, fileTrouble(path, err))
 	}
 	pragma := `PRAGMA integrity_check(1)`
 	if quick {
@@ -139,12 +150,12 @@ func examineFile(ctx context.Context, check, path, hint string, quick bool) find
 	}
 	db, err := openReadOnly(path)
 	if err != nil {
-		return found(check, problem, fmt.Sprintf("%s: %v (hint: %s)", path, err, hint))
+		return found(check, problem, fmt.Sprintf("%s: %v", path, err))
 	}
 	var says string
 	err = errors.Join(db.QueryRowContext(ctx, pragma).Scan(&says), db.Close())
 	if err != nil {
-		return found(check, problem, fmt.Sprintf("%s is damaged: %v (hint: %s)", path, err, hint))
+		return databaseTrouble(check, path, hint, err)
 	}
 	if !quick && says != "ok" {
 		return found(check, problem, fmt.Sprintf("%s is damaged: %.200s (hint: %s)", path, says, hint))

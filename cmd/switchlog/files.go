@@ -84,7 +84,7 @@ func readToken(path string) (string, error) {
 	}
 	token := strings.TrimSpace(string(b))
 	if token == "" {
-		return "", fmt.Errorf("%s is empty (hint: delete it and start the server again; it makes a new one)", path)
+		return "", fmt.Errorf("%s is empty (hint: move it to another name and start the server again; it makes a new one)", path)
 	}
 	return token, nil
 }
@@ -133,7 +133,7 @@ func loadNATSPasswords(dir string) (natsPasswords, error) {
 		return p, err
 	}
 	if err := json.Unmarshal(b, &p); err != nil || p.Admin == "" || p.System == "" {
-		return p, fmt.Errorf("%s cannot be read (hint: delete it and start again; new passwords are made)", path)
+		return p, fmt.Errorf("%s is damaged (hint: move it to another name and start again; new passwords are made)", path)
 	}
 	return p, nil
 }

@@ -94,6 +94,8 @@ type node struct {
 	stoppedMu sync.Mutex // guards stopped
 	stopped   []string   // parts that ended for good, and why
 
+	tenants sync.Map // of string, subjects: tenants found in the log
+
 	rebuilding sync.Mutex // held by the one rebuild or verification that may run
 }
 
@@ -296,10 +298,39 @@ func (l logReader) SeqAt(ctx context.Context, t time.Time) (uint64, error) {
 	return l.log.SeqAt(ctx, t)
 }
 
+// Knows reports whether a tenant has a source here, or an event in the log.
+// Those found in the log are remembered: asking it again costs a round trip.
+func (n *node) Knows(ctx context.Context, source, tenant string) (bool, error) {
+	for _, s := range n.registry.Sources() {
+		if s.Kind == source && s.Tenant == tenant {
+			return true, nil
+		}
+	}
+	key := schemas.LogEvents + "." + schemas.Token(source) + "." + schemas.Token(tenant) + ".>"
+	if _, found := n.tenants.Load(key); found {
+		return true, nil
+	}
+	_, err := n.events.LastOf(ctx, key)
+	if errors.Is(err, processor.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	n.tenants.Store(key, true)
+	return true, nil
+}
+
+// Only is the tenant of a kind of source if there is exactly one.
+func (n *node) Only(source string) (tenant string, ok bool) {
+	tenant, err := n.onlyTenant(source)
+	return tenant, err == nil
+}
+
 // queryConfig is what both doors of the query package need.
 func (n *node) queryConfig() query.Config {
 	return query.Config{
-		Store: n.db, Log: logReader{n.events}, Conn: n.nc, Authorize: n.authorize, Done: n.stopping,
+		Store: n.db, Log: logReader{n.events}, Tenants: n, Conn: n.nc, Authorize: n.authorize, Done: n.stopping,
 		Logger: n.log, Metrics: n.metrics,
 	}
 }

@@ -268,7 +268,7 @@ func missing(err error) error {
 	return classify(err)
 }
 
-const damagedHint = "(hint: keep the file for inspection and restore a backup; do not delete it while events may wait in it)"
+const damagedHint = "(hint: keep the file: events may wait in it; restore a backup)"
 
 // classify gives SQLite's errors our names.
 func classify(err error) error {

@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -171,11 +173,28 @@ func lockFile(path string) (*os.File, error) {
 		return nil, err
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(
-			fmt.Errorf("in use by another process (hint: stop the other switchlog on this data directory): %w", err),
-			f.Close())
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			err = fmt.Errorf("in use by %s (hint: a switchlog runs on this data directory; stop that one, or name another directory with --data)", holder(f))
+		}
+		return nil, errors.Join(err, f.Close())
+	}
+	// Who is kept out is told who is in. A disk without room must not keep us
+	// from starting, so it is no fault if that cannot be written.
+	if f.Truncate(0) == nil {
+		_, _ = f.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0)
 	}
 	return f, nil
+}
+
+// holder is the process that has the lock, as it wrote itself down.
+func holder(f *os.File) string {
+	b := make([]byte, 20)
+	n, _ := f.ReadAt(b, 0) // a shorter file ends it, which is no fault here
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b[:n])))
+	if err != nil {
+		return "another process"
+	}
+	return fmt.Sprintf("process %d", pid)
 }
 
 // dataSource names the file for the driver, which takes a URI.

@@ -37,6 +37,19 @@ type Log interface {
 	SeqAt(ctx context.Context, t time.Time) (uint64, error)
 }
 
+// Tenants are those there are.
+type Tenants interface {
+	// Knows reports whether a tenant of a kind of source has a source here, or an
+	// event in the log. An error: it cannot be found out now.
+	Knows(ctx context.Context, source, tenant string) (bool, error)
+
+	// Only is the tenant of a kind of source if there is exactly one.
+	Only(source string) (tenant string, ok bool)
+}
+
+// Me stands for the reader's own tenant in a path, or for the only one there is.
+const Me = "@me"
+
 // Reader is somebody who may ask over HTTP.
 type Reader struct {
 	Name   string
@@ -51,6 +64,7 @@ var ErrUnauthorized = errors.New("unauthorized")
 type Config struct {
 	Store       Store
 	Log         Log
+	Tenants     Tenants                             // nil: every tenant is known
 	Conn        *nats.Conn                          // with the right to read CHANGES and to answer
 	Projections []projections.Projection            // nil: projections.All
 	Authorize   func(*http.Request) (Reader, error) // who asks; ErrUnauthorized: nobody we know

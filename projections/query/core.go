@@ -71,6 +71,9 @@ func fit(path string, segments []string) (bound map[string]string, ok bool) {
 // answer waits for the position if that is asked for, and asks. A One that has
 // no row is errNotFound, with the position it is true at.
 func (k *core) answer(ctx context.Context, q question) (projections.Answer, error) {
+	if err := k.known(ctx, q.source, q.params["tenant"]); err != nil {
+		return projections.Answer{}, err
+	}
 	if q.waitFor > 0 {
 		if err := k.wait(ctx, q.waitFor); err != nil {
 			return projections.Answer{}, err
@@ -87,6 +90,41 @@ func (k *core) answer(ctx context.Context, q question) (projections.Answer, erro
 		err = errNotFound
 	}
 	return a, err
+}
+
+// known is errNotFound for a tenant there is not: an empty answer would say that
+// there is one, of whom nothing is known.
+func (k *core) known(ctx context.Context, source, tenant string) error {
+	if k.Tenants == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, k.Timeout)
+	defer cancel()
+	known, err := k.Tenants.Knows(ctx, source, tenant)
+	switch {
+	case err != nil:
+		k.Logger.Warn("tenants", "source", source, "err", err)
+		return errUnavailable
+	case !known:
+		return errNotFound
+	}
+	return nil
+}
+
+// tenantOf resolves Me.
+func (k *core) tenantOf(reader Reader, source, text string) (string, error) {
+	if text != Me {
+		return text, nil
+	}
+	if reader.Tenant != "" {
+		return reader.Tenant, nil
+	}
+	if k.Tenants != nil {
+		if only, ok := k.Tenants.Only(source); ok {
+			return only, nil
+		}
+	}
+	return "", errNotFound
 }
 
 // wait waits for a position. Whoever waits holds no place among the queries,

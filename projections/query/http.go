@@ -85,7 +85,11 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) (label string, e
 	if len(path) < 3 {
 		return labelNone, errNotFound
 	}
-	source, tenant := path[0], path[1]
+	source := path[0]
+	tenant, err := h.tenantOf(reader, source, path[1])
+	if err != nil {
+		return labelNone, err
+	}
 	if reader.Tenant != "" && reader.Tenant != tenant {
 		return labelNone, errNotFound // whatever there is (P7)
 	}

@@ -117,6 +117,9 @@ func (r *replay) run(subject string, body []byte) error {
 	if err != nil {
 		return err
 	}
+	if err := r.known(r.ctx, source, tenant); err != nil {
+		return err
+	}
 	want, err := parseReplay(body, time.Now())
 	if err != nil {
 		return err

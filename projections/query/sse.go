@@ -42,6 +42,9 @@ func (h *handler) changes(w http.ResponseWriter, r *http.Request, reader Reader,
 	if err != nil {
 		return err
 	}
+	if err := h.known(r.Context(), source, tenant); err != nil {
+		return err
+	}
 	if err := h.streams.take(reader.Name); err != nil {
 		return err
 	}
