@@ -39,6 +39,16 @@ func TestCommands(t *testing.T) {
 	if out := s.cli("", "query"); !strings.Contains(out, "fronters") || !strings.Contains(out, "timeline") {
 		t.Errorf("query: got %s, want the list of queries", out)
 	}
+	for _, args := range [][]string{{"query", "fronters", "tenant=nosuch"}, {"replay", "--tenant", "nosuch"}, {"tail", "--tenant", "nosuch"}} {
+		if _, errOut, code := s.try("", args...); code != 1 || !strings.Contains(errOut, `there is no tenant "nosuch"`) {
+			t.Errorf("%v: got exit code %d, %q, want 1 and that there is no such tenant", args, code, errOut)
+		}
+	}
+	for _, args := range [][]string{{"query", "switches", "limit=-1"}, {"query", "fronters", "at=yesterday"}, {"replay", "--from", "garbage"}} {
+		if _, errOut, code := s.try("", args...); code != 2 || errOut == "" {
+			t.Errorf("%v: got exit code %d, %q, want 2", args, code, errOut)
+		}
+	}
 	explains(t, s, log)
 
 	out = s.cli("", "schema", "show", "me.pluralkit.switch.create")
