@@ -176,6 +176,7 @@ type faults struct {
 	Error         string   `json:"error"`
 	Details       []detail `json:"details,omitempty"`
 	InvalidEvents []string `json:"invalidEvents,omitempty"`
+	OwnerOnly     bool     `json:"ownerOnly,omitempty"` // these events there are, for webhooks that are owner-only
 }
 
 type detail struct {

@@ -81,8 +81,10 @@ func fill(to *wish, body map[string]json.RawMessage, making bool) error {
 	fault := func(name, message string) {
 		f.Details = append(f.Details, detail{[]string{name}, message})
 	}
+	asks := making // what is asked for may have changed
 	for _, m := range wishMembers {
 		raw, given := body[m.name]
+		asks = asks || given && (m.name == "events" || m.name == "ownerOnly" || m.name == "source")
 		delete(body, m.name)
 		switch {
 		case !given && making && m.needed:
@@ -109,6 +111,15 @@ func fill(to *wish, body map[string]json.RawMessage, making bool) error {
 		if to.Source == "" {
 			f.Error += " (hint: GET …/webhooks/events lists them; for types of a sender's own, source says which kind it is: standard, token or cloudevents)"
 		}
+		return faulty{f}
+	}
+	f.InvalidEvents = slices.DeleteFunc(slices.Clone(to.Events), func(pattern string) bool {
+		return !asks || to.OwnerOnly || !schemas.OnlyForOwners(pattern, to.Source)
+	})
+	if len(f.InvalidEvents) > 0 {
+		f.OwnerOnly = true
+		f.Error = "only a webhook that is owner-only may have these events: they carry everything, what is private included " +
+			"(hint: --owner-only, or ownerOnly: true, if that may be read there; else ask for changes, such as front.changed, which are as a stranger may see them)"
 		return faulty{f}
 	}
 	return nil

@@ -24,7 +24,7 @@ const (
 // are events too. So a rebuilt file has the same rows, and nobody need send
 // anything to make them (Laws 7 and 8).
 var Deliveries = Projection{
-	Name: "deliveries", Source: schemas.SelfSource, Version: 2, // 1: first; 2: changes that wait for later ones
+	Name: "deliveries", Source: schemas.SelfSource, Version: 3, // 3: one privacy policy
 	Schema: deliveriesSQL,
 	Fold:   foldDelivery,
 	Queries: []Query{{

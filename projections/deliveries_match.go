@@ -89,7 +89,7 @@ func (s *subscriber) listens(typ string, r schemas.Route) bool {
 	switch {
 	case s.Source != "" && s.Source != r.Source, s.Tenant != "" && s.Tenant != r.Tenant:
 		return false
-	case s.ServerID != nil && r.Source != schemas.StellarStack:
+	case s.ServerID != nil && r.Source != schemas.StellarStack, !s.OwnerOnly && !schemas.HasPublic(typ, r):
 		return false
 	}
 	return slices.ContainsFunc(s.Events, func(pattern string) bool { return schemas.MatchEvent(pattern, typ, r) })
@@ -197,11 +197,11 @@ func (vs *views) through(owner bool) (*view, error) {
 	if vs.own == nil {
 		vs.own = &view{event: vs.event}
 	}
-	if owner || !hasPrivate(vs.event.Type) {
+	if owner {
 		return vs.own, nil
 	}
 	if vs.other == nil && !vs.none {
-		shown, some, err := showOthers(vs.tx, vs.event)
+		shown, some, err := schemas.PublicChange(vs.event, vs.tx)
 		if err != nil {
 			return nil, err
 		}

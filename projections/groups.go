@@ -31,17 +31,9 @@ var Groups = Projection{
 	}},
 }
 
-const selectGroup = `SELECT id, uuid, name, (SELECT s.id FROM systems s WHERE s.uuid = g.system_uuid) AS system,
-	display_name, description, icon, banner, color, created,
+var selectGroup = `SELECT ` + shownFields(schemas.PKGroupObject, `(SELECT s.id FROM systems s WHERE s.uuid = g.system_uuid)`) + `,
 	(SELECT json_group_array(member_uuid) FROM (SELECT member_uuid FROM group_members
-		WHERE group_uuid = g.uuid ORDER BY member_uuid LIMIT 2000)) AS members_json,
-	json_object('name_privacy', name_privacy, 'description_privacy', description_privacy,
-		'banner_privacy', banner_privacy, 'icon_privacy', icon_privacy, 'list_privacy', list_privacy,
-		'metadata_privacy', metadata_privacy, 'visibility', visibility) AS privacy_json
-	FROM current_groups g`
-
-var groupPrivacy = []string{"name_privacy", "description_privacy", "banner_privacy", "icon_privacy", "list_privacy",
-	"metadata_privacy", "visibility"}
+		WHERE group_uuid = g.uuid ORDER BY member_uuid LIMIT 2000)) AS members_json, ` + shownPrivacy(schemas.PKGroupObject) + ` FROM current_groups g`
 
 // groupMembersField is who the API said is in a group: sorted uuids, those
 // included that are gone since.
@@ -50,10 +42,9 @@ var groupMembersField = schemas.Field{Name: "members", Kind: schemas.List}
 var groupEntity = entity{
 	table: "groups", keys: []string{"uuid"}, owned: true, deletes: true, absents: true,
 	fields:   append(slices.Clone(schemas.PKGroupObjectFields), groupMembersField),
-	defaults: public(groupPrivacy, map[string]any{}),
-	shape: []string{"id", "uuid", "name", "display_name", "description", "icon", "banner", "color", "created",
-		"members", "privacy"},
-	privacy: groupPrivacy,
+	defaults: schemas.PKGroupObject.Created(),
+	shape:    schemas.PKGroupObject.Names(),
+	privacy:  schemas.PKGroupObject.PrivacySettings(),
 }.prepare()
 
 func foldGroup(tx *Tx, e schemas.Recorded) error {

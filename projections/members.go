@@ -41,41 +41,18 @@ var Members = Projection{
 	}},
 }
 
-const selectMember = `SELECT id, uuid, (SELECT s.id FROM systems s WHERE s.uuid = m.system_uuid) AS system,
-	name, display_name, color, birthday, pronouns, avatar_url, webhook_avatar_url, banner, description, created,
-	keep_proxy AS keep_proxy_bool, tts AS tts_bool, autoproxy_enabled AS autoproxy_enabled_bool,
-	message_count, last_message_timestamp, proxy_tags AS proxy_tags_json,
-	json_object('visibility', visibility, 'name_privacy', name_privacy, 'description_privacy', description_privacy,
-		'banner_privacy', banner_privacy, 'birthday_privacy', birthday_privacy, 'pronoun_privacy', pronoun_privacy,
-		'avatar_privacy', avatar_privacy, 'metadata_privacy', metadata_privacy, 'proxy_privacy', proxy_privacy
-	) AS privacy_json
-	FROM current_members m`
-
-var memberPrivacy = []string{"visibility", "name_privacy", "description_privacy", "banner_privacy",
-	"birthday_privacy", "pronoun_privacy", "avatar_privacy", "metadata_privacy", "proxy_privacy"}
+var selectMember = `SELECT ` + shownFields(schemas.PKMemberObject, `(SELECT s.id FROM systems s WHERE s.uuid = m.system_uuid)`) + `, ` +
+	shownPrivacy(schemas.PKMemberObject) + ` FROM current_members m`
 
 var memberEntity = entity{
 	table: "members", keys: []string{"uuid"}, owned: true, snapshots: true, deletes: true, absents: true,
-	fields: schemas.PKMemberObjectFields,
-	defaults: public(memberPrivacy, map[string]any{
-		"keep_proxy": int64(0), "tts": int64(0), "autoproxy_enabled": int64(1), "message_count": int64(0),
-		"proxy_tags": "[]",
-	}),
+	fields:   schemas.PKMemberObjectFields,
+	defaults: schemas.PKMemberObject.Created(),
 	counters: []string{"message_count", "last_message_timestamp"},
 	silent:   []string{"message_count", "last_message_timestamp", "autoproxy_enabled"},
-	shape: []string{"id", "uuid", "name", "display_name", "color", "birthday", "pronouns", "avatar_url",
-		"webhook_avatar_url", "banner", "description", "created", "keep_proxy", "tts", "autoproxy_enabled",
-		"message_count", "last_message_timestamp", "proxy_tags", "privacy"},
-	privacy: memberPrivacy,
+	shape:    schemas.PKMemberObject.Names(),
+	privacy:  schemas.PKMemberObject.PrivacySettings(),
 }.prepare()
-
-// public adds to defaults that the privacy fields are public.
-func public(privacy []string, defaults map[string]any) map[string]any {
-	for _, name := range privacy {
-		defaults[name] = "public"
-	}
-	return defaults
-}
 
 func foldMember(tx *Tx, e schemas.Recorded) error {
 	if e.Route.Source != schemas.PluralKit {

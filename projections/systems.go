@@ -24,22 +24,16 @@ var Systems = Projection{
 		SQL: `SELECT id, uuid, name, description, tag, pronouns, avatar_url, banner, color,
 				strftime('%Y-%m-%dT%H:%M:%S', (created_us - (created_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
 					|| printf('.%06dZ', (created_us % 1000000 + 1000000) % 1000000) AS created,
-				json_object('name_privacy', name_privacy, 'avatar_privacy', avatar_privacy,
-					'description_privacy', description_privacy, 'banner_privacy', banner_privacy,
-					'pronoun_privacy', pronoun_privacy, 'member_list_privacy', member_list_privacy,
-					'group_list_privacy', group_list_privacy, 'front_privacy', front_privacy,
-					'front_history_privacy', front_history_privacy) AS privacy_json
+				` + shownPrivacy(schemas.PKSystemObject) + `
 			FROM systems WHERE uuid = :tenant AND deleted_us IS NULL ORDER BY uuid LIMIT 1`,
 	}},
 }
 
 var systemEntity = entity{
 	table: "systems", keys: []string{"uuid"}, owned: true, snapshots: true, deletes: true, absents: true,
-	fields: schemas.PKSystemObjectFields,
-	shape: []string{"id", "uuid", "name", "description", "tag", "pronouns", "avatar_url", "banner", "color",
-		"created", "privacy"},
-	privacy: []string{"name_privacy", "avatar_privacy", "description_privacy", "banner_privacy", "pronoun_privacy",
-		"member_list_privacy", "group_list_privacy", "front_privacy", "front_history_privacy"},
+	fields:  schemas.PKSystemObjectFields,
+	shape:   schemas.PKSystemObject.Names(),
+	privacy: schemas.PKSystemObject.PrivacySettings(),
 }.prepare()
 
 func foldSystem(tx *Tx, e schemas.Recorded) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/mattn/go-sqlite3"
 
@@ -35,20 +34,4 @@ func (d *DB) View(ctx context.Context, fn func(tx *Tx, at schemas.Position) erro
 		return fmt.Errorf("%w: %w", ErrStale, err)
 	}
 	return err
-}
-
-// Told reports whether an event told of a field, by its row's column versions
-// and whether the whole object was ever seen (the row has a snapshot_id or an
-// observed_id). Else the value is what a new entity has
-// unless somebody has changed it: good enough for its owner, and no ground to
-// show it to others.
-func Told(versions string, whole bool, field string) bool {
-	// versions is written by versionsText, so this is where the rank is; a
-	// quote inside of an event's id would have a backslash before it.
-	key := `"` + field + `":[`
-	i := strings.Index(versions, key)
-	if i < 0 {
-		return whole
-	}
-	return !strings.HasPrefix(versions[i+len(key):], "0,")
 }

@@ -59,6 +59,22 @@ func InCatalogue(pattern, source string) bool {
 	})
 }
 
+// OnlyForOwners reports whether a subscription's pattern means event types, of
+// one kind of source (empty: of any), and none of them has anything for others
+// than the owner.
+func OnlyForOwners(pattern, source string) bool {
+	means := false
+	for _, t := range types {
+		if (source == "" || source == t.Source) && MatchEvent(pattern, t.Name, t.route()) {
+			means = true
+			if HasPublic(t.Name, t.route()) {
+				return false
+			}
+		}
+	}
+	return means
+}
+
 // route is that of the type's events, but for the tenant.
 func (t Type) route() Route { return Route{Source: t.Source, Noun: t.Noun, Verb: t.Verb} }
 

@@ -25,7 +25,7 @@ func TestHealthyBesideBad(t *testing.T) {
 	for range healthy {
 		r := newReceiver(t, fakesink.Good)
 		receivers = append(receivers, r)
-		s.addHook(s.secret(hookSecret), "standard", "--url", r.url, "--event", "switch.create")
+		s.addHook(s.secret(hookSecret), "standard", "--url", r.url, "--owner-only", "--event", "switch.create")
 	}
 	var loads []*load
 	send := func(n int) {
@@ -44,9 +44,9 @@ func TestHealthyBesideBad(t *testing.T) {
 	}
 	round("alone")
 	for _, mood := range moods {
-		s.addHook(s.secret(hookSecret), "standard", "--url", newReceiver(t, mood).url, "--event", "switch.create")
+		s.addHook(s.secret(hookSecret), "standard", "--url", newReceiver(t, mood).url, "--owner-only", "--event", "switch.create")
 	}
-	s.addHook(s.secret(hookSecret), "standard", "--url", fakesink.Refused(t), "--event", "switch.create")
+	s.addHook(s.secret(hookSecret), "standard", "--url", fakesink.Refused(t), "--owner-only", "--event", "switch.create")
 	round(fmt.Sprintf("beside %d that fail", len(moods)+1))
 
 	random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))

@@ -113,7 +113,7 @@ func TestDeliveredThoughKilled(t *testing.T) {
 		}
 		r := newReceiver(t, mood)
 		receivers = append(receivers, r)
-		s.addHook(s.secret(hookSecret), "standard", "--url", r.url, "--event", "switch.create")
+		s.addHook(s.secret(hookSecret), "standard", "--url", r.url, "--owner-only", "--event", "switch.create")
 	}
 	var loads []*load
 	for i := range kills {
@@ -152,7 +152,7 @@ func TestNoDoublesOnStop(t *testing.T) {
 	s.ready()
 	receivers := []*hookReceiver{newReceiver(t, fakesink.Good), newReceiver(t, fakesink.Good)}
 	for _, r := range receivers {
-		s.addHook(s.secret(hookSecret), "standard", "--url", r.url, "--event", "switch.create")
+		s.addHook(s.secret(hookSecret), "standard", "--url", r.url, "--owner-only", "--event", "switch.create")
 	}
 	for range rounds(3, 20) {
 		l := startLoad(t, s, 4)
@@ -176,7 +176,7 @@ func TestLaw8OnlyNewEventsAreSent(t *testing.T) {
 	s.addPluralKit()
 	s.ready()
 	good := newReceiver(t, fakesink.Good)
-	s.addHook(s.secret(hookSecret), "standard", "--url", good.url, "--event", "switch.create", "--event", "front.changed")
+	s.addHook(s.secret(hookSecret), "standard", "--url", good.url, "--owner-only", "--event", "switch.create", "--event", "front.changed")
 	const n = 25
 	for i := range n {
 		if code := s.post(switchBody(uuid.NewString(), time.Now().Add(time.Duration(i)*time.Millisecond))); code != 200 {
@@ -243,7 +243,7 @@ func TestSwitchToDiscord(t *testing.T) {
 	if err := os.WriteFile(file, []byte(server.URL+sink.Path()+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.addHook("", "discord", "--url-file", file, "--event", "front.changed")
+	s.addHook("", "discord", "--url-file", file, "--owner-only", "--event", "front.changed")
 	var took []time.Duration
 	members := []string{"0b6c2a9e-55d1-4b0c-8f3a-91c7de20a4f1", "1d94e7f3-6a2b-4c58-b7e0-3f5a8c1d2e62"}
 	for i := range rounds(8, 100) {

@@ -43,7 +43,7 @@ func TestSoak(t *testing.T) {
 			passedOn.Add(1)
 		}
 	}))
-	s.cli("", "webhook", "add", "--url", url, "--event", "front.changed")
+	s.cli("", "webhook", "add", "--url", url, "--owner-only", "--event", "front.changed")
 	var systems []soakSystem
 	for range 5 {
 		system := soakSystem{uuid: uuid.NewString(), token: s.newSecret()}

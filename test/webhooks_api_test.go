@@ -67,7 +67,7 @@ var webhookRows = []webhookRow{
 	{"GET", "/{id}", "", "200 webhook + server + latest 10 deliveries", 200, webhookMembers + " deliveries", "no secret in it"},
 	{"GET", "/00000000-0000-4000-8000-000000000000", "", "404", 404, "error", ""},
 	{"PATCH", "/{id}", `{"enabled":false}`, "200 webhook + server", 200, webhookMembers, ""},
-	{"PATCH", "/{id}", `{"url":"{receiver}","events":["server.*","switch.create"],"enabled":true}`, "200 webhook + server", 200, webhookMembers, "globs and our own events, too"},
+	{"PATCH", "/{id}", `{"url":"{receiver}","ownerOnly":true,"events":["server.*","switch.create"],"enabled":true}`, "200 webhook + server", 200, webhookMembers, "globs and our own events, too"},
 	{"PATCH", "/{id}", `{"events":[]}`, "400 {error, details[]}", 400, "error details", ""},
 	{"PATCH", "/{id}", `{"events":["server.begun"]}`, "400 {error, invalidEvents[]}", 400, "error invalidEvents", ""},
 	{"PATCH", "/{id}", `{"serverId":"x"}`, "200: ignored, it cannot be changed", 400, "error details", "it is told"},
@@ -98,7 +98,7 @@ func TestWebhooksLikeStellarStack(t *testing.T) {
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "route\tStellarStack\tswitchlog\tverdict")
 	for _, root := range []string{"/api/webhooks", "/webhooks"} {
-		id := s.makeWebhook(`{"url":"` + receiver + `","events":["switch.create"]}`)
+		id := s.makeWebhook(`{"url":"` + receiver + `","ownerOnly":true,"events":["switch.create"]}`)
 		if got := s.post(switchBody(uuid.NewString(), time.Now())); got != 200 {
 			t.Fatalf("a switch: got %d", got)
 		}
@@ -128,7 +128,7 @@ func TestWebhooksLikeStellarStack(t *testing.T) {
 	t.Logf("\n%s", table.String())
 
 	// A receiver that says no, or nothing.
-	id := s.makeWebhook(`{"url":"` + receiver + `","events":["switch.create"]}`)
+	id := s.makeWebhook(`{"url":"` + receiver + `","ownerOnly":true,"events":["switch.create"]}`)
 	s.post(switchBody(uuid.NewString(), time.Now()))
 	retry := "/api/webhooks/" + id + "/deliveries/" + s.awaitDelivered(id) + "/retry"
 	answerWith.Store(503)
@@ -215,7 +215,7 @@ func TestWebhookCommands(t *testing.T) {
 	if out := s.cli("", "webhook", "list"); !strings.Contains(out, "webhook add --help") {
 		t.Errorf("list of none: got %s, want what to do next", out)
 	}
-	out := s.cli(secret+"\n", "webhook", "add", "standard", "--url", url+"/in", "--secret-file", "-", "--event", "switch.create", "--name", "mine")
+	out := s.cli(secret+"\n", "webhook", "add", "standard", "--url", url+"/in", "--secret-file", "-", "--owner-only", "--event", "switch.create", "--name", "mine")
 	if !strings.Contains(out, "switch.create to "+url) || !strings.Contains(out, "webhook test ") {
 		t.Errorf("add: got %s", out)
 	}
@@ -235,6 +235,7 @@ func TestWebhookCommands(t *testing.T) {
 		{[]string{"add", "standard", "--url", url, "--event", "SERVER_STARTED"}, 2, `there is no event "SERVER_STARTED"`},
 		{[]string{"add", "standard", "--url", "https://192.168.1.1/", "--event", "front.changed"}, 2, "--url its address"},
 		{[]string{"add", "standard", "--url", url, "--event", "front.changed", "--condition", "(("}, 2, "--condition "},
+		{[]string{"add", "standard", "--url", url, "--event", "switch.create", "--event", "front.changed"}, 2, `--owner-only`},
 		{[]string{"add", "standard", "--url", url, "--event", "front.changed", "--option", "x"}, 2, "not name=value"},
 		{[]string{"show", "nobody"}, 1, `no webhook "nobody"`},
 		{[]string{"show", "0"}, 1, "2 webhooks begin with"},

@@ -162,6 +162,7 @@ func refusalWords(body []byte) string {
 			Message string   `json:"message"`
 		} `json:"details"`
 		InvalidEvents []string `json:"invalidEvents"`
+		OwnerOnly     bool     `json:"ownerOnly"` // these events there are, for webhooks that are owner-only
 	}
 	if json.Unmarshal(body, &fault) != nil || fault.Error == "" {
 		return ""
@@ -181,6 +182,8 @@ func refusalWords(body []byte) string {
 		says = append(says, "there is no event "+strconv.Quote(e))
 	}
 	switch {
+	case fault.OwnerOnly:
+		return plain(strings.Join(fault.InvalidEvents, ", ") + ": " + fault.Error)
 	case len(fault.InvalidEvents) > 0:
 		return plain(strings.Join(says, "; ")) + " (hint: switchlog webhook events)"
 	case len(says) > 0:

@@ -8,10 +8,9 @@
 // The token of a system's reader is that system's, as at PluralKit; the
 // operator's token is that of every system. Without one, or with one that is
 // nobody's, the answer is what PluralKit shows to all. Privacy is closed by
-// default: what is not known to be public is private. "Known" means that an
-// event said so. A member that was just announced is private until its
-// settings were heard of, though PluralKit has probably made it public: a
-// mirror may lag behind in showing, never in hiding.
+// default: what PluralKit neither said nor implied to be public is private. The
+// policy is that of package schemas. A member whose CREATE says nothing of
+// privacy is public; one known only from a switch or an update is private.
 //
 // # Where it differs
 //
@@ -23,8 +22,8 @@
 //     takes in the same places. A field that nobody has told of is null, or where
 //     PluralKit never has null, what it is for a new entity. A privacy setting
 //     of that sort is shown as private, as it is treated.
-//   - The name of a member or group whose privacy is closed for want of
-//     knowledge is its id, if it might have a display name to hide behind.
+//   - A name that is private is the id until the whole object was seen, for it might
+//     have a display name to hide behind.
 //   - What PluralKit makes silently, it is silent about to us: the settings of a
 //     server where nothing was ever set may be 404. A server, an account or a
 //     message that no event told of is not there, for PluralKit lists none; a

@@ -123,8 +123,9 @@ func TestRefs(t *testing.T) {
 	}
 }
 
-// TestClosedByDefault: before anybody has said what is public, others see
-// nothing that a setting could hide.
+// TestClosedByDefault: before PluralKit has said or implied what is public, others
+// see nothing that a setting could hide. The events that made the member and the
+// group are late: they imply that both are public.
 func TestClosedByDefault(t *testing.T) {
 	p := newPair(t)
 	s := p.system(account, fakepk.Fields{"name": "Harbour House", "description": "secret"})
@@ -136,6 +137,9 @@ func TestClosedByDefault(t *testing.T) {
 	turn, err := s.Switch(m)
 	p.w.Must(err)
 	p.w.Must(s.Edit(fakepk.Fields{"name": "Harbour", "pronouns": "they/them", "tag": "| H"}))
+	late := p.deliverAllBut("CREATE_MEMBER", "CREATE_GROUP")
+	p.w.Must(s.EditMember(m, fakepk.Fields{"name": "Alder"}))
+	p.w.Must(s.EditGroup(g, fakepk.Fields{"name": "Gardeners"}))
 	p.deliver()
 	p.w.Clock.Advance(time.Hour)
 	uuid := s.UUID()
@@ -166,8 +170,8 @@ func TestClosedByDefault(t *testing.T) {
 	if got := ask(p.mirror, s.Token(), "systems/@me"); !strings.Contains(got, `"name":"Harbour"`) || !strings.Contains(got, `"front_privacy":"private"`) {
 		t.Errorf("got %s, want a name, and what is not known as private", got)
 	}
-	if got := ask(p.mirror, s.Token(), "systems/@me/fronters"); !strings.Contains(got, `"name":"Alder","display_name":null`) || !strings.Contains(got, `"visibility":"public"`) {
-		t.Errorf("got %s, want the member as PluralKit makes it", got)
+	if got := ask(p.mirror, s.Token(), "systems/@me/fronters"); !strings.Contains(got, `"name":"Alder","display_name":null`) || !strings.Contains(got, `"visibility":"private"`) {
+		t.Errorf("got %s, want a name, and what is not known as private", got)
 	}
 	// One setting that is heard of opens that one thing.
 	p.w.Must(s.EditMember(m, fakepk.Fields{"display_name": "A.", "privacy": fakepk.Fields{"pronoun_privacy": "public"}}))
@@ -177,11 +181,16 @@ func TestClosedByDefault(t *testing.T) {
 		!strings.Contains(got, `"pronouns":"she/her"`) || strings.Contains(got, "secret") || strings.Contains(got, "Alder") {
 		t.Errorf("got %s, want the display name and the pronouns, and nothing else", got)
 	}
+	// One who was made without a word of privacy was made public.
+	p.fold(late...)
+	check("", "members/"+m, `OK {"id":"`+m+`","uuid":"`+m+`","system":"`+uuid+`","name":"Alder","display_name":"A.","color":"ffffff","birthday":null,"pronouns":"she/her","avatar_url":null,"webhook_avatar_url":null,"banner":null,"description":"secret","created":null,"keep_proxy":false,"tts":false,"autoproxy_enabled":null,"message_count":0,"last_message_timestamp":null,"proxy_tags":[],"privacy":null}`)
+	check("", "groups/"+g, `OK {"id":"`+g+`","uuid":"`+g+`","name":"Gardeners","system":"`+uuid+`","display_name":null,"description":null,"icon":null,"banner":null,"color":null,"created":null,"privacy":null}`)
+	check("", "systems/"+uuid+"/members", `Forbidden {"message":"Unauthorized to view member list","code":30001}`)
 	// A message carries whole objects, and opens what is public in them.
 	_, err = s.Proxy(fakepk.Message{Member: m})
 	p.w.Must(err)
 	p.deliver()
-	if got := ask(p.mirror, "", "members/"+m); !strings.Contains(got, `"name":"Alder","display_name":"A."`) {
+	if got := ask(p.mirror, "", "systems/"+uuid+"/members"); !strings.Contains(got, `"name":"Alder","display_name":"A."`) {
 		t.Errorf("got %s, want it public", got)
 	}
 }

@@ -1,6 +1,9 @@
 package mirror
 
-import "switchlog/projections"
+import (
+	"switchlog/projections"
+	"switchlog/schemas"
+)
 
 // selectGroup is the group of an expression for its uuid, and its system.
 func selectGroup(uuid string) string {
@@ -19,7 +22,7 @@ var (
 )
 
 const (
-	visibility = `SELECT uuid, versions, snapshot_id IS NOT NULL OR observed_id IS NOT NULL FROM members
+	visibility = `SELECT uuid FROM members
 		WHERE system_uuid = ? AND deleted_us IS NULL AND visibility = 'public' LIMIT 10001`
 	uuidsOfGroup = `SELECT member_uuid FROM group_members WHERE group_uuid = ? AND system_uuid = ?
 		ORDER BY member_uuid LIMIT 10001`
@@ -38,7 +41,7 @@ func getGroup(q *request) ([]byte, error) {
 }
 
 func getGroups(q *request) ([]byte, error) {
-	s, err := q.onSystem("group_list_privacy", errGroupsHidden)
+	s, err := q.onSystem(schemas.PKGroupListPrivacy, errGroupsHidden)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +67,7 @@ func getMemberGroups(q *request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !s.sees("group_list_privacy") {
+	if !s.sees(schemas.PKGroupListPrivacy) {
 		return nil, errGroupsHidden
 	}
 	return q.list(groupShape, s, nil, groupsOfMember, row.Text(memberShape.uuid), s.uuid)
@@ -74,9 +77,7 @@ func getMemberGroups(q *request) ([]byte, error) {
 func (q *request) visibleMembers(s *system) (map[string]bool, error) {
 	visible := map[string]bool{}
 	err := q.tx.Each(visibility, []any{s.uuid}, func(r projections.Row) error {
-		if projections.Told(r.Text(1), r.Int(2) != 0, "visibility") {
-			visible[r.Text(0)] = true
-		}
+		visible[r.Text(0)] = true
 		return nil
 	})
 	return visible, err
@@ -86,7 +87,7 @@ func (q *request) visibleMembers(s *system) (map[string]bool, error) {
 // the order of the uuids; never nil.
 func (q *request) groupMembers(s *system, g projections.Row, visible map[string]bool) ([]string, error) {
 	uuids := []string{}
-	if !s.owner && !groupShape.open(g, "list_privacy") {
+	if !s.owner && !groupShape.open(g, schemas.PKGroupMembersPrivacy) {
 		return uuids, nil
 	}
 	err := q.tx.Each(uuidsOfGroup, []any{g.Text(groupShape.uuid), s.uuid}, func(r projections.Row) error {

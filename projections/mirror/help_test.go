@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,21 @@ func (p *pair) deliver() {
 		batch = append(batch, dispatched(p.t, d))
 	}
 	p.fold(batch...)
+}
+
+// deliverAllBut is deliver without the events of those types, which it gives.
+func (p *pair) deliverAllBut(types ...string) (late []schemas.Event) {
+	p.t.Helper()
+	var batch []schemas.Event
+	for _, d := range p.w.Deliveries() {
+		if slices.Contains(types, d.Type) {
+			late = append(late, dispatched(p.t, d))
+			continue
+		}
+		batch = append(batch, dispatched(p.t, d))
+	}
+	p.fold(batch...)
+	return late
 }
 
 func (p *pair) fold(events ...schemas.Event) {

@@ -44,7 +44,7 @@ func (q *request) find(ref, byUUID, byID string, of *shape, none error) (project
 	if row == nil {
 		return nil, nil, none
 	}
-	s, err := q.findSystem(systemByUUID, row.Text(of.width()))
+	s, err := q.findSystem(systemByUUID, row.Text(of.width))
 	if errors.Is(err, errNoSystem) { // it is deleted, with all it had
 		err = none
 	}
@@ -64,7 +64,7 @@ func getMember(q *request) ([]byte, error) {
 }
 
 func getMembers(q *request) ([]byte, error) {
-	s, err := q.onSystem("member_list_privacy", errMembersHidden)
+	s, err := q.onSystem(schemas.PKMemberListPrivacy, errMembersHidden)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func getGroupMembers(q *request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !s.owner && !groupShape.open(row, "list_privacy") {
+	if !s.owner && !groupShape.open(row, schemas.PKGroupMembersPrivacy) {
 		return nil, errGroupMembersHidden
 	}
 	return q.list(memberShape, s, nil, membersOfGroup, row.Text(groupShape.uuid), s.uuid)
@@ -89,7 +89,7 @@ func (q *request) list(of *shape, s *system, with func(projections.Row) ([]strin
 	b[0] = '['
 	n := 0
 	err := q.tx.Each(query, args, func(r projections.Row) error {
-		if !s.owner && !of.open(r, "visibility") {
+		if !s.owner && !of.open(r, schemas.PKVisibility) {
 			return nil
 		}
 		e := eyes{owner: s.owner, system: s.id}

@@ -79,7 +79,7 @@ func (q *request) appendAuthor(b []byte, systemUUID, memberUUID string) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	if m == nil || m.Text(memberShape.width()) != systemUUID {
+	if m == nil || m.Text(memberShape.width) != systemUUID {
 		return append(b, nobody...), nil
 	}
 	s, err := q.findSystem(systemByUUID, systemUUID)

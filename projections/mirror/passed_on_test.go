@@ -188,6 +188,7 @@ func TestPrivateChangesAreNone(t *testing.T) {
 	sub := schemas.Subscription{ID: "w", Provider: schemas.ProviderStandard, Events: []string{"member.changed"}, Enabled: true}
 	p.fold(schemas.Event{ID: "sub", Source: schemas.SelfURI, Type: schemas.SubscriptionCreated, Subject: "w",
 		Data: json.RawMessage(encoded(t, sub)), Route: schemas.RegistryRoute("subscription", "created")})
+	p.w.Must(s.Edit(fakepk.Fields{"privacy": fakepk.Fields{"member_list_privacy": "public"}}))
 	m, err := s.CreateMember("Ann", nil)
 	p.w.Must(err)
 	var got []string

@@ -1,66 +1,65 @@
 package mirror
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
 	"switchlog/projections"
+	"switchlog/schemas"
 )
 
 // kind is what a member of an object is made of.
 type kind int
 
 const (
-	text        kind = iota // a string
-	picture                 // the address of an image
-	instant                 // microseconds
-	flag                    // true or false
-	ownFlag                 // the same, which only the owner is shown
-	number                  // a whole number
-	tags                    // proxy tags, kept as JSON
-	list                    // a list of strings, kept as JSON
-	shortID                 // the short id, or the uuid until that is known
-	name                    // shown as the display name where it is private
-	displayName             // the same, not shown then
-	systemID                // of the system it belongs to
-	webhook                 // webhook_url, which only an owner is shown, and we have not: null
-	groupList               // the members of a group, when asked for
+	text      kind = iota // a string
+	picture               // the address of an image
+	instant               // microseconds
+	flag                  // true or false
+	number                // a whole number
+	tags                  // proxy tags, kept as JSON
+	list                  // a list of strings, kept as JSON
+	shortID               // the short id, or the uuid until that is known
+	systemID              // of the system it belongs to
+	webhook               // webhook_url, which only an owner is shown, and we have not: null
+	groupList             // the members of a group, when asked for
 )
 
-// A part is one member of an object.
+// A part is one member of an object. Who may see it is the field's to say.
 type part struct {
-	name    string
-	kind    kind
-	hide    string // the privacy field that hides it from all but the owner; empty: none does
-	unknown string // JSON for what no event has told; empty: null
+	name  string
+	kind  kind
+	field schemas.ObjectField // zero: all see it
 
-	column  int // in the row; -1: it has none
-	privacy int // the column of hide; -1: none
+	column int // in the row; -1: it has none
+	guard  int // the column of the field's privacy setting; -1: it has none
 }
 
 // A shape is an object of PluralKit's: its members in order.
 type shape struct {
 	parts   []part
-	privacy []string // fields of the member "privacy", which is the last; nil: there is none
+	privacy []string // settings in the member "privacy", which is the last; nil: there is none
 
-	columns  string // of a SELECT, with the alias e: the parts, the privacy fields and what told of them
-	versions int    // the column of versions; the one after it says whether the whole was ever seen
+	columns  string // of a SELECT, with the alias e: the parts and the privacy settings
+	width    int    // how many columns there are
+	settings int    // the column of the first privacy setting
 	uuid     int    // the column of the uuid
 	display  int    // the column of the display name
+	created  int    // the column of when it was made: only a whole object says it
 }
 
-// prepare finds out what to select, and where it then is. whole is SQL for
-// whether the whole object was ever seen; empty, if the shape has no privacy.
-func (s shape) prepare(whole string) *shape {
+// prepare finds out what to select, and where it then is.
+func (s shape) prepare() *shape {
 	var columns []string
-	s.uuid, s.display = -1, -1
+	s.uuid, s.display, s.created = -1, -1, -1
 	add := func(sql string) int {
 		columns = append(columns, sql)
 		return len(columns) - 1
 	}
 	for i := range s.parts {
 		p := &s.parts[i]
-		p.column, p.privacy = -1, -1
+		p.column, p.guard = -1, -1
 		switch p.kind {
 		case systemID, webhook, groupList:
 			continue
@@ -69,36 +68,35 @@ func (s shape) prepare(whole string) *shape {
 		default:
 			p.column = add("e." + p.name)
 		}
-		switch {
-		case p.name == "uuid":
+		switch p.name {
+		case "uuid":
 			s.uuid = p.column
-		case p.kind == displayName:
+		case "display_name":
 			s.display = p.column
+		case "created":
+			s.created = p.column
 		}
 	}
-	if s.privacy != nil {
-		at := map[string]int{}
-		for _, field := range s.privacy {
-			at[field] = add("e." + field)
-		}
-		for i := range s.parts {
-			if hide := s.parts[i].hide; hide != "" {
-				s.parts[i].privacy = at[hide]
-			}
-		}
-		s.versions = add("e.versions")
-		add(whole)
+	s.settings = len(columns)
+	for _, setting := range s.privacy {
+		add("e." + setting)
 	}
-	s.columns = strings.Join(columns, ", ")
+	for i := range s.parts {
+		if guard := s.parts[i].field.Guard; guard != "" {
+			s.parts[i].guard = s.setting(guard)
+		}
+	}
+	s.columns, s.width = strings.Join(columns, ", "), len(columns)
 	return &s
 }
 
-// width is how many columns there are.
-func (s *shape) width() int {
-	if s.privacy == nil {
-		return len(s.parts)
+// setting is the column of a privacy setting.
+func (s *shape) setting(name string) int {
+	i := slices.Index(s.privacy, name)
+	if i < 0 {
+		panic("mirror: no privacy setting " + name)
 	}
-	return s.versions + 2
+	return s.settings + i
 }
 
 // eyes are whose the view is, and what is not in the row.
@@ -108,20 +106,9 @@ type eyes struct {
 	members []string // of the group; nil: the object is without
 }
 
-// told reports whether an event told of a field.
-func (s *shape) told(r projections.Row, field string) bool {
-	return projections.Told(r.Text(s.versions), r.Int(s.versions+1) != 0, field)
-}
-
-// open reports whether all may see what a privacy field covers: only if it is
-// known to be public.
-func (s *shape) open(r projections.Row, field string) bool {
-	for i, f := range s.privacy {
-		if f == field {
-			return r.Text(s.versions-len(s.privacy)+i) == "public" && s.told(r, field)
-		}
-	}
-	panic("mirror: no privacy field " + field)
+// open reports whether all may see what a privacy setting guards.
+func (s *shape) open(r projections.Row, setting string) bool {
+	return schemas.IsPublic(r.Text(s.setting(setting)))
 }
 
 // append writes the object of a row.
@@ -137,9 +124,9 @@ func (s *shape) append(b []byte, r projections.Row, e eyes) []byte {
 		return append(b, `,"privacy":null}`...)
 	}
 	b = append(b, `,"privacy":{`...)
-	for i, field := range s.privacy {
+	for i, setting := range s.privacy {
 		// Of one that is not known we say how we treat it.
-		b = appendString(appendKey(b, field), textOr(r, s.versions-len(s.privacy)+i, "private"))
+		b = appendString(appendKey(b, setting), textOr(r, s.settings+i, "private"))
 	}
 	return append(b, '}', '}')
 }
@@ -170,35 +157,33 @@ func (s *shape) appendPart(b []byte, p *part, r projections.Row, e eyes) []byte 
 		return append(b, ']')
 	}
 	b = appendKey(b, p.name)
-	hidden := !e.owner && (p.kind == ownFlag || p.privacy >= 0 && !s.open(r, p.hide))
+	shown := e.owner || p.field.ShowsOthers(p.guard >= 0 && schemas.IsPublic(r.Text(p.guard)))
 	switch {
-	case p.kind == name && hidden:
-		return appendString(b, s.publicName(p, r))
-	case hidden && p.kind == tags:
-		return append(b, "[]"...)
-	case hidden:
-		return append(b, "null"...)
+	case !shown && p.field.Stands:
+		return appendString(b, schemas.PublicName(textOrNil(r, s.display), textOrNil(r, p.column), textOrNil(r, 0), r.Text(s.uuid), !r.Null(s.created)))
+	case !shown:
+		return append(b, jsonOr(p.field.Closed, "null")...)
 	case r.Null(p.column) && p.kind == shortID:
 		return appendString(b, r.Text(s.uuid))
-	case r.Null(p.column) && p.unknown != "":
-		return append(b, p.unknown...)
 	case r.Null(p.column):
-		return append(b, "null"...)
+		return append(b, jsonOr(p.field.Unknown, "null")...)
 	}
 	return appendColumn(b, p.kind, r, p.column)
 }
 
-// publicName stands for a private name: the display name, or if there is none
-// the name itself, which is how PluralKit does it. If we cannot know whether
-// there is one, it is the id.
-func (s *shape) publicName(p *part, r projections.Row) string {
-	switch {
-	case !r.Null(s.display):
-		return r.Text(s.display)
-	case s.told(r, "display_name") && !r.Null(p.column):
-		return r.Text(p.column)
+func jsonOr(json, otherwise string) string {
+	if json == "" {
+		return otherwise
 	}
-	return s.id(r)
+	return json
+}
+
+func textOrNil(r projections.Row, i int) *string {
+	if r.Null(i) {
+		return nil
+	}
+	text := r.Text(i)
+	return &text
 }
 
 // id is the short id, or the uuid until that is known: PluralKit takes both
@@ -211,7 +196,7 @@ func appendColumn(b []byte, k kind, r projections.Row, i int) []byte {
 		return appendString(b, image(r.Text(i)))
 	case instant:
 		return appendInstant(b, r.Int(i))
-	case flag, ownFlag:
+	case flag:
 		return strconv.AppendBool(b, r.Int(i) != 0)
 	case number:
 		return strconv.AppendInt(b, r.Int(i), 10)

@@ -1,128 +1,88 @@
 package mirror
 
-// The objects of PluralKit's API v2. The order of members is part of what
-// PluralKit shows; in privacy it differs from that of its events. What PluralKit
-// never has as null has a value here for as long as nobody has told of it: the
-// one that a new entity has.
+import (
+	"slices"
 
-var systemShape = shape{
-	parts: []part{
-		{name: "id", kind: shortID},
-		{name: "uuid"},
-		{name: "name", hide: "name_privacy"},
-		{name: "description", hide: "description_privacy"},
-		{name: "tag"},
-		{name: "pronouns", hide: "pronoun_privacy"},
-		{name: "avatar_url", kind: picture, hide: "avatar_privacy"},
-		{name: "banner", kind: picture, hide: "banner_privacy"},
-		{name: "color"},
-		{name: "created", kind: instant},
-		{name: "webhook_url", kind: webhook},
-	},
-	privacy: []string{"name_privacy", "avatar_privacy", "description_privacy", "banner_privacy", "pronoun_privacy",
-		"member_list_privacy", "group_list_privacy", "front_privacy", "front_history_privacy"},
-}.prepare("e.snapshot_id IS NOT NULL OR e.observed_id IS NOT NULL")
+	"switchlog/schemas"
+)
 
-var memberShape = shape{
-	parts: []part{
-		{name: "id", kind: shortID},
-		{name: "uuid"},
-		{name: "system", kind: systemID},
-		{name: "name", kind: name, hide: "name_privacy"},
-		{name: "display_name", kind: displayName, hide: "name_privacy"},
-		{name: "color"},
-		{name: "birthday", hide: "birthday_privacy"},
-		{name: "pronouns", hide: "pronoun_privacy"},
-		{name: "avatar_url", kind: picture, hide: "avatar_privacy"},
-		{name: "webhook_avatar_url", kind: picture, hide: "avatar_privacy"},
-		{name: "banner", kind: picture, hide: "banner_privacy"},
-		{name: "description", hide: "description_privacy"},
-		{name: "created", kind: instant, hide: "metadata_privacy"},
-		{name: "keep_proxy", kind: flag, unknown: "false"},
-		{name: "tts", kind: flag, unknown: "false"},
-		{name: "autoproxy_enabled", kind: ownFlag, unknown: "true"},
-		{name: "message_count", kind: number, hide: "metadata_privacy", unknown: "0"},
-		{name: "last_message_timestamp", kind: instant, hide: "metadata_privacy"},
-		{name: "proxy_tags", kind: tags, hide: "proxy_privacy", unknown: "[]"},
-	},
-	privacy: []string{"visibility", "name_privacy", "description_privacy", "banner_privacy", "birthday_privacy",
-		"pronoun_privacy", "avatar_privacy", "metadata_privacy", "proxy_privacy"},
-}.prepare("e.snapshot_id IS NOT NULL OR e.observed_id IS NOT NULL")
+// The objects of PluralKit's API v2, by the tables of package schemas: the order
+// of members, which is part of what PluralKit shows, who sees which, and what
+// stands for what nobody has said yet where PluralKit never has null.
 
-var groupShape = shape{
-	parts: []part{
-		{name: "id", kind: shortID},
-		{name: "uuid"},
-		{name: "name", kind: name, hide: "name_privacy"},
-		{name: "system", kind: systemID},
-		{name: "display_name", kind: displayName, hide: "name_privacy"},
-		{name: "description", hide: "description_privacy"},
-		{name: "icon", kind: picture, hide: "icon_privacy"},
-		{name: "banner", kind: picture, hide: "banner_privacy"},
-		{name: "color"},
-		{name: "created", kind: instant, hide: "metadata_privacy"},
-		{name: "members", kind: groupList},
-	},
-	privacy: []string{"name_privacy", "description_privacy", "banner_privacy", "icon_privacy", "list_privacy",
-		"metadata_privacy", "visibility"},
-}.prepare("e.observed_id IS NOT NULL")
+var (
+	systemShape = shapeOf(schemas.PKSystemObject).add(part{name: "webhook_url", kind: webhook}, "").prepare()
+	memberShape = shapeOf(schemas.PKMemberObject).add(part{name: "system", kind: systemID}, "name").prepare()
+	groupShape  = shapeOf(schemas.PKGroupObject).add(part{name: "system", kind: systemID}, "display_name").prepare()
 
-// settingsShape is what PluralKit's gateway answers: it has no
-// card_show_color_hex, and the default of a name format that is not set.
-var settingsShape = shape{
-	parts: []part{
-		{name: "timezone", unknown: `"UTC"`},
-		{name: "pings_enabled", kind: flag, unknown: "true"},
-		{name: "latch_timeout", kind: number},
-		{name: "member_default_private", kind: flag, unknown: "false"},
-		{name: "group_default_private", kind: flag, unknown: "false"},
-		{name: "show_private_info", kind: flag, unknown: "true"},
-		{name: "member_limit", kind: number, unknown: "1000"},
-		{name: "group_limit", kind: number, unknown: "250"},
-		{name: "case_sensitive_proxy_tags", kind: flag, unknown: "true"},
-		{name: "proxy_error_message_enabled", kind: flag, unknown: "true"},
-		{name: "hid_display_split", kind: flag, unknown: "false"},
-		{name: "hid_display_caps", kind: flag, unknown: "false"},
-		{name: "hid_list_padding", unknown: `"off"`},
-		{name: "proxy_switch", unknown: `"off"`},
-		{name: "name_format", unknown: `"{name} {tag}"`},
-		{name: "description_templates", kind: list, unknown: "[]"},
-	},
-}.prepare("")
+	// settingsShape is what PluralKit's gateway answers: it has no
+	// card_show_color_hex, and the default of a name format that is not set.
+	settingsShape = shapeOf(schemas.PKSettingsObject).only(func(p part) bool { return p.name != "card_show_color_hex" }).prepare()
 
-// publicSettingsShape is what others are shown of the settings.
-var publicSettingsShape = settingsShape.only("pings_enabled", "latch_timeout", "case_sensitive_proxy_tags",
-	"proxy_error_message_enabled", "hid_display_split", "hid_display_caps", "hid_list_padding", "proxy_switch",
-	"name_format")
+	// publicSettingsShape is what others are shown of the settings.
+	publicSettingsShape = settingsShape.only(func(p part) bool { return !p.field.OwnerOnly }).prepare()
 
-var systemGuildShape = shape{
-	parts: []part{
-		{name: "proxying_enabled", kind: flag, unknown: "true"},
-		{name: "tag"},
-		{name: "tag_enabled", kind: flag, unknown: "true"},
-		{name: "avatar_url"},
-		{name: "display_name"},
-		{name: "name_format"},
-	},
-}.prepare("")
+	systemGuildShape = shapeOf(&schemas.ObjectType{Fields: []schemas.ObjectField{
+		{Field: schemas.Field{Name: "proxying_enabled", Kind: schemas.Bool}, Unknown: "true"},
+		{Field: schemas.Field{Name: "tag"}},
+		{Field: schemas.Field{Name: "tag_enabled", Kind: schemas.Bool}, Unknown: "true"},
+		{Field: schemas.Field{Name: "avatar_url"}},
+		{Field: schemas.Field{Name: "display_name"}},
+		{Field: schemas.Field{Name: "name_format"}},
+	}}).prepare()
 
-var memberGuildShape = shape{
-	parts: []part{
-		{name: "display_name"},
-		{name: "avatar_url"},
-		{name: "keep_proxy", kind: flag},
-	},
-}.prepare("")
+	memberGuildShape = shapeOf(&schemas.ObjectType{Fields: []schemas.ObjectField{
+		{Field: schemas.Field{Name: "display_name"}},
+		{Field: schemas.Field{Name: "avatar_url"}},
+		{Field: schemas.Field{Name: "keep_proxy", Kind: schemas.Bool}},
+	}}).prepare()
+)
 
-// only is the shape with fewer members.
-func (s *shape) only(names ...string) *shape {
-	var fewer shape
-	for _, n := range names {
-		for _, p := range s.parts {
-			if p.name == n {
-				fewer.parts = append(fewer.parts, p)
-			}
+// pictures are the fields whose addresses PluralKit's API writes in its own way,
+// of objects that have an id.
+var pictures = []string{"avatar_url", "webhook_avatar_url", "banner", "icon"}
+
+// shapeOf is the shape of an object, as its table has it.
+func shapeOf(t *schemas.ObjectType) shape {
+	s := shape{privacy: t.PrivacySettings()}
+	for _, name := range t.Names() {
+		switch f := t.Field(name); {
+		case name == "privacy":
+		case name == "uuid":
+			s.parts = append(s.parts, part{name: name})
+		case name == "members":
+			s.parts = append(s.parts, part{name: name, kind: groupList})
+		default:
+			s.parts = append(s.parts, part{name: name, kind: kindOfField(f, t.Field("id") != nil), field: *f})
 		}
 	}
-	return fewer.prepare("")
+	return s
+}
+
+func kindOfField(f *schemas.ObjectField, hasID bool) kind {
+	switch {
+	case f.Name == "id":
+		return shortID
+	case f.Name == "proxy_tags":
+		return tags
+	case hasID && slices.Contains(pictures, f.Name):
+		return picture
+	}
+	return map[schemas.Kind]kind{schemas.Text: text, schemas.Time: instant, schemas.Bool: flag, schemas.Int: number, schemas.List: list}[f.Kind]
+}
+
+// add puts a part before the one of a name; empty: at the end.
+func (s shape) add(p part, before string) shape {
+	i := slices.IndexFunc(s.parts, func(p part) bool { return p.name == before })
+	if i < 0 {
+		i = len(s.parts)
+	}
+	s.parts = slices.Insert(slices.Clone(s.parts), i, p)
+	return s
+}
+
+// only is the shape with those of its parts.
+func (s shape) only(want func(part) bool) shape {
+	s.parts = slices.DeleteFunc(slices.Clone(s.parts), func(p part) bool { return !want(p) })
+	return s
 }

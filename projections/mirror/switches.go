@@ -15,7 +15,7 @@ const switchPage = `SELECT w.uuid, w.timestamp_us,
 	ORDER BY w.timestamp_us DESC, w.uuid DESC LIMIT ?`
 
 func getSwitches(q *request) ([]byte, error) {
-	s, err := q.onSystem("front_history_privacy", errHistoryHidden)
+	s, err := q.onSystem(schemas.PKFrontHistoryPrivacy, errHistoryHidden)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ const ownerOfSwitch = `SELECT system_uuid FROM switches WHERE uuid = ? AND liste
 
 // getFronters answers with the latest switch, also if it is in the future.
 func getFronters(q *request) ([]byte, error) {
-	s, err := q.onSystem("front_privacy", errFrontersHidden)
+	s, err := q.onSystem(schemas.PKFrontPrivacy, errFrontersHidden)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func getSwitch(q *request) ([]byte, error) {
 		return nil, err
 	case row == nil:
 		return nil, errNoSwitch
-	case row.Text(0) != s.uuid || !s.sees("front_history_privacy"):
+	case row.Text(0) != s.uuid || !s.sees(schemas.PKFrontHistoryPrivacy):
 		return nil, errSwitchHidden
 	}
 	return q.front(s, oneSwitch, s.uuid, uuid)
@@ -106,7 +106,7 @@ func getSwitch(q *request) ([]byte, error) {
 
 // front writes a switch with its members; nil if there is none.
 func (q *request) front(s *system, query string, args ...any) (b []byte, err error) {
-	n := memberShape.width()
+	n := memberShape.width
 	members := 0
 	err = q.tx.Each(query, args, func(r projections.Row) error {
 		if b == nil {

@@ -86,7 +86,7 @@ func (q *request) findSystem(query string, args ...any) (*system, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := systemShape.width()
+	n := systemShape.width
 	if row == nil || row.Int(n+1) == 0 && row.Text(n) != q.viewer.owns || row.Int(n+2) != 0 {
 		return nil, errNoSystem
 	}
@@ -137,7 +137,7 @@ func getSettings(q *request) ([]byte, error) {
 		return nil, err
 	}
 	if row == nil { // nobody has ever changed any
-		row = make(projections.Row, of.width())
+		row = make(projections.Row, of.width)
 	}
 	return of.append(nil, row, eyes{owner: s.owner}), nil
 }
