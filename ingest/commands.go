@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -63,6 +64,10 @@ func (r *Registry) Add(ctx context.Context, n NewSource) (Added, error) {
 			return Added{}, fmt.Errorf("%w: %s is missing", schemas.ErrInvalid, spec.Purpose)
 		}
 	}
+	unconfirmed := r.confirm(ctx, kind, settings, plain)
+	if errors.Is(unconfirmed, schemas.ErrInvalid) {
+		return Added{}, unconfirmed
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if n.Name == "" && kind.DefaultName != nil {
@@ -81,6 +86,9 @@ func (r *Registry) Add(ctx context.Context, n NewSource) (Added, error) {
 	if err != nil {
 		return Added{}, err
 	}
+	if err := r.mayLearn(kind, n.Name, settings, unconfirmed); err != nil {
+		return Added{}, err
+	}
 	err = r.commitSource(ctx, schemas.SourceAdded, schemas.SourceEvent{
 		Kind: kind.Name, Name: n.Name, Tenant: tenant, Settings: settings, Secrets: refs,
 	}, kept)
@@ -88,6 +96,49 @@ func (r *Registry) Add(ctx context.Context, n NewSource) (Added, error) {
 		return Added{}, err
 	}
 	return Added{Kind: kind.Name, Name: n.Name, Tenant: tenant, URL: r.PublicURL + kind.path(n.Name, settings, plain[purposePathKey]), Warning: warning}, nil
+}
+
+// askWithin is how long the provider may take to say whose a secret is.
+const askWithin = 5 * time.Second
+
+// confirm sets the setting that says whose data the source receives, if it is not given and a secret tells.
+// It returns why it is not set: ErrInvalid if the secret is wrong.
+func (r *Registry) confirm(ctx context.Context, kind Kind, settings, secrets map[string]string) error {
+	if kind.TenantSetting == "" || settings[kind.TenantSetting] != "" {
+		return nil
+	}
+	for _, spec := range kind.Secrets {
+		if !spec.Asks || secrets[spec.Purpose] == "" || r.Whose == nil {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(ctx, askWithin)
+		defer cancel()
+		tenant, err := r.Whose(ctx, kind.Name, secrets[spec.Purpose])
+		if err == nil {
+			tenant, err = kind.Settings[kind.TenantSetting](tenant)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", spec.Purpose, err)
+		}
+		settings[kind.TenantSetting] = tenant
+		return nil
+	}
+	return errors.New("nothing says whose it is")
+}
+
+// mayLearn refuses a source that would learn its tenant from its first request where there is another of
+// its kind: it could claim that one's. The caller holds r.mu.
+func (r *Registry) mayLearn(kind Kind, name string, settings map[string]string, unconfirmed error) error {
+	if _, taken := r.state.sources[sourceKey{kind.Name, name}]; taken || kind.TenantSetting == "" || settings[kind.TenantSetting] != "" {
+		return nil // taken: apply says so
+	}
+	for key := range r.state.sources {
+		if key.kind == kind.Name {
+			return fmt.Errorf("%w: there is a source of %s already, so this one must say whose it is: %w (hint: --%s, or --api-token-file, which confirms it)",
+				schemas.ErrInvalid, kind.Name, unconfirmed, kind.TenantSetting)
+		}
+	}
+	return nil
 }
 
 // Rotated answers a rotation.
@@ -162,7 +213,10 @@ func (r *Registry) Learn(ctx context.Context, kind, name, tenant string) error {
 	return r.commitSource(ctx, schemas.SourceLearned, schemas.SourceEvent{Kind: kind, Name: name, Tenant: tenant}, nil)
 }
 
-func (r *Registry) commitSource(ctx context.Context, typ string, d schemas.SourceEvent, secrets map[string]secret) error {
+func (r *Registry) commitSource(ctx context.Context, typ string, d schemas.SourceEvent, secrets map[string]secret) (err error) {
+	if d.Sealed, err = r.seal.shareAll(secrets); err != nil {
+		return err
+	}
 	return r.commit(ctx, typ, d.Kind+"/"+d.Name, d, secrets)
 }
 

@@ -20,7 +20,7 @@
 // Law 9: data is stored less its secrets, at whatever depth they stand.
 // Tokens that are only compared are kept as SHA-256; those that must be sent
 // again are sealed under a key that is not in the same file. Events of the
-// registry carry references. Log lines, answers and metrics never quote a
+// registry carry references, and new secrets sealed (share.go). Log lines, answers and metrics never quote a
 // body, a token or a tenant.
 //
 // What may have been missed is told to a [Watcher]: a verified request that was

@@ -208,6 +208,13 @@ func (e *edge) handle(w http.ResponseWriter, r *http.Request, k Kind, names []st
 		e.Watch.Tried(k.Name, src.tenant)
 		return outcomePing
 	}
+	if _, tells := src.source.(TenantTeller); tells && src.tenant == "" {
+		// To file it under the name of the source would part it from its tenant's events for ever.
+		err = errNoTenant
+		src.stats.refused.Add(1)
+		e.Log.Warn("refused a verified request: it does not say whose it is, and none before it did (hint: add the source with its tenant: --system)", "source", k.Name)
+		return refuse(w, err)
+	}
 	fresh, err := e.append(r.Context(), src, events)
 	if err != nil {
 		src.stats.refused.Add(1)
@@ -250,9 +257,11 @@ func (e *edge) verify(ctx context.Context, k Kind, r *Request, body []byte) (*en
 		if decoy := e.decoys[k.Name]; decoy != nil && decoy.Verify(r, body) == nil {
 			panic("ingest: a decoy was signed for") // its keys are random and known to nobody
 		}
-		return nil, ErrUnauthorized
+		return nil, e.unproved(k, nil, body)
 	}
-	if err := src.source.Verify(r, body); err != nil {
+	if err := src.source.Verify(r, body); errors.Is(err, ErrUnauthorized) {
+		return src, e.unproved(k, src, body)
+	} else if err != nil {
 		return src, err
 	}
 	if src.tenant != "" {
@@ -270,6 +279,7 @@ func (e *edge) verify(ctx context.Context, k Kind, r *Request, body []byte) (*en
 	defer cancel()
 	switch err := e.sources.Learn(ctx, k.Name, src.name, tenant); {
 	case errors.Is(err, ErrConflict), errors.Is(err, ErrNotFound):
+		src.stats.conflict.Store(&tenant)
 		return src, fmt.Errorf("%w: %w", ErrUnauthorized, err)
 	case err != nil:
 		return src, err
@@ -300,8 +310,8 @@ func (e *edge) storing(ctx context.Context) (context.Context, context.CancelFunc
 
 // logUnless logs an error that is not the sender's fault.
 func (e *edge) logUnless(err error, k Kind, event schemas.Event) {
-	if errors.Is(err, ErrUnauthorized) {
-		e.Log.Debug("refused an unverified request", "source", k.Name)
+	if errors.Is(err, ErrUnauthorized) || errors.Is(err, errSecretLost) { // a stranger may send as many as they like
+		e.Log.Debug("refused an unverified request", "source", k.Name, "err", err)
 		return
 	}
 	e.Log.Error("a verified request was not stored", "source", k.Name, "type", event.Type, "event", event.ID, "err", err)

@@ -343,21 +343,21 @@ func TestMetrics(t *testing.T) {
 }
 
 // A source added without a system learns it from the first verified request
-// that says it; until then its events are under its name.
+// that says it. A request before that which does not say it is refused: its event would be under the
+// name of the source for ever. Of two such sources (an earlier version let them be added) the second cannot
+// take the first one's system, and is shown with what helps.
 func TestLearn(t *testing.T) {
 	b := newBench(t, EdgeConfig{})
 	other := "00000000-0d4e-4c1b-9a6e-2b8d5f90c311"
 	for name, token := range map[string]string{"first": testToken, "second": "another-example-token"} {
-		if _, err := b.reg.Add(t.Context(), NewSource{Kind: "pluralkit", Name: name, Secrets: map[string]string{"token": token}}); err != nil {
-			t.Fatal(err)
-		}
+		b.addUnsaid(t, name, token)
 	}
 	steps := []struct {
 		name, body string
 		status     int
 		tenant     string // of the event; empty: none
 	}{
-		{"null system", strings.Replace(update1, `"`+testSystem+`"`, "null", 1), 200, "first"},
+		{"null system", strings.Replace(update1, `"`+testSystem+`"`, "null", 1), 503, ""},
 		{"no uuid", strings.Replace(update1, testSystem, "home", 1), 401, ""},
 		{"broken", update1[:len(update1)-1], 400, ""},
 		{"says it", strings.Replace(update1, testSystem, strings.ToUpper(testSystem), 1), 200, testSystem},
@@ -368,6 +368,12 @@ func TestLearn(t *testing.T) {
 	}
 	for _, c := range steps {
 		before := len(b.log.webhooks())
+		if c.name == "another source, its own" {
+			s, err := b.reg.Source("pluralkit", "second")
+			if err != nil || !strings.Contains(s.Conflict, "source pluralkit first has") || !strings.Contains(s.Conflict, "(hint: ") {
+				t.Errorf("conflict %q, %v; want whose the system is, and what helps", s.Conflict, err)
+			}
+		}
 		if got := b.post(t, c.body); got != c.status {
 			t.Errorf("%s: status %d, want %d", c.name, got, c.status)
 		}
@@ -378,6 +384,9 @@ func TestLearn(t *testing.T) {
 		if tenant != c.tenant {
 			t.Errorf("%s: tenant %q, want %q", c.name, tenant, c.tenant)
 		}
+	}
+	if s, err := b.reg.Source("pluralkit", "second"); err != nil || s.Conflict != "" {
+		t.Errorf("a source that has learned: conflict %q, %v; want none", s.Conflict, err)
 	}
 	learned := 0
 	for _, e := range b.log.all() {

@@ -151,8 +151,20 @@ type bench struct {
 
 func newBench(t testing.TB, c EdgeConfig) *bench {
 	t.Helper()
-	b := &bench{dir: t.TempDir(), clock: newClock(), lines: &output{}, log: newLog(t)}
-	b.reg = openRegistry(t, b.dir, b.clock, b.lines, b.log)
+	return newBenchIn(t, t.TempDir(), newClock(), RegistryConfig{}, c)
+}
+
+// newBenchIn is newBench in a directory, with what r says besides paths.
+func newBenchIn(t testing.TB, dir string, now *clock, r RegistryConfig, c EdgeConfig) *bench {
+	t.Helper()
+	b := &bench{dir: dir, clock: now, lines: &output{}, log: newLog(t)}
+	config := registryConfig(dir, now, b.lines)
+	config.LogKnows, config.Whose = r.LogKnows, r.Whose
+	var err error
+	if b.reg, err = OpenRegistry(t.Context(), config, b.log); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.reg.Close() })
 	c.Now, c.Log = b.clock.Now, slog.New(slog.NewTextHandler(b.lines, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	b.edge = httptest.NewServer(NewEdge(c, b.reg, b.log))
 	t.Cleanup(b.edge.Close)
@@ -179,6 +191,21 @@ func registryConfig(dir string, c *clock, lines *output) RegistryConfig {
 	}
 }
 
+// addUnsaid adds a PluralKit source that does not say whose it is, beside any others: as a log of an
+// earlier version has it.
+func (b *bench) addUnsaid(t testing.TB, name, token string) {
+	t.Helper()
+	b.reg.mu.Lock()
+	defer b.reg.mu.Unlock()
+	refs, kept, err := b.reg.keep(pluralKit, sourceKey{"pluralkit", name}, map[string]string{"token": token})
+	if err == nil {
+		err = b.reg.commitSource(t.Context(), schemas.SourceAdded, schemas.SourceEvent{Kind: "pluralkit", Name: name, Secrets: refs}, kept)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // add adds the PluralKit source that testdata is from.
 func (b *bench) add(t testing.TB) {
 	t.Helper()
@@ -187,6 +214,19 @@ func (b *bench) add(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// postTo posts an empty JSON object and returns the status.
+func (b *bench) postTo(t testing.TB, path string) int {
+	t.Helper()
+	resp, err := http.Post(b.edge.URL+path, "application/json", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := resp.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode
 }
 
 // post sends a body to PluralKit's path and checks what holds for every

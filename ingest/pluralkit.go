@@ -30,13 +30,14 @@ var pluralKit = Kind{
 	Settings: map[string]func(string) (string, error){settingSystem: checkSystem},
 	Secrets: []SecretSpec{
 		{Purpose: purposeToken, Required: true, Hashed: true, Clean: joined},
-		{Purpose: purposeAPIToken, Authorization: true, Clean: joined},
+		{Purpose: purposeAPIToken, Asks: true, Authorization: true, Clean: joined},
 	},
-	Credential:  firstSigningToken,
-	Claims:      claimedSystem,
-	Tenant:      func(_ string, settings map[string]string) string { return settings[settingSystem] },
-	DefaultName: func(settings map[string]string) string { return settings[settingSystem] },
-	Warn:        warnPluralKitToken,
+	Credential:    firstSigningToken,
+	Claims:        claimedSystem,
+	Tenant:        func(_ string, settings map[string]string) string { return settings[settingSystem] },
+	TenantSetting: settingSystem,
+	DefaultName:   func(settings map[string]string) string { return settings[settingSystem] },
+	Warn:          warnPluralKitToken,
 	New: func(c Configured) Source {
 		return pluralKitSource{Configured: c}
 	},

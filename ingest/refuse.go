@@ -20,6 +20,7 @@ var (
 	errBroken   = errors.New("body ended early")
 	errBusy     = errors.New("too many requests of this source at once")
 	errCrowded  = errors.New("too many large bodies at once")
+	errNoTenant = errors.New("it is not known yet whose this is")
 )
 
 // overLimit is a verified request that exceeds a limit of ours. Its sender is
@@ -71,6 +72,8 @@ func refuse(w http.ResponseWriter, err error) (outcome string) {
 		a = refusal{http.StatusUnsupportedMediaType, "this media type is not understood", outcomeMediaType, false, false}
 	case errors.Is(err, schemas.ErrInvalid):
 		a = refusal{http.StatusBadRequest, "not in this provider's format", outcomeInvalid, false, false}
+	case errors.Is(err, errNoTenant):
+		a.says = errNoTenant.Error()
 	case errors.Is(err, errBusy):
 		a = refusal{http.StatusTooManyRequests, "too many requests at once", outcomeBusy, false, true}
 	}

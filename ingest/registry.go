@@ -23,11 +23,16 @@ const registryRepeats = 365 * 24 * time.Hour
 
 // RegistryConfig says where the registry is kept.
 type RegistryConfig struct {
-	Path      string           // of secrets.db; created if it is not there
-	KeyPath   string           // of the key that seals secrets; created with it
-	PublicURL string           // where providers reach us, e.g. https://hooks.example.org
-	Now       func() time.Time // the clock; nil: time.Now
-	Log       *slog.Logger     // nil: nothing is logged
+	Path      string // of secrets.db; created if it is not there
+	KeyPath   string // of the key that seals secrets; created with it
+	PublicURL string // where providers reach us, e.g. https://hooks.example.org
+	// Whose asks the provider whose a secret is by which it can be asked (PluralKit's API token).
+	// ErrInvalid: the provider does not know the secret. Nil: nobody is asked.
+	Whose func(ctx context.Context, kind, secret string) (tenant string, err error)
+
+	LogKnows bool             // the log may know of sources though secrets.db is empty: see Unsure
+	Now      func() time.Time // the clock; nil: time.Now
+	Log      *slog.Logger     // nil: nothing is logged
 }
 
 // Nouns of the registry's own events.
@@ -48,6 +53,7 @@ type Registry struct {
 	log    Appender
 	lookup atomic.Pointer[snapshot]
 	watch  watchers
+	unsure atomic.Bool // see Unsure
 
 	mu      sync.Mutex // guards what follows, and the order of commands
 	events  []schemas.Event
@@ -102,9 +108,10 @@ func (r *Registry) load(ctx context.Context) (err error) {
 		}
 	}
 	r.refold()
-	if err := r.prune(ctx); err != nil {
+	if err := errors.Join(r.takeOver(ctx), r.prune(ctx)); err != nil {
 		return err
 	}
+	r.unsure.Store(r.LogKnows && len(r.events) == 0)
 	r.publish()
 	if err := r.flush(ctx); err != nil {
 		r.Log.Warn("events of the registry are not in the log yet", "err", err)
@@ -124,8 +131,8 @@ func (r *Registry) InLog() uint64 {
 }
 
 // Merge takes events of the registry that were read from the log (written by
-// another node, or before a restore) and adds those that are missing. Other
-// events are ignored. Secrets do not come with them.
+// another node, or before this one's secrets.db was lost) and adds those that are
+// missing, with the secrets that our key opens. Other events are ignored.
 func (r *Registry) Merge(ctx context.Context, events []schemas.Event) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -158,7 +165,12 @@ func (r *Registry) Merge(ctx context.Context, events []schemas.Event) error {
 	if len(fresh) > 0 {
 		r.events = append(r.events, fresh...)
 		r.refold()
+		err := r.takeOver(ctx)
+		if err := r.prune(ctx); err != nil {
+			r.Log.Warn("secrets that are over were not deleted yet", "err", err)
+		}
 		r.publish()
+		return err
 	}
 	return nil
 }
@@ -196,17 +208,7 @@ func (r *Registry) publish() {
 
 // prune deletes the secrets nothing refers to any more, or not for longer.
 func (r *Registry) prune(ctx context.Context) error {
-	good, now := map[string]bool{}, r.Now()
-	for _, rec := range r.state.sources {
-		for _, ref := range rec.good(now) {
-			good[ref] = true
-		}
-	}
-	for _, s := range r.state.subscriptions {
-		for _, ref := range s.good(now) {
-			good[ref] = true
-		}
-	}
+	good := r.state.good(r.Now())
 	var over []string
 	for ref := range r.secrets {
 		if !good[ref] {
@@ -292,17 +294,22 @@ func (r *Registry) Secret(kind, name, purpose string) (string, error) {
 // SourceStatus describes a source: nothing of it is secret. Counts and last
 // times are since the process began.
 type SourceStatus struct {
-	Kind      string            `json:"kind"`
-	Name      string            `json:"name"`
-	Tenant    string            `json:"tenant"` // empty: not known until the first request
-	URL       string            `json:"url"`
-	Settings  map[string]string `json:"settings"`
-	Created   string            `json:"created"`         // RFC 3339
-	Missing   []string          `json:"missing_secrets"` // the registry knows of them, but they are not on this machine
-	LastEvent *string           `json:"last_event"`      // RFC 3339; null: none yet
-	LastPing  *string           `json:"last_ping"`
-	Accepted  uint64            `json:"accepted"` // requests stored
-	Refused   uint64            `json:"refused"`  // requests of this source that were not
+	Kind         string            `json:"kind"`
+	Name         string            `json:"name"`
+	Tenant       string            `json:"tenant"` // empty: not known until the first request
+	URL          string            `json:"url"`
+	Settings     map[string]string `json:"settings"`
+	Created      string            `json:"created"`         // RFC 3339
+	Missing      []string          `json:"missing_secrets"` // the registry knows of them, but they are not on this machine
+	CannotVerify bool              `json:"cannot_verify"`   // one of them proves requests: they are answered with 503
+	LastEvent    *string           `json:"last_event"`      // RFC 3339; null: none yet
+	LastPing     *string           `json:"last_ping"`
+	Accepted     uint64            `json:"accepted"` // requests stored
+	Refused      uint64            `json:"refused"`  // requests of this source that were not
+
+	// Conflict says that its verified requests are refused, since another source has their tenant, and
+	// what helps. Empty: none was.
+	Conflict string `json:"conflict,omitempty"`
 
 	// Requests that name this source's tenant and bear a wrong secret: its provider's, or
 	// anybody's.
@@ -338,11 +345,18 @@ func noSource(kind, name string) error {
 func (r *Registry) status(e *entry) SourceStatus {
 	s := SourceStatus{
 		Kind: e.kind, Name: e.name, Tenant: e.tenant,
-		Settings: e.settings, Missing: e.missing,
+		Settings: e.settings, Missing: e.missing, CannotVerify: e.unverifiable,
 		Created:   schemas.FormatTime(e.created),
 		LastEvent: formatMicros(e.stats.lastEvent.Load()),
 		LastPing:  formatMicros(e.stats.lastPing.Load()),
 		Accepted:  e.stats.accepted.Load(), Refused: e.stats.refused.Load(),
+	}
+	if tenant := e.stats.conflict.Load(); tenant != nil && e.tenant == "" {
+		if holder := r.lookup.Load().tenants[tenantKey{e.kind, *tenant}]; holder != nil {
+			s.Conflict = fmt.Sprintf("its requests are of %s, which source %s %s has: they are refused "+
+				"(hint: one of the two must go: switchlog source remove %[2]s %[3]s, or switchlog source remove %[2]s %[4]s and the new token to the other by source rotate)",
+				*tenant, holder.kind, holder.name, e.name)
+		}
 	}
 	unproven, last := e.stats.unproven.seen()
 	s.Unproven, s.LastUnproven = unproven, formatMicros(last)

@@ -73,11 +73,11 @@ func hashed(plain string) secret {
 	return secret{value: sum[:]}
 }
 
-// openKey reads the key file: 64 hexadecimal characters. If there is none and
-// nothing was sealed yet it is made.
+// openKey reads the key file: 64 hexadecimal characters. If there is none, or it
+// is empty, and nothing was sealed yet it is made.
 func openKey(path string, mayCreate bool) (sealer, error) {
 	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) && mayCreate {
+	if mayCreate && (errors.Is(err, fs.ErrNotExist) || err == nil && len(text) == 0) {
 		return createKey(path)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
@@ -87,6 +87,9 @@ func openKey(path string, mayCreate bool) (sealer, error) {
 		return sealer{}, fmt.Errorf("secret key: %w (hint: it must be readable by the user switchlog runs as)", err)
 	}
 	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if (err != nil || len(key) != chacha20poly1305.KeySize) && !mayCreate {
+		return sealer{}, fmt.Errorf("secret key %s: not 64 hexadecimal characters (hint: secrets were sealed with it; put it back from where it was kept)", path)
+	}
 	if err != nil || len(key) != chacha20poly1305.KeySize {
 		return sealer{}, fmt.Errorf("secret key %s: not 64 hexadecimal characters (hint: make one with: openssl rand -hex 32)", path)
 	}

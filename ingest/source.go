@@ -107,6 +107,12 @@ type Kind struct {
 	// receives; empty: learned later.
 	Tenant func(name string, settings map[string]string) string
 
+	// TenantSetting is the setting that says whose data a source receives, of a kind whose sources
+	// may learn that from requests. Once there is one source of such a kind, another
+	// is added with that setting, or with a secret by which the provider confirms the tenant:
+	// else it could claim the data of any. Empty: sources learn nothing, or only of their own secret.
+	TenantSetting string
+
 	// DefaultName names a source that was given no name; empty: the kind's
 	// name, with a number if needed. Nil: a name must be given.
 	DefaultName func(settings map[string]string) string
@@ -128,6 +134,7 @@ type Kind struct {
 type SecretSpec struct {
 	Purpose  string
 	Required bool
+	Asks     bool   // we ask the provider with it; requests do not bear it
 	Hashed   bool   // only compared: kept as SHA-256. Else sealed, to be read again
 	Inside   string // white space that may be inside of it; none else may
 

@@ -8,7 +8,7 @@ import (
 )
 
 func TestSourcesCommands(t *testing.T) {
-	const other = "00000000-0d4e-4c1b-9a6e-2b8d5f90c311"
+	const other, third = "00000000-0d4e-4c1b-9a6e-2b8d5f90c311", "11111111-0d4e-4c1b-9a6e-2b8d5f90c311"
 	good := strings.Repeat("aB3+/x", 10) + "abcd"
 	add := func(rest string) string { return `{"kind":"pluralkit",` + rest + `}` }
 	token := func(s string) string { return `"secrets":{"token":"` + s + `"}` }
@@ -21,8 +21,8 @@ func TestSourcesCommands(t *testing.T) {
 		{"GET", "", "", 200, `[]`},
 		{"POST", "", add(`"name":"home","settings":{"system":"` + strings.ToUpper(testSystem) + `"},` + token(good)), 201,
 			`{"kind":"pluralkit","name":"home","tenant":"` + testSystem + `","url":"https://hooks.example.org/in/pluralkit"}`},
-		{"POST", "", add(token(" short-one\\n")), 201, `"name":"pluralkit","tenant":"","url":"https://hooks.example.org/in/pluralkit","warning":"PluralKit's tokens are 64`},
-		{"POST", "", add(token("short-two")), 201, `"name":"pluralkit-2"`},
+		{"POST", "", add(token("short-two")), 400, `(hint: --system, or --api-token-file, which confirms it)`},
+		{"POST", "", add(`"name":"pluralkit","settings":{"system":"` + third + `"},` + token(" short-one\\n")), 201, `"name":"pluralkit","tenant":"` + third + `","url":"https://hooks.example.org/in/pluralkit","warning":"PluralKit's tokens are 64`},
 		{"POST", "", add(`"settings":{"system":"` + other + `"},` + token("short-three")), 201, `"name":"` + other + `","tenant":"` + other + `"`},
 
 		{"POST", "", add(`"name":"home",` + token("x4")), 409, `there is already a source pluralkit home`},
@@ -58,7 +58,7 @@ func TestSourcesCommands(t *testing.T) {
 		{"POST", "/pluralkit/nobody/rotate", `{"secrets":{"token":"y"}}`, 404, `there is no source pluralkit nobody`},
 
 		{"GET", "/pluralkit/home", "", 200, `{"kind":"pluralkit","name":"home","tenant":"` + testSystem + `","url":"https://hooks.example.org/in/pluralkit",` +
-			`"settings":{"system":"` + testSystem + `"},"created":"2026-03-01T12:00:00.000000Z","missing_secrets":[],"last_event":null,"last_ping":null,"accepted":0,"refused":0,"unproven":0,"last_unproven":null}`},
+			`"settings":{"system":"` + testSystem + `"},"created":"2026-03-01T12:00:00.000000Z","missing_secrets":[],"cannot_verify":false,"last_event":null,"last_ping":null,"accepted":0,"refused":0,"unproven":0,"last_unproven":null}`},
 		{"GET", "/pluralkit/nobody", "", 404, `there is no source pluralkit nobody`},
 		{"DELETE", "/pluralkit/nobody", "", 404, `there is no source pluralkit nobody`},
 		{"DELETE", "/pluralkit/home", "", 204, ``},

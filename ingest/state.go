@@ -153,9 +153,10 @@ func (r record) good(now time.Time) []string {
 // snapshot is what requests look things up in: immutable, read without a
 // lock.
 type snapshot struct {
-	sources map[sourceKey]*entry
-	tokens  map[tokenKey]*entry // for kinds whose path names no source
-	tenants map[tenantKey]*entry
+	sources      map[sourceKey]*entry
+	tokens       map[tokenKey]*entry // for kinds whose path names no source
+	tenants      map[tenantKey]*entry
+	unverifiable map[string][]string // by kind: tenants of the sources whose requests cannot be verified
 
 	destinations map[string]*destination // by id of the subscription
 }
@@ -170,10 +171,11 @@ type tokenKey struct {
 // entry is a source ready for use.
 type entry struct {
 	record
-	source  Source             // nil: a kind of a later version
-	tokens  map[string][]Token // hashed secrets, by purpose
-	missing []string           // purposes of secrets that are not here
-	stats   *stats
+	source       Source             // nil: a kind of a later version
+	tokens       map[string][]Token // hashed secrets, by purpose
+	missing      []string           // purposes of secrets that are not here
+	unverifiable bool               // one of them proves requests
+	stats        *stats
 }
 
 // stats count since the process began; they outlive snapshots.
@@ -182,6 +184,7 @@ type stats struct {
 	waiting             atomic.Int64
 	lastEvent, lastPing atomic.Int64 // microseconds since 1970; 0: none yet
 	unproven            unproven
+	conflict            atomic.Pointer[string] // the tenant its requests name, which another source has; nil: none
 }
 
 // build makes a snapshot. Secrets are looked up by reference; one that is not
@@ -191,6 +194,7 @@ func (s state) build(secrets map[string]secret, seal sealer, old *snapshot, now 
 	snap := &snapshot{
 		sources: make(map[sourceKey]*entry, len(s.sources)), tokens: make(map[tokenKey]*entry, len(s.sources)),
 		tenants:      make(map[tenantKey]*entry, len(s.sources)),
+		unverifiable: map[string][]string{},
 		destinations: s.destinations(secrets, seal, old.destinations),
 	}
 	for key, rec := range s.sources {
@@ -210,6 +214,9 @@ func (s state) build(secrets map[string]secret, seal sealer, old *snapshot, now 
 			Name: key.name, Tenant: rec.tenant, Settings: rec.settings, Now: now,
 			Tokens: e.collect(kind, secrets, now()), Keys: e.open(kind, secrets, seal, now()),
 		})
+		if e.unverifiable {
+			snap.unverifiable[key.kind] = append(snap.unverifiable[key.kind], rec.tenant)
+		}
 		if kind.Credential != nil {
 			for _, tokens := range e.tokens {
 				for _, t := range tokens {
@@ -227,10 +234,12 @@ func (e *entry) collect(k Kind, secrets map[string]secret, now time.Time) map[st
 	e.tokens = map[string][]Token{}
 	e.each(now, func(purpose, ref string, until time.Time) {
 		kept, here := secrets[ref]
+		spec, _ := k.secret(purpose)
 		if !here && until.IsZero() {
 			e.missing = append(e.missing, purpose)
+			e.unverifiable = e.unverifiable || !spec.Asks
 		}
-		if spec, _ := k.secret(purpose); here && spec.Hashed && len(kept.value) == sha256.Size {
+		if here && spec.Hashed && len(kept.value) == sha256.Size {
 			e.tokens[purpose] = append(e.tokens[purpose], Token{Hash: [sha256.Size]byte(kept.value), Until: until})
 		}
 	})

@@ -41,6 +41,7 @@ func (s state) applySubscription(e schemas.Event) error {
 	if err != nil {
 		return err
 	}
+	d.Sealed = nil // it is for takeOver
 	next := subscription{Subscription: d, created: e.Time, updated: e.Time}
 	if d.OldUntil != "" {
 		if next.oldUntil, err = time.Parse(time.RFC3339Nano, d.OldUntil); err != nil {

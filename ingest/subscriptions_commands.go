@@ -124,7 +124,11 @@ func (r *Registry) put(ctx context.Context, typ string, s schemas.Subscription, 
 		refs[purpose], kept[ref] = ref, sealed
 	}
 	s.Secrets = refs
-	return s, r.commit(ctx, typ, s.ID, s, kept)
+	told, err := s, error(nil)
+	if told.Sealed, err = r.seal.shareAll(kept); err != nil {
+		return s, err
+	}
+	return s, r.commit(ctx, typ, s.ID, told, kept)
 }
 
 // newSigningSecret makes a secret for Standard Webhooks: 256 bits.

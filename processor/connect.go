@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -18,6 +21,10 @@ type ConnectConfig struct {
 	Name     string        // shown in the server's lists, e.g. "switchlog projections"
 	Options  []nats.Option // TLS, credentials and the like, for an outside server
 	Logger   *slog.Logger
+
+	// Failed is told each time why the server was not reached; nil: it was. The
+	// words are for an operator. It must not block. May be nil.
+	Failed func(error)
 }
 
 // Connect opens a connection that comes back by itself, for as long as it is
@@ -34,6 +41,7 @@ func Connect(c ConnectConfig) (*nats.Conn, error) {
 	if c.User == "" {
 		c.User = adminUser
 	}
+	failed := c.reporter(log)
 	opts := []nats.Option{
 		nats.Name(c.Name),
 		nats.UserInfo(c.User, c.Password),
@@ -49,9 +57,15 @@ func Connect(c ConnectConfig) (*nats.Conn, error) {
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
 				log.Warn("nats: disconnected", "err", err)
+				failed(err)
 			}
 		}),
-		nats.ReconnectHandler(func(*nats.Conn) { log.Info("nats: connected again") }),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { failed(err) }),
+		nats.ConnectHandler(func(*nats.Conn) { failed(nil) }),
+		nats.ReconnectHandler(func(*nats.Conn) {
+			failed(nil)
+			log.Info("nats: connected again")
+		}),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			if !errors.Is(err, nats.ErrConnectionClosed) {
 				log.Warn("nats", "err", err)
@@ -66,4 +80,44 @@ func Connect(c ConnectConfig) (*nats.Conn, error) {
 		return nil, fmt.Errorf("nats: connect: %w (hint: is the server running, and is the password of user %s right?)", err, c.User)
 	}
 	return nc, nil
+}
+
+// reporter tells c.Failed of each failure to reach the server, and logs one when it is
+// another than the last: there is an attempt each 100 ms.
+func (c ConnectConfig) reporter(log *slog.Logger) func(error) {
+	var mu sync.Mutex // guards last
+	last := ""
+	return func(err error) {
+		if err != nil {
+			err = c.unreached(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case err == nil:
+			last = ""
+		case err.Error() != last:
+			last = err.Error()
+			log.Error("nats: not connected; it is tried again", "err", err)
+		}
+		if c.Failed != nil {
+			c.Failed(err)
+		}
+	}
+}
+
+// unreached says in words why the server was not reached, and what to do.
+func (c ConnectConfig) unreached(err error) error {
+	at := c.URL
+	if c.Server != nil {
+		at = "inside this process"
+	}
+	switch {
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked),
+		errors.Is(err, nats.ErrAccountAuthExpired), strings.Contains(strings.ToLower(err.Error()), "authorization"):
+		return fmt.Errorf("the NATS server %s refuses user %q or the password (hint: compare them with the server's configuration; switchlog takes them from --nats-creds-file, or the URL of --nats)", at, c.User)
+	case errors.Is(err, nats.ErrNoServers), errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("nobody answers at the NATS server's address %s: %w (hint: is it running, and is --nats right?)", at, err)
+	}
+	return fmt.Errorf("the NATS server %s is not reached: %w (hint: is it running, and is --nats right?)", at, err)
 }

@@ -17,6 +17,9 @@ import (
 // {spoolID}/{pos}.
 const spoolHeader = "Switchlog-Spool"
 
+// errAway is said in place of what the client says of a buffer while it has no connection.
+var errAway = errors.New("the NATS server is not reached")
+
 // Recover holds the log against the anchor, before anything is appended and
 // after every error of Append.
 //
@@ -30,6 +33,9 @@ const spoolHeader = "Switchlog-Spool"
 // read for that, headers only (Law 1: the duplicate window is minutes, an
 // outage may be days).
 func (l *Log) Recover(ctx context.Context, spoolID string, a schemas.Anchor) (now schemas.Anchor, delivered uint64, err error) {
+	if !l.nc.IsConnected() {
+		return a, 0, errAway
+	}
 	for {
 		before := l.nc.Stats().Reconnects
 		if now, delivered, err = l.recover(ctx, spoolID, a); err != nil {

@@ -44,6 +44,7 @@ type Subscription struct {
 	Provider string            `json:"provider,omitempty"`
 	URL      string            `json:"url,omitempty"`     // fit to be shown: what is secret in it is "***"
 	Secrets  map[string]string `json:"secrets,omitempty"` // purpose ("url", "secret", "old_secret") → reference into secrets.db
+	Sealed   map[string]string `json:"sealed,omitempty"`  // reference → the new secret, sealed for the nodes that share the key
 	OldUntil string            `json:"old_until,omitempty"`
 
 	// Events are names of the catalogue ("front.changed"), whole types

@@ -144,6 +144,7 @@ func (s *server) launch() error {
 	if err := os.Remove(endpoints); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
+	before := len(s.out.String())
 	args := append([]string{"serve", "--data", s.dir, "--listen", "127.0.0.1:0", "--private-listen", "127.0.0.1:0", "--nats-listen", "127.0.0.1:0"}, s.args...)
 	s.cmd = exec.Command(path, args...)
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
@@ -163,7 +164,8 @@ func (s *server) launch() error {
 		default:
 		}
 		b, err := os.ReadFile(endpoints)
-		return err == nil && json.Unmarshal(b, s) == nil
+		said := s.out.String()[before:]
+		return err == nil && json.Unmarshal(b, s) == nil && (strings.Contains(said, "\nready. ") || strings.Contains(said, "\nwaiting. "))
 	})
 	return ended
 }

@@ -95,8 +95,11 @@ func TestSources(t *testing.T) {
 	if got := s.postWith(other, system); got != 200 {
 		t.Errorf("the source that stays: got %d, want 200", got)
 	}
-	// The same name and token may come back.
-	s.cli(third, "source", "add", "pluralkit", "harbour", "--token-file", "-")
+	// The same name and token may come back; beside another source it says whose it is.
+	if _, errOut, code := s.try(third, "source", "add", "pluralkit", "harbour", "--token-file", "-"); code == 0 || !strings.Contains(errOut, "--system") {
+		t.Errorf("a second source that says nothing: exit code %d, %q; want a refusal and what helps", code, errOut)
+	}
+	s.cli(third, "source", "add", "pluralkit", "harbour", "--token-file", "-", "--system", sampleSystem)
 	want("a source that came back", third, 200)
 	Check(s)
 }

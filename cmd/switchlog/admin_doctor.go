@@ -38,6 +38,9 @@ func (n *node) examine(s status) []finding {
 	if len(s.Problems) == 0 {
 		add(found("server", fine, "ready"))
 	}
+	if n.spoolLost {
+		add(found("spool", warning, "spool.db was not there at the last start, though there was a log: what waited in it is lost (hint: put a copy back if there is one, with the server off; else: switchlog reconcile)"))
+	}
 	waiting := time.Duration(s.Spool.OldestSeconds * float64(time.Second))
 	switch {
 	case waiting > longWait:
@@ -83,6 +86,8 @@ func examineDatabase(p projectionStatus) (findings []finding) {
 func examineSource(s sourceInfo) finding {
 	name := s.Kind + " " + s.Name
 	switch {
+	case s.Conflict != "":
+		return found("source", problem, name+": "+s.Conflict)
 	case s.API != "" && s.API != "ok":
 		return found("source", problem, fmt.Sprintf("%s: %s since %s (hint: switchlog status says what that means)", name, s.API, s.APISince))
 	case s.LastEvent == "":

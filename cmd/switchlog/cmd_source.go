@@ -43,6 +43,10 @@ type sourceInfo struct {
 	Coverage *float64 `json:"coverage,omitempty"`
 	LastLook string   `json:"last_look,omitempty"` // at all the lists, and with all its answers
 
+	// Why verified requests are refused, and why none can be verified, with what helps; empty: they are not.
+	Conflict     string `json:"conflict,omitempty"`
+	CannotVerify bool   `json:"cannot_verify,omitempty"`
+
 	// Requests that name this source's tenant and bear a wrong secret.
 	Unproven     uint64 `json:"unproven"`
 	LastUnproven string `json:"last_unproven,omitempty"`
@@ -132,6 +136,10 @@ func (s sourceInfo) printStanding(w io.Writer) {
 			says += fmt.Sprintf(" Since the start webhooks brought %.0f %% of what changed; asking found the rest.", 100**s.Coverage)
 		}
 		printWrapped(w, "  ", says)
+	}
+	if s.Conflict != "" {
+		fmt.Fprintln(w)
+		printWrapped(w, "", name+": "+s.Conflict)
 	}
 	if s.Unproven > 0 {
 		fmt.Fprintln(w)
@@ -287,6 +295,7 @@ func newSourceInfo(s ingest.SourceStatus) sourceInfo {
 	return sourceInfo{
 		Kind: s.Kind, Name: s.Name, Tenant: s.Tenant, URL: s.URL, Settings: s.Settings, Created: s.Created,
 		LastEvent: text(s.LastEvent), LastPing: text(s.LastPing), Accepted: s.Accepted,
+		Conflict: s.Conflict, CannotVerify: s.CannotVerify,
 		Unproven: s.Unproven, LastUnproven: text(s.LastUnproven),
 	}
 }

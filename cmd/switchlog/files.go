@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -70,12 +71,14 @@ func newToken() string {
 func adminToken(dir string) (string, error) {
 	path := filepath.Join(dir, fileAdmin)
 	token, err := readToken(path)
-	if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, errEmptyToken) {
 		token = newToken()
 		return token, writeFile(path, []byte(token+"\n"))
 	}
 	return token, err
 }
+
+var errEmptyToken = errors.New("is empty (hint: start the server again; it makes a new one)")
 
 func readToken(path string) (string, error) {
 	b, err := os.ReadFile(path)
@@ -84,7 +87,7 @@ func readToken(path string) (string, error) {
 	}
 	token := strings.TrimSpace(string(b))
 	if token == "" {
-		return "", fmt.Errorf("%s is empty (hint: move it to another name and start the server again; it makes a new one)", path)
+		return "", fmt.Errorf("%s %w", path, errEmptyToken)
 	}
 	return token, nil
 }
@@ -121,7 +124,7 @@ func loadNATSPasswords(dir string) (natsPasswords, error) {
 	path := filepath.Join(dir, fileNATS)
 	var p natsPasswords
 	b, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) || err == nil && len(bytes.TrimSpace(b)) == 0 {
 		p = natsPasswords{Admin: newToken(), System: newToken()}
 		b, err := json.Marshal(p)
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -69,13 +70,14 @@ type node struct {
 	public net.Listener // nil without the role ingest
 	priv   net.Listener
 
-	spool    *spool.Spool
-	registry *ingest.Registry // set once the spool runs
-	server   *processor.Server
-	natsURL  string // without user and password
-	natsUser *url.Userinfo
-	nc       *nats.Conn
-	events   *processor.Log
+	spool     *spool.Spool
+	registry  *ingest.Registry // set once the spool runs
+	server    *processor.Server
+	natsURL   string // without user and password
+	natsUser  *url.Userinfo
+	nc        *nats.Conn
+	unreached atomic.Pointer[string] // why the NATS server is not reached; nil: it is, or was not tried yet
+	events    *processor.Log
 
 	// Nil without the role process.
 	db      *projections.DB
@@ -85,14 +87,17 @@ type node struct {
 
 	delivering   sync.WaitGroup // the part that runs the sender
 	sendable     chan struct{}  // closed when the database knows of all that was accepted before the start
+	sendableOnce sync.Once
 	deliverAllow []netip.Prefix // networks outgoing webhooks may reach though they are not public
 
 	reconcilers *reconcilers // they look only with the role process
 	alive       *heartbeat
 	wal         *walWatch // nil without the role process
 
-	stoppedMu sync.Mutex // guards stopped
-	stopped   []string   // parts that ended for good, and why
+	stoppedMu sync.Mutex        // guards stopped
+	stopped   map[string]string // parts that stand still, and why
+
+	spoolLost bool // spool.db was not there at this start, and the log was
 
 	tenants sync.Map // of string, subjects: tenants found in the log
 
@@ -106,7 +111,7 @@ func (n *node) path(name string) string { return filepath.Join(n.cfg.Data, name)
 // openNode opens what must be there before a webhook can be taken: the
 // directory, the spool, the listeners. It starts nothing.
 func openNode(c Config, log *slog.Logger) (_ *node, err error) {
-	n := &node{cfg: c, log: log, started: time.Now(), metrics: prometheus.NewRegistry(), stopping: make(chan struct{}), sendable: make(chan struct{})}
+	n := &node{cfg: c, log: log, started: time.Now(), metrics: prometheus.NewRegistry(), stopping: make(chan struct{}), sendable: make(chan struct{}), stopped: map[string]string{}}
 	n.authorize = query.Authorizer(n.keys)
 	if n.deliverAllow, err = deliver.ParseAllow(c.DeliverAllow); err != nil {
 		return nil, err
@@ -127,6 +132,13 @@ func openNode(c Config, log *slog.Logger) (_ *node, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if s := n.spool.State(); s.Last == 0 && s.Anchor.Epoch == "" {
+		if _, err := os.Stat(n.path(dirNATS)); err == nil {
+			n.spoolLost = true
+			n.log.Error("spool.db was made anew though there is a log: what waited in it is lost, and so is the means to notice a damaged log " +
+				"(hint: put a copy back if there is one; else switchlog reconcile finds what can be asked for)")
+		}
+	}
 	if n.token, err = adminToken(c.Data); err != nil {
 		return nil, err
 	}
@@ -144,7 +156,14 @@ func openNode(c Config, log *slog.Logger) (_ *node, err error) {
 // openLog reaches the log: the NATS server inside, or the one outside, which
 // need not be there yet.
 func (n *node) openLog() error {
-	connect := processor.ConnectConfig{Name: "switchlog", User: adminUser, Logger: n.log}
+	connect := processor.ConnectConfig{Name: "switchlog", User: adminUser, Logger: n.log, Failed: func(err error) {
+		if err == nil {
+			n.unreached.Store(nil)
+			return
+		}
+		why := err.Error()
+		n.unreached.Store(&why)
+	}}
 	if n.cfg.NATS != "" {
 		u, err := url.Parse(n.cfg.NATS)
 		if err != nil {

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"switchlog/schemas"
@@ -13,7 +15,10 @@ func (n *node) problems() []string {
 	problems := []string{}
 	add := func(s string) { problems = append(problems, s) }
 	s := n.spool.State()
+	away := n.natsAway()
 	switch {
+	case away != "" && !s.Damaged:
+		add(away)
 	case s.LogDamaged:
 		add("the log is not the one we know; events wait in the spool: " + s.ForwardError)
 	case s.Damaged:
@@ -30,6 +35,7 @@ func (n *node) problems() []string {
 	if s.AsideDamaged > 0 {
 		add(fmt.Sprintf("%d of them have changed on the disk and cannot go on (hint: dmesg tells what the disk says; restore a backup)", s.AsideDamaged))
 	}
+	problems = append(problems, n.registryProblems()...)
 	if s.StoreError != "" {
 		add("webhooks are being refused, the spool cannot be written: " + s.StoreError)
 	}
@@ -37,11 +43,11 @@ func (n *node) problems() []string {
 		if err := n.server.Health(); err != nil {
 			add(err.Error())
 		}
-	} else if !n.nc.IsConnected() {
-		add("NATS at " + n.natsURL + " is away (hint: --nats)")
 	}
 	n.stoppedMu.Lock()
-	problems = append(problems, n.stopped...)
+	for _, what := range slices.Sorted(maps.Keys(n.stopped)) {
+		add(what + " has stopped: " + n.stopped[what])
+	}
 	n.stoppedMu.Unlock()
 	if n.loop == nil {
 		return problems
@@ -60,6 +66,18 @@ func (n *node) problems() []string {
 		add("changes and the bucket FRONTERS stand still since " + schemas.FormatTime(c.Since) + " (hint: does the NATS server answer?)")
 	}
 	return problems
+}
+
+// natsAway says that the NATS server outside is not reached, and why; empty: it is.
+func (n *node) natsAway() string {
+	if n.server != nil || n.nc.IsConnected() {
+		return ""
+	}
+	why := "NATS at " + n.natsURL + " is away (hint: is it running, and is --nats right?)"
+	if known := n.unreached.Load(); known != nil {
+		why = *known
+	}
+	return "events wait in the spool: " + why
 }
 
 // status is how the node is, for people and scripts.

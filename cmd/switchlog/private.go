@@ -31,11 +31,11 @@ func (n *node) privateHandler() http.Handler {
 		mux.Handle("/api/v1/", query.NewHandler(n.queryConfig()))
 		mux.Handle(mirror.Root, mirror.NewHandler(n.mirrorConfig()))
 	}
-	sources := n.adminOnly(ingest.NewSourcesHandler(n.registry))
+	sources := n.adminOnly(n.folded(ingest.NewSourcesHandler(n.registry)))
 	mux.Handle("/api/admin/sources", sources)
 	mux.Handle("/api/admin/sources/", sources)
 	if n.runs(roleDeliver) {
-		webhooks := n.webhooksHandler()
+		webhooks := n.folded(n.webhooksHandler())
 		for _, path := range []string{"/api/webhooks", "/api/webhooks/", "/webhooks", "/webhooks/"} {
 			mux.Handle(path, webhooks)
 		}

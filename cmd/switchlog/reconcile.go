@@ -61,12 +61,16 @@ func (r *reconcilers) run(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	}
+	changed, stop := r.n.registry.Watch()
+	defer stop()
 	for {
 		r.adjust(ctx)
 		r.makeUp()
 		next := time.NewTimer(lookForSources)
 		select {
 		case <-next.C:
+		case <-changed:
+			next.Stop()
 		case done := <-r.refreshes:
 			next.Stop()
 			r.adjust(ctx)

@@ -12,27 +12,26 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"switchlog/ingest"
-	"switchlog/processor"
 	"switchlog/projections/query"
-	"switchlog/schemas"
 )
 
 // Limits of the listeners, of a start and of a stop.
 const (
 	maxConnections = 16384           // of the public listener; about 20 KiB each
 	stopWithin     = 5 * time.Second // for requests that have begun, and again for NATS
-	logWithin      = 15 * time.Second
+	readyWithin    = time.Second     // then a node that is not ready says why
+	partAgain      = time.Second     // after a part has stopped; doubled each time
+	partAgainMax   = 5 * time.Second
 	retryEvery     = 200 * time.Millisecond
 )
 
-// run runs the node until ctx ends or a part fails. announce is called once
-// the listeners answer and the log was reached, or was found damaged or away.
+// run runs the node until ctx ends or a part fails.
 //
 // Webhooks are taken from the first moment on: they need nothing but the
 // spool. Everything else starts behind it. A stop goes the other way round:
 // first no more requests, then nothing moves, then the files are closed; what
 // still waits in the spool goes on at the next start.
-func (n *node) run(ctx context.Context, announce func(Endpoints) error) (err error) {
+func (n *node) run(ctx context.Context, announce announcer) (err error) {
 	defer func() { err = errors.Join(err, n.close()) }()
 	// Parts end when they are told to, not with ctx: requests that have begun
 	// still need them.
@@ -57,14 +56,11 @@ func (n *node) run(ctx context.Context, announce func(Endpoints) error) (err err
 }
 
 // start starts the parts, in the order they need one another.
-func (n *node) start(ctx, partsCtx context.Context, parts *errgroup.Group, servers *servers, announce func(Endpoints) error) (err error) {
+func (n *node) start(ctx, partsCtx context.Context, parts *errgroup.Group, servers *servers, announce announcer) (err error) {
 	part := func(run func(context.Context) error) { parts.Go(func() error { return run(partsCtx) }) }
 	moreThreads()
 	part(n.spool.Run)
-	n.registry, err = ingest.OpenRegistry(ctx, ingest.RegistryConfig{
-		Path: n.path(fileSecrets), KeyPath: n.secretKeyPath(), PublicURL: n.publicURL(), Log: n.log,
-	}, n.spool)
-	if err != nil {
+	if err := n.openRegistry(ctx); err != nil {
 		return err
 	}
 	n.reconcilers = newReconcilers(n)
@@ -99,40 +95,60 @@ func (n *node) start(ctx, partsCtx context.Context, parts *errgroup.Group, serve
 		part(n.standing("the database", n.fold))
 		part(n.standing("the sending of changes", n.changes.Run))
 		part(n.reconcilers.run)
-	} else {
-		part(n.standing("the registry", n.learnRegistry))
 	}
+	part(n.standing("the registry", n.learnRegistry))
 	if n.runs(roleDeliver) {
 		n.delivering.Add(1)
-		part(n.standing("outgoing webhooks", n.deliver))
+		part(func(ctx context.Context) error {
+			defer n.delivering.Done()
+			return n.standing("outgoing webhooks", n.deliver)(ctx)
+		})
 	}
 	if n.runs(roleQuery) {
 		part(n.standing("answers over NATS", func(ctx context.Context) error { return query.ServeNATS(ctx, n.queryConfig()) }))
 	}
-
-	if err := n.awaitLog(ctx); err != nil {
-		return err
-	}
-	if err := n.writeEndpoints(); err != nil {
-		return err
-	}
-	return announce(n.endpoints())
+	waiting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(partsCtx, cancel)() // a part failed: run says which
+	return n.announceWhenReady(waiting, announce)
 }
 
-// standing makes of a part that ends for good (the log is damaged, say) one
-// that stands still: the others go on, webhooks above all, and readiness and
-// status say what is wrong.
+// standing makes of a part that ends (the log is damaged, say) one that stands still: the others go on,
+// webhooks above all, and readiness and status say what is wrong. It is tried again once the log is
+// the one we know, so that it goes on when a person has put that right.
 func (n *node) standing(what string, run func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
-		err := run(ctx)
-		if err == nil || ctx.Err() != nil {
-			return nil
+		for again := partAgain; ; again = min(2*again, partAgainMax) {
+			began := time.Now()
+			well := time.AfterFunc(again, func() { n.partStopped(what, nil) }) // it runs again
+			err := run(ctx)
+			well.Stop()
+			if err == nil || ctx.Err() != nil {
+				return nil
+			}
+			n.partStopped(what, err)
+			if time.Since(began) > partAgainMax {
+				again = partAgain
+			}
+			if !pause(ctx, again) || !n.logReached(ctx) {
+				return nil
+			}
 		}
-		n.log.Error("part of the server has stopped", "part", what, "err", err)
-		n.stoppedMu.Lock()
-		n.stopped = append(n.stopped, what+" has stopped: "+err.Error())
-		n.stoppedMu.Unlock()
-		return nil
+	}
+}
+
+// partStopped notes why a part stands still; nil: it runs.
+func (n *node) partStopped(what string, err error) {
+	n.stoppedMu.Lock()
+	defer n.stoppedMu.Unlock()
+	was, stood := n.stopped[what]
+	switch {
+	case err != nil && (!stood || was != err.Error()):
+		n.stopped[what] = err.Error()
+		n.log.Error("part of the server has stopped; it is tried again", "part", what, "err", err)
+	case err == nil && stood:
+		delete(n.stopped, what)
+		n.log.Info("part of the server runs again", "part", what)
 	}
 }
 
@@ -165,29 +181,13 @@ func (n *node) fold(ctx context.Context) error {
 			return nil
 		}
 	}
-	n.learnOnce(ctx)
 	return n.loop.Run(ctx)
-}
-
-// learnRegistry is what a node without a database wants of the log.
-func (n *node) learnRegistry(ctx context.Context) error {
-	if n.logReached(ctx) {
-		n.learnOnce(ctx)
-	}
-	return nil
-}
-
-func (n *node) learnOnce(ctx context.Context) {
-	if err := n.mergeRegistry(ctx); err != nil && ctx.Err() == nil {
-		n.log.Error("registry", "err", err)
-	}
 }
 
 // deliver sends outgoing webhooks once the database knows of every attempt
 // that was noted before the start: one noted and not yet folded would be made
 // again.
 func (n *node) deliver(ctx context.Context) error {
-	defer n.delivering.Done()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() { // before the other parts: it needs them to finish
@@ -223,73 +223,48 @@ func (n *node) deliver(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	}
-	close(n.sendable)
+	n.sendableOnce.Do(func() { close(n.sendable) })
 	return n.sender.Run(ctx)
 }
 
-// mergeRegistry takes over what the log knows of the registry and we do not.
-// To read it means to look through the whole log, so first it is counted.
-func (n *node) mergeRegistry(ctx context.Context) error {
-	var events []schemas.Event
-	nouns := ingest.RegistryNouns() // not deliveries, of which there are many
-	var count uint64
-	for _, noun := range nouns {
-		n, err := n.events.Count(ctx, registrySubject(noun))
-		if err != nil {
-			return err
+// announcer is told once the listeners answer, with what keeps the node from being ready, and again
+// once it is ready: then there are no problems.
+type announcer func(e Endpoints, problems []string) error
+
+// announceWhenReady writes endpoints.json and announces the node. A node that is not ready within
+// readyWithin, or that knows why it cannot be, says so and goes on: webhooks are taken meanwhile.
+func (n *node) announceWhenReady(ctx context.Context, announce announcer) error {
+	began, written := time.Now(), false
+	for {
+		problems := n.problems()
+		if len(problems) > 0 && !written && (time.Since(began) > readyWithin || n.stuck()) {
+			written = true
+			if err := errors.Join(n.writeEndpoints(), announce(n.endpoints(), problems)); err != nil {
+				return err
+			}
 		}
-		count += n
-	}
-	if count == n.registry.InLog() {
-		return nil
-	}
-	var errs []error
-	for _, noun := range nouns {
-		errs = append(errs, n.events.Read(ctx, processor.ReadOptions{From: 1, Subject: registrySubject(noun)}, func(e schemas.Recorded, _ schemas.Message) error {
-			events = append(events, e.Event)
+		if len(problems) == 0 {
+			if !written {
+				if err := n.writeEndpoints(); err != nil {
+					return err
+				}
+			}
+			return announce(n.endpoints(), nil)
+		}
+		wait := 10 * time.Millisecond
+		if written {
+			wait = retryEvery
+		}
+		if !pause(ctx, wait) {
 			return nil
-		}))
+		}
 	}
-	return errors.Join(append(errs, n.registry.Merge(ctx, events))...)
 }
 
-func registrySubject(noun string) string {
-	return schemas.LogEvents + "." + schemas.SelfSource + "." + schemas.SelfTenant + "." + noun + ".*"
-}
-
-// awaitLog waits until the log was reached and the database, if there is one, has caught up. A
-// log that is damaged or away for long does not keep the node from starting:
-// webhooks are taken, and readiness and status say what is wrong.
-func (n *node) awaitLog(ctx context.Context) error {
-	deadline := time.Now().Add(logWithin)
-	for time.Now().Before(deadline) {
-		if n.current() {
-			return nil
-		}
-		if s := n.spool.State(); s.LogDamaged {
-			n.log.Error("the log is damaged: events are kept in the spool and not passed on", "err", s.ForwardError)
-			return nil
-		}
-		if !pause(ctx, 10*time.Millisecond) {
-			return nil
-		}
-	}
-	n.log.Warn("the log was not reached, or the database has not caught up with it yet; events are taken meanwhile")
-	return nil
-}
-
-// current reports whether the log was reached and, where there is a database,
-// that has caught up.
-func (n *node) current() bool {
-	if n.loop == nil {
-		return n.spool.State().Anchor.Epoch != ""
-	}
-	select {
-	case <-n.loop.CaughtUp():
-		return true
-	default:
-		return false
-	}
+// stuck reports whether it is known that the node is not about to be ready.
+func (n *node) stuck() bool {
+	s := n.spool.State()
+	return s.LogDamaged || s.Damaged || n.server == nil && n.unreached.Load() != nil
 }
 
 func pause(ctx context.Context, d time.Duration) bool {

@@ -39,12 +39,19 @@ func serve(ctx context.Context, c Config, program string, stdout, stderr io.Writ
 	if err != nil {
 		return err
 	}
-	return n.run(ctx, func(e Endpoints) error {
-		if e.Public != "" {
-			fmt.Fprintf(stdout, "public   %s   webhooks come in here\n", e.Public)
+	announced := false
+	return n.run(ctx, func(e Endpoints, problems []string) error {
+		if !announced {
+			announced = true
+			n.printListeners(stdout, e, program)
 		}
-		fmt.Fprintf(stdout, "private  %s   questions and commands, with the token in %s\n", e.Private, n.path(fileAdmin))
-		fmt.Fprintf(stdout, "nats     %s   live events, with the password of: %s access show admin%s\n", e.NATS, program, dataFlag(c))
+		if len(problems) > 0 { // no word that a script could take for success
+			fmt.Fprintln(stdout, "\nwaiting. Webhooks are taken; the rest waits until this is put right:")
+			for _, p := range problems {
+				fmt.Fprintln(stdout, "  !", p)
+			}
+			return nil
+		}
 		if len(n.registry.Sources()) == 0 && n.runs(roleIngest) {
 			fmt.Fprintf(stdout, "\nready. Nobody may send anything yet. Next, in another terminal:\n  %[1]s source add pluralkit --token-file -%[2]s\n  %[1]s source add pluralkit --help    says where to get the token\n", program, dataFlag(c))
 		} else {
@@ -52,6 +59,15 @@ func serve(ctx context.Context, c Config, program string, stdout, stderr io.Writ
 		}
 		return nil
 	})
+}
+
+// printListeners says where the node listens.
+func (n *node) printListeners(stdout io.Writer, e Endpoints, program string) {
+	if e.Public != "" {
+		fmt.Fprintf(stdout, "public   %s   webhooks come in here\n", e.Public)
+	}
+	fmt.Fprintf(stdout, "private  %s   questions and commands, with the token in %s\n", e.Private, n.path(fileAdmin))
+	fmt.Fprintf(stdout, "nats     %s   live events, with the password of: %s access show admin%s\n", e.NATS, program, dataFlag(n.cfg))
 }
 
 func dataFlag(c Config) string {
