@@ -161,7 +161,8 @@ func TestImportExport(t *testing.T) {
 }
 
 // TestImportExportRefused: a file that is another's, or none, is refused with a
-// word on what to do, and nothing of it is taken.
+// word on what to do, and nothing of it is taken. The exit code is 1 for a file
+// that cannot be taken, 2 for an argument that is none.
 func TestImportExportRefused(t *testing.T) {
 	const other = "0b6c2a9e-55d1-4b0c-8f3a-91c7de20a4f1"
 	world := fakepk.New(t, fakepk.Config{Seed: 1, Now: time.Now})
@@ -180,32 +181,30 @@ func TestImportExportRefused(t *testing.T) {
 	before := s.stream("EVENTS")
 
 	large := filepath.Join(t.TempDir(), "large.json")
-	if err := os.WriteFile(large, []byte(`{"version":2,`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(large, 51<<20); err != nil {
+	if err := os.WriteFile(large, append([]byte(`{"version":2,`), bytes.Repeat([]byte(" "), 51<<20)...), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	byID := strings.Replace(strings.Replace(file, `"uuid":"`+system.UUID()+`",`, "", 1), `"`+system.HID()+`"`, `"qqqqq"`, 1)
 	for _, c := range []struct {
 		stdin, want string
+		code        int
 		args        []string
 	}{
-		{file, "--tenant " + system.UUID(), nil},
-		{file, "is of the system", []string{"--tenant", other}},
-		{file, "the system's uuid", []string{"--tenant", "me"}},
-		{file[:len(file)/2], "ends in the middle", nil},
-		{`{"tuppers":[]}`, "Tupperbox", nil},
-		{`{"version":9,"members":[]}`, "newer switchlog", nil},
-		{byID, "--tenant UUID", nil},
-		{"", "more than 50 MiB", []string{large}},
+		{file, "--tenant " + system.UUID(), 1, nil},
+		{file, "is of the system", 1, []string{"--tenant", other}},
+		{file, "the system's uuid", 2, []string{"--tenant", "me"}},
+		{file[:len(file)/2], "ends in the middle", 1, nil},
+		{`{"tuppers":[]}`, "Tupperbox", 1, nil},
+		{`{"version":9,"members":[]}`, "newer switchlog", 1, nil},
+		{byID, "--tenant UUID", 1, nil},
+		{"", "more than 50 MiB", 1, []string{large}},
 	} {
 		args := append([]string{"import"}, c.args...)
 		if c.stdin != "" {
 			args = append(args, "-")
 		}
-		if out, errout, code := s.try(c.stdin, args...); code != 1 || !strings.Contains(errout, c.want) || out != "" {
-			t.Errorf("import %v: got %q, %q, %d, want 1 and …%s…", c.args, out, errout, code, c.want)
+		if out, errout, code := s.try(c.stdin, args...); code != c.code || !strings.Contains(errout, c.want) || out != "" {
+			t.Errorf("import %v: got %q, %q, %d, want %d and …%s…", c.args, out, errout, code, c.code, c.want)
 		}
 	}
 	if now := s.stream("EVENTS"); len(now) != len(before) {

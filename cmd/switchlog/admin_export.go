@@ -80,7 +80,7 @@ func (n *node) systemOf(ctx context.Context, x *pluralkit.Export, said string) (
 		if len(ours) == 0 || slices.Contains(ours, string(x.UUID)) {
 			return string(x.UUID), nil
 		}
-		return "", badRequest("the file is of the system %s %q, and no source here is (hint: --tenant %s if it is meant all the same)", x.UUID, x.Name, x.UUID)
+		return "", unusable("the file is of the system %s %q, and no source here is (hint: --tenant %s if it is meant all the same)", x.UUID, x.Name, x.UUID)
 	}
 	for _, tenant := range ours {
 		held, err := n.db.Held(ctx, tenant)
@@ -94,7 +94,7 @@ func (n *node) systemOf(ctx context.Context, x *pluralkit.Export, said string) (
 			return tenant, nil
 		}
 	}
-	return "", badRequest("the file names its system by the short id %s alone, and no source here is known to be that (hint: --tenant UUID; switchlog source list tells which there are)", x.HID)
+	return "", unusable("the file names its system by the short id %s alone, and no source here is known to be that (hint: --tenant UUID; switchlog source list tells which there are)", x.HID)
 }
 
 // exportAnswer is what became of a file of pk;export.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -39,11 +40,22 @@ func (a admin) importFile(w http.ResponseWriter, r *http.Request) error {
 	kind, body, err := pluralkit.OpenFile(r.Body)
 	switch {
 	case err != nil:
-		return badRequest("%w", err)
+		return unusable("%w", err)
 	case kind == pluralkit.ExportFile:
-		return a.importExport(w, r, body)
+		err = a.importExport(w, r, body)
+	default:
+		err = a.importEvents(w, r, body)
 	}
-	return a.importEvents(w, r, body)
+	if f := (fault{}); errors.Is(err, schemas.ErrInvalid) && !errors.As(err, &f) {
+		return unusable("%w", err)
+	}
+	return err
+}
+
+// unusable is the error of a file that cannot be taken: not the fault of how
+// the command was called, so it exits 1 where badRequest has it exit 2.
+func unusable(format string, args ...any) error {
+	return fault{http.StatusUnprocessableEntity, fmt.Errorf(format, args...)}
 }
 
 // importEvents takes NDJSON into the log. Events the log has are left out:
@@ -99,7 +111,7 @@ func (a admin) importEvents(w http.ResponseWriter, r *http.Request, body io.Read
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return badRequest("after %d events: %w", out.Read, err)
+		return unusable("after %d events: %w", out.Read, err)
 	}
 	if len(batch) > 0 {
 		if err := flush(); err != nil {
