@@ -184,8 +184,8 @@ func HasPublic(typ string, r Route) bool {
 
 // PublicChange is an event as others than the owner may see it; some is false
 // if that is nothing: an event that only the owner gets, or a change of what is
-// private alone. A change of a member or group is shown as a list shows it, so
-// not while the list or the thing in it is hidden. What is no PluralKit system's
+// private alone. A change of a member or group is none while it is hidden from
+// lists, or the system is known to hide the list. What is no PluralKit system's
 // is as it was.
 func PublicChange(e Event, of PrivacyReader) (public Event, some bool, err error) {
 	show := publicChanges[e.Type]
@@ -213,9 +213,13 @@ func PublicChange(e Event, of PrivacyReader) (public Event, some bool, err error
 	return e, true, err
 }
 
-// changed is a member or group of a change: as it is in the list.
+// changed is a member or group of a change: as it is shown by its id, unless it
+// is hidden from lists or the system is known to hide the list. That nothing
+// was said of the list does not close it here: a webhook is not a list, and
+// each thing in it has a privacy of its own that was said or implied.
 func (t *ObjectType) changed(object json.RawMessage, system string, of PrivacyReader) (json.RawMessage, error) {
-	if open, err := t.listOpen(system, of); err != nil || !open {
+	p, err := of.SystemPrivacy(system)
+	if list := p.Settings[t.List]; err != nil || list != "" && !IsPublic(list) {
 		return nil, err
 	}
 	return t.inList(object, system, of)
@@ -227,7 +231,7 @@ func (t *ObjectType) listOpen(system string, of PrivacyReader) (bool, error) {
 	return p.Open(t.List), err
 }
 
-// inList is the object as others see it in an open list; nil if it is hidden.
+// inList is the object as others see it; nil if it is hidden from lists.
 func (t *ObjectType) inList(object json.RawMessage, system string, of PrivacyReader) (json.RawMessage, error) {
 	p, err := objectPrivacy(object)
 	switch {
