@@ -229,6 +229,9 @@ func (l *Log) publish(ctx context.Context, stream string, m *nats.Msg) (pubAck, 
 	defer cancel()
 	var ack pubAck
 	answer, err := l.nc.RequestMsgWithContext(ctx, m)
+	if errors.Is(err, nats.ErrReconnectBufExceeded) {
+		err = errAway
+	}
 	if err != nil {
 		return ack, fmt.Errorf("publish: %w", err)
 	}

@@ -57,7 +57,6 @@ func Connect(c ConnectConfig) (*nats.Conn, error) {
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
 				log.Warn("nats: disconnected", "err", err)
-				failed(err)
 			}
 		}),
 		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { failed(err) }),

@@ -239,9 +239,9 @@ func checkDamaged(t *testing.T, s *server, events int) {
 	if status != 503 || !strings.Contains(string(body), "the log is not the one we know") || !strings.Contains(string(body), "(hint: ") {
 		t.Errorf("readyz: got %d %s, want 503 and what is wrong", status, body)
 	}
-	out := s.cli("", "status")
-	if !strings.Contains(out, "NOT READY") || !strings.Contains(out, "the log is not the one we know") {
-		t.Errorf("status: got %s, want what is wrong", out)
+	out, _, code := s.try("", "status")
+	if code != 1 || !strings.Contains(out, "NOT READY") || !strings.Contains(out, "the log is not the one we know") {
+		t.Errorf("status: got exit code %d, %s; want 1 and what is wrong", code, out)
 	}
 	if status, _, _ := s.get("/healthz"); status != 200 {
 		t.Errorf("healthz: got %d, want 200: it lives", status)
