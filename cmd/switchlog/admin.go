@@ -259,26 +259,6 @@ func (a admin) sql(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (a admin) explain(w http.ResponseWriter, r *http.Request) error {
-	table, key := r.URL.Query().Get("table"), r.URL.Query().Get("key")
-	ctx, cancel := context.WithTimeout(r.Context(), adminTimeout)
-	defer cancel()
-	seqs, err := a.n.db.Causes(ctx, table, key)
-	if err != nil {
-		return err
-	}
-	out := causes{Table: table, Key: key, Events: []recordedJS{}}
-	for _, seq := range seqs {
-		_, m, err := a.n.events.Get(ctx, seq)
-		if err != nil {
-			return err
-		}
-		out.Events = append(out.Events, recordedJS{Seq: seq, Event: m.Body})
-	}
-	answerJSON(w, http.StatusOK, out)
-	return nil
-}
-
 // replay streams events as NDJSON. An empty line ends a replay that is whole.
 func (a admin) replay(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
