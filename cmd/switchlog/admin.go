@@ -38,6 +38,7 @@ func (a admin) routes(mux *http.ServeMux) {
 	handle("GET /api/admin/replay", a.replay)
 	handle("POST /api/admin/import", a.importFile)
 	handle("GET /api/admin/doctor", a.doctor)
+	handle("POST /api/admin/open", a.open)
 	database := func(pattern string, fn func(w http.ResponseWriter, r *http.Request) error) {
 		if !a.n.runs(roleProcess) {
 			fn = noDatabase
