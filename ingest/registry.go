@@ -39,12 +39,13 @@ type RegistryConfig struct {
 const (
 	nounSource       = "source"
 	nounSubscription = "subscription"
+	nounReader       = "reader"
 )
 
 // RegistryNouns are the nouns of the events that Merge takes.
-func RegistryNouns() []string { return []string{nounSource, nounSubscription} }
+func RegistryNouns() []string { return []string{nounSource, nounSubscription, nounReader} }
 
-// Registry is which sources and subscriptions there are, with their secrets.
+// Registry is which sources, subscriptions and readers there are, with their secrets.
 // Its methods may be called from many goroutines.
 type Registry struct {
 	RegistryConfig

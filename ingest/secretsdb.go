@@ -19,7 +19,7 @@ const secretsVersion = 1
 const secretsSQL = `
 CREATE TABLE secrets (          -- a row is a secret that is good, or was a moment ago
 	ref    TEXT PRIMARY KEY,    -- what events call it
-	sealed INTEGER NOT NULL,    -- 1: XChaCha20-Poly1305, 0: SHA-256
+	sealed INTEGER NOT NULL,    -- 1: XChaCha20-Poly1305, 0: a hash (SHA-256; bcrypt of a password of NATS)
 	value  BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE events (           -- a row is an event of the registry, as in the log

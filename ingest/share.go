@@ -160,5 +160,10 @@ func (s state) good(now time.Time) map[string]bool {
 			good[ref] = true
 		}
 	}
+	for _, reader := range s.readers {
+		for _, ref := range reader.good(now) {
+			good[ref] = true
+		}
+	}
 	return good
 }

@@ -36,16 +36,19 @@ type state struct {
 	sources       map[sourceKey]record
 	tenants       map[tenantKey]sourceKey // who receives a tenant's data: one source, or none
 	subscriptions map[string]subscription // by id
+	readers       map[string]reader       // by name
 }
 
 type tenantKey struct{ kind, tenant string }
 
 func newState() state {
-	return state{sources: map[sourceKey]record{}, tenants: map[tenantKey]sourceKey{}, subscriptions: map[string]subscription{}}
+	return state{sources: map[sourceKey]record{}, tenants: map[tenantKey]sourceKey{}, subscriptions: map[string]subscription{},
+		readers: map[string]reader{}}
 }
 
 func (s state) clone() state {
-	return state{sources: maps.Clone(s.sources), tenants: maps.Clone(s.tenants), subscriptions: maps.Clone(s.subscriptions)}
+	return state{sources: maps.Clone(s.sources), tenants: maps.Clone(s.tenants), subscriptions: maps.Clone(s.subscriptions),
+		readers: maps.Clone(s.readers)}
 }
 
 // foldAll folds events by time, then ID. Events that are not the registry's,
@@ -72,6 +75,8 @@ func (s state) apply(e schemas.Event) error {
 		return s.applySource(e)
 	case nounSubscription:
 		return s.applySubscription(e)
+	case nounReader:
+		return s.applyReader(e)
 	}
 	return fmt.Errorf("%w: type %s", schemas.ErrInvalid, e.Type)
 }
@@ -159,6 +164,7 @@ type snapshot struct {
 	unverifiable map[string][]string // by kind: tenants of the sources whose requests cannot be verified
 
 	destinations map[string]*destination // by id of the subscription
+	readers      readerTable
 }
 
 // tokenKey finds a source by a hash: how far a wrong one matches tells
@@ -196,6 +202,7 @@ func (s state) build(secrets map[string]secret, seal sealer, old *snapshot, now 
 		tenants:      make(map[tenantKey]*entry, len(s.sources)),
 		unverifiable: map[string][]string{},
 		destinations: s.destinations(secrets, seal, old.destinations),
+		readers:      s.readerTable(secrets),
 	}
 	for key, rec := range s.sources {
 		e := &entry{record: rec, stats: &stats{}}

@@ -16,6 +16,7 @@ import (
 // Caller is who asks the management API.
 type Caller struct {
 	Name   string // of the reader: the webhooks it makes are its own
+	Source string // kind of source the tenant belongs to; empty: any
 	Tenant string // the only one it may hear about; empty: all
 	All    bool   // it sees everybody's webhooks, not only its own
 }
@@ -241,5 +242,5 @@ func (h *webhooks) own(r *http.Request, who Caller) (*destination, error) {
 }
 
 func (c Caller) owns(d *destination) bool {
-	return c.All || d.Owner == c.Name && (c.Tenant == "" || d.Tenant == c.Tenant)
+	return c.All || d.Owner == c.Name && (c.Tenant == "" || d.Tenant == c.Tenant && (c.Source == "" || d.Source == c.Source))
 }

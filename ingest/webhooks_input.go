@@ -180,6 +180,12 @@ func (h *webhooks) settle(to *wish, who Caller) (made string, err error) {
 			return "", oneFault("tenant", "Not yours")
 		}
 		to.Tenant = who.Tenant
+		if who.Source != "" {
+			if to.Source != "" && to.Source != who.Source {
+				return "", oneFault("source", "Not yours")
+			}
+			to.Source = who.Source
+		}
 	}
 	if to.url == "" {
 		return "", oneFault("url", "Required")

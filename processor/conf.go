@@ -38,9 +38,12 @@ SWITCHLOG_NATS_SYS_PASSWORD: "unset"
 // What is not listed is not allowed.
 type User struct {
 	Name      string
-	Password  string
+	Password  string   // or its bcrypt hash
 	Publish   []string // subjects; empty: none
 	Subscribe []string // subjects; empty: none
+
+	// Of what is allowed, these are not.
+	DenyPublish, DenySubscribe []string
 }
 
 // options turns nats.conf and what a deployment decides into server options.
@@ -64,7 +67,7 @@ func (c ServerConfig) options() (*server.Options, error) {
 		}
 		opts.Users = append(opts.Users, &server.User{
 			Username: u.Name, Password: u.Password, Account: app,
-			Permissions: &server.Permissions{Publish: only(u.Publish), Subscribe: only(u.Subscribe)},
+			Permissions: &server.Permissions{Publish: only(u.Publish, u.DenyPublish), Subscribe: only(u.Subscribe, u.DenySubscribe)},
 		})
 	}
 	return opts, nil
@@ -115,11 +118,11 @@ func (c ServerConfig) passwords(opts *server.Options) (*server.Account, error) {
 	return app, nil
 }
 
-// only allows these subjects and no other. The server takes an empty list of
+// only allows these subjects less those denied, and no other. The server takes an empty list of
 // allowed subjects for "all", so none is written as a denial of everything.
-func only(subjects []string) *server.SubjectPermission {
+func only(subjects, denied []string) *server.SubjectPermission {
 	if len(subjects) == 0 {
 		return &server.SubjectPermission{Deny: []string{">"}}
 	}
-	return &server.SubjectPermission{Allow: subjects}
+	return &server.SubjectPermission{Allow: subjects, Deny: denied}
 }

@@ -15,15 +15,7 @@ var accountsSQL string
 var Accounts = Projection{
 	Name: "accounts", Source: schemas.PluralKit, Version: 4, // 4: also those that are only named
 	Schema: accountsSQL,
-	Handlers: map[string]Handler{
-		schemas.PKAccountLink:   on(readAccount, foldAccount),
-		schemas.PKAccountUnlink: on(readAccount, foldAccount),
-		schemas.PKAccountUpdate: on(readAccount, foldAccount),
-		schemas.AccountObserved: on(readAccount, foldAccount),
-		schemas.AccountImported: on(readAccount, foldAccount),
-		schemas.AccountAbsent:   on(readAccount, foldAccount),
-	},
-	Quiet: quietColumns,
+	Fold:   foldAccount,
 }
 
 // linkedField is set by LINK_ACCOUNT and UNLINK_ACCOUNT, and by what the API or
@@ -36,63 +28,64 @@ var accountEntity = entity{
 	shape:  []string{"linked", "allow_autoproxy"},
 }.prepare()
 
-func readAccount(e schemas.Recorded) (d said, err error) {
+func foldAccount(tx *Tx, e schemas.Recorded) error {
+	if e.Route.Source != schemas.PluralKit {
+		return nil
+	}
+	var values []schemas.Value
+	var err error
+	var us int64
 	switch e.Type {
 	case schemas.PKAccountLink, schemas.PKAccountUnlink:
-		d.values = linked(e.Type == schemas.PKAccountLink)
+		values = linked(e.Type == schemas.PKAccountLink)
 	case schemas.PKAccountUpdate:
-		d.values, err = schemas.DecodeFields(e.Type, e.Data, schemas.PKAccountFields)
-		if err == nil && len(d.values) == 0 { // PluralKit sends {} whenever the account writes to its bot
-			return d, nil
+		values, err = schemas.DecodeFields(e.Type, e.Data, schemas.PKAccountFields)
+		if err == nil && len(values) == 0 { // PluralKit sends {} whenever the account writes to its bot
+			return nameAccount(tx, e.Route.Tenant, e.Subject)
 		}
 	case schemas.AccountObserved, schemas.AccountImported:
-		_, d.values, d.us, err = observed(e, schemas.PKAccountFields)
-		d.values = append(d.values, linked(true)...)
+		_, values, us, err = observed(e, schemas.PKAccountFields)
+		values = append(values, linked(true)...)
 	case schemas.AccountAbsent:
-		_, d.us, err = absent(e)
-		d.values = linked(false)
+		_, us, err = absent(e)
+		values = linked(false)
+	default:
+		return nil
 	}
 	if err == nil {
 		err = needID("the account", e.Subject)
 	}
-	return d, err
-}
-
-func foldAccount(tx *Tx, t *tenant, e schemas.Recorded, d said) error {
-	if len(d.values) == 0 {
-		return t.nameAccount(tx, e.Subject)
-	}
-	r, err := t.row(tx, accountEntity, e.Subject)
 	if err != nil {
 		return err
 	}
-	t.change(tx, r, func(r *row) {
-		switch e.Type {
-		case schemas.AccountObserved, schemas.AccountImported:
-			r.observe(d.values, d.us, e.ID)
-		case schemas.AccountAbsent:
-			r.set(d.values, fieldVersion{rank: rankUpdate, us: d.us, id: e.ID})
-		default:
-			r.set(d.values, versionOf(rankUpdate, e))
-			r.see(e.Time.UnixMicro())
-		}
-		r.unlink()
-	})
-	return nil
+	r, err := tx.row(accountEntity, e.Route.Tenant, e.Route.Tenant, e.Subject)
+	if err != nil {
+		return err
+	}
+	switch e.Type {
+	case schemas.AccountObserved, schemas.AccountImported:
+		r.observe(values, us, e.ID)
+	case schemas.AccountAbsent:
+		r.set(values, fieldVersion{rank: rankUpdate, us: us, id: e.ID})
+	default:
+		r.set(values, versionOf(rankUpdate, e))
+		r.see(e.Time.UnixMicro())
+	}
+	r.unlink()
+	return tx.write(r)
 }
 
 // nameAccount notes that an event named an account of the system, and no more:
 // the row is the same whichever of them came first.
-func (t *tenant) nameAccount(tx *Tx, id string) error {
+func nameAccount(tx *Tx, system, id string) error {
 	if id == "" {
 		return nil
 	}
-	r, err := t.row(tx, accountEntity, id)
+	r, err := tx.row(accountEntity, system, system, id)
 	if err != nil || r.exists {
 		return err
 	}
-	t.change(tx, r, func(*row) {})
-	return nil
+	return tx.write(r)
 }
 
 func linked(is bool) []schemas.Value { return []schemas.Value{{Field: &linkedField, Value: is}} }

@@ -51,16 +51,15 @@ func (d *DB) SQL(ctx context.Context, query string, limit int) (columns []string
 		tx.confine()
 		// The authorizer refuses all that writes but VACUUM INTO, which writes
 		// a file of its own.
-		// The text is the person's own: it is prepared as it is.
-		stmt, err := tx.prepare(query, query)
+		stmt, err := tx.prepare(query)
 		if err != nil {
 			return err
 		}
-		if stmt.writes {
+		if !stmt.Readonly() {
 			return fmt.Errorf("%w: only reading is allowed (hint: SELECT)", schemas.ErrInvalid)
 		}
 		bytes := 0
-		return stmt.each(ctx, tx.view, nil, func(names []string) { columns = names }, func(r Row) error {
+		return tx.each(ctx, query, nil, func(names []string) { columns = names }, func(r Row) error {
 			if bytes += size(r); len(rows) == limit || bytes > maxSQLAnswer {
 				truncated = true
 				return io.EOF

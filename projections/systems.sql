@@ -2,8 +2,8 @@
 -- that no event has told of are NULL; one that is
 -- gone keeps its row, with deleted_us set.
 CREATE TABLE systems (
-	system_uuid           TEXT NOT NULL, -- as every PluralKit table has it
-	uuid                  TEXT NOT NULL, -- the same
+	uuid                  TEXT PRIMARY KEY,
+	system_uuid           TEXT NOT NULL, -- the same, as every PluralKit table has it
 	id                    TEXT,          -- PluralKit's short id; may change
 	name                  TEXT,
 	description           TEXT,
@@ -29,8 +29,7 @@ CREATE TABLE systems (
 	observed_id           TEXT,
 	seen_us               INTEGER,
 	absent_us             INTEGER,
-	deleted_us            INTEGER,
-	PRIMARY KEY (system_uuid, uuid)
+	deleted_us            INTEGER
 ) STRICT, WITHOUT ROWID;
 
 -- For short ids, of which nobody knows whose they are.

@@ -129,6 +129,8 @@ var payloads = []struct {
 	{SourceLearned, decodeAs[SourceEvent], reflect.TypeFor[SourceEvent](), nil},
 	{SourceRotated, decodeAs[SourceEvent], reflect.TypeFor[SourceEvent](), nil},
 	{SourceRemoved, decodeAs[SourceEvent], reflect.TypeFor[SourceEvent](), nil},
+	{ReaderAdded, decodeAs[ReaderEvent], reflect.TypeFor[ReaderEvent](), nil},
+	{ReaderRevoked, decodeAs[ReaderEvent], reflect.TypeFor[ReaderEvent](), nil},
 	{SubscriptionCreated, decodeAs[Subscription], reflect.TypeFor[Subscription](), nil},
 	{SubscriptionUpdated, decodeAs[Subscription], reflect.TypeFor[Subscription](), nil},
 	{SubscriptionDeleted, decodeAs[SubscriptionGone], reflect.TypeFor[SubscriptionGone](), nil},

@@ -28,6 +28,20 @@ func registryExamples(n int) []example {
 	})
 }
 
+// readerExamples are what is said of readers.
+func readerExamples(n int) []example {
+	return numbered(n, []example{
+		registryExample("tenant", ReaderAdded, "overlay", ReaderEvent{
+			Name: "overlay", Source: PluralKit, Tenant: exampleSystem, Public: true, Expires: "2026-11-29T17:00:00Z",
+			Secrets: map[string]string{"token": "secret-019ad08f-f7c1-7d3e-8a41-000000000005", "password": "secret-019ad08f-f7c1-7d3e-8a41-000000000006"},
+		}),
+		registryExample("all", ReaderAdded, "backup-job", ReaderEvent{
+			Name: "backup-job", Secrets: map[string]string{"token": "secret-019ad08f-f7c1-7d3e-8a41-000000000007", "password": "secret-019ad08f-f7c1-7d3e-8a41-000000000008"},
+		}),
+		registryExample("basic", ReaderRevoked, "overlay", ReaderEvent{Name: "overlay"}),
+	})
+}
+
 // numbered gives examples, from the nth on, their ids and times.
 func numbered(n int, all []example) []example {
 	for i := range all {

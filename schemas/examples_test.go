@@ -110,7 +110,8 @@ func allExamples(t *testing.T) []example {
 	all = append(all, genericExamples(len(all))...)
 	all = append(all, sourceExamples(t, len(all))...)
 	all = append(all, subscriptionExamples(len(all))...)
-	return append(all, importedExamples(t, len(all), all)...)
+	all = append(all, importedExamples(t, len(all), all)...)
+	return append(all, readerExamples(len(all))...)
 }
 
 // dispatchExamples makes an event of every dispatch body in testdata but the

@@ -105,6 +105,9 @@ var types = []Type{
 	registry(SourceRotated, "The secret of a source was replaced."),
 	registry(SourceRemoved, "A source was removed."),
 
+	registry(ReaderAdded, "A reader was added."),
+	registry(ReaderRevoked, "A reader was revoked."),
+
 	registry(SubscriptionCreated, "An outgoing webhook was made."),
 	registry(SubscriptionUpdated, "An outgoing webhook was changed, enabled or disabled."),
 	registry(SubscriptionDeleted, "An outgoing webhook was deleted."),

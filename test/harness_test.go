@@ -230,8 +230,16 @@ func (s *server) cli(stdin string, args ...string) string {
 	return stdout
 }
 
-// try runs a command against the server.
+// try runs a command against the server. All output is searched for secrets at the end.
 func (s *server) try(stdin string, args ...string) (stdout, stderr string, code int) {
+	s.t.Helper()
+	stdout, stderr, code = s.quietly(stdin, args...)
+	s.out.Write([]byte(stdout))
+	return stdout, stderr, code
+}
+
+// quietly is try for a command whose answer is a secret.
+func (s *server) quietly(stdin string, args ...string) (stdout, stderr string, code int) {
 	s.t.Helper()
 	path, err := program()
 	if err != nil {
@@ -250,7 +258,6 @@ func (s *server) try(stdin string, args ...string) (stdout, stderr string, code 
 		}
 		code = exit.ExitCode()
 	}
-	s.out.Write(out.Bytes()) // all output is searched for secrets at the end
 	s.out.Write(errOut.Bytes())
 	return out.String(), errOut.String(), code
 }

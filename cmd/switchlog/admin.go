@@ -32,13 +32,12 @@ func (a admin) routes(mux *http.ServeMux) {
 		mux.Handle(pattern, a.guard(fn))
 	}
 	handle("GET /api/admin/status", a.status)
-	handle("GET /api/admin/access/{name}", a.access)
+	a.accessRoutes(handle)
 	handle("GET /api/admin/queries", a.queries)
 	handle("GET /api/admin/tenants/{tenant}", a.tenant)
 	handle("GET /api/admin/replay", a.replay)
 	handle("POST /api/admin/import", a.importFile)
 	handle("GET /api/admin/doctor", a.doctor)
-	handle("POST /api/admin/open", a.open)
 	database := func(pattern string, fn func(w http.ResponseWriter, r *http.Request) error) {
 		if !a.n.runs(roleProcess) {
 			fn = noDatabase
@@ -126,14 +125,6 @@ func (a admin) status(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	answerJSON(w, http.StatusOK, s)
-	return nil
-}
-
-func (a admin) access(w http.ResponseWriter, r *http.Request) error {
-	if name := r.PathValue("name"); name != adminUser {
-		return fault{http.StatusNotFound, fmt.Errorf("no reader is called %q", name)}
-	}
-	answerJSON(w, http.StatusOK, a.n.adminAccess())
 	return nil
 }
 
@@ -257,6 +248,26 @@ func (a admin) sql(w http.ResponseWriter, r *http.Request) error {
 		rows = [][]any{}
 	}
 	answerJSON(w, http.StatusOK, sqlAnswer{Columns: columns, Rows: rows, Truncated: truncated})
+	return nil
+}
+
+func (a admin) explain(w http.ResponseWriter, r *http.Request) error {
+	table, key := r.URL.Query().Get("table"), r.URL.Query().Get("key")
+	ctx, cancel := context.WithTimeout(r.Context(), adminTimeout)
+	defer cancel()
+	seqs, err := a.n.db.Causes(ctx, table, key)
+	if err != nil {
+		return err
+	}
+	out := causes{Table: table, Key: key, Events: []recordedJS{}}
+	for _, seq := range seqs {
+		_, m, err := a.n.events.Get(ctx, seq)
+		if err != nil {
+			return err
+		}
+		out.Events = append(out.Events, recordedJS{Seq: seq, Event: m.Body})
+	}
+	answerJSON(w, http.StatusOK, out)
 	return nil
 }
 

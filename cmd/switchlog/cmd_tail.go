@@ -14,36 +14,6 @@ import (
 	"switchlog/schemas"
 )
 
-// access is what a reader needs to connect.
-type access struct {
-	Name            string `json:"name"`
-	Tenant          string `json:"tenant"` // empty: all
-	NATSURL         string `json:"nats_url"`
-	NATSUser        string `json:"nats_user"`
-	NATSPassword    string `json:"nats_password"`
-	NATSInboxPrefix string `json:"nats_inbox_prefix"`
-	HTTPToken       string `json:"http_token"`
-}
-
-func newAccess() *cobra.Command {
-	cmd := &cobra.Command{Use: "access", Short: "Credentials for readers",
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	show := withServer(&cobra.Command{
-		Use:   "show NAME",
-		Short: "A reader's credentials; admin is the operator",
-	}, func(ctx context.Context, c *call) error {
-		var a access
-		if err := c.call(ctx, "GET", "/api/admin/access/"+url.PathEscape(c.args[0]), nil, &a); err != nil {
-			return err
-		}
-		return c.answer(a, func() error {
-			return c.say("NATS      %s\nuser      %s\npassword  %s\nHTTP      Authorization: Bearer %s", a.NATSURL, a.NATSUser, a.NATSPassword, a.HTTPToken)
-		})
-	})
-	cmd.AddCommand(show)
-	return cmd
-}
-
 // dialAsAdmin connects to the server's NATS with the operator's credentials.
 func dialAsAdmin(ctx context.Context, c *client) (*nats.Conn, error) {
 	var a access

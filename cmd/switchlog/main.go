@@ -76,7 +76,6 @@ func newRoot(program string, environ []string) *cobra.Command {
 		newSource(),
 		newWebhook(),
 		newStatus(),
-		newOpen(),
 		newTail(),
 		newReplay(),
 		newImport(),

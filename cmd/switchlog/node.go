@@ -27,7 +27,6 @@ import (
 	"switchlog/projections"
 	"switchlog/projections/mirror"
 	"switchlog/projections/query"
-	"switchlog/projections/query/ui"
 	"switchlog/schemas"
 )
 
@@ -66,6 +65,7 @@ type node struct {
 
 	token     string // of the admin
 	authorize func(*http.Request) (query.Reader, error)
+	readers   *readers
 	stopping  chan struct{} // closed when a stop begins
 
 	public net.Listener // nil without the role ingest
@@ -85,7 +85,6 @@ type node struct {
 	loop    *processor.Loop
 	changes *processor.Changes
 	sender  *deliver.Sender
-	pages   *ui.Handler // nil without the role query, too
 
 	delivering   sync.WaitGroup // the part that runs the sender
 	sendable     chan struct{}  // closed when the database knows of all that was accepted before the start
@@ -114,7 +113,8 @@ func (n *node) path(name string) string { return filepath.Join(n.cfg.Data, name)
 // directory, the spool, the listeners. It starts nothing.
 func openNode(c Config, log *slog.Logger) (_ *node, err error) {
 	n := &node{cfg: c, log: log, started: time.Now(), metrics: prometheus.NewRegistry(), stopping: make(chan struct{}), sendable: make(chan struct{}), stopped: map[string]string{}}
-	n.authorize = query.Authorizer(n.keys)
+	n.authorize = query.Authorizer(n.find)
+	n.readers = newReaders(n)
 	if n.deliverAllow, err = deliver.ParseAllow(c.DeliverAllow); err != nil {
 		return nil, err
 	}
@@ -186,9 +186,10 @@ func (n *node) openLog() error {
 		if err != nil {
 			return err
 		}
+		users, _ := n.natsUsers()
 		n.server, err = processor.StartServer(processor.ServerConfig{
 			StoreDir: n.path(dirNATS), Listen: n.cfg.NATSListen,
-			AdminPassword: passwords.Admin, SysPassword: passwords.System, Logger: n.log,
+			AdminPassword: passwords.Admin, SysPassword: passwords.System, Users: users, Logger: n.log,
 		})
 		if err != nil {
 			return err
@@ -221,11 +222,8 @@ func (n *node) openDatabase() (err error) {
 		return err
 	}
 	n.wal = newWALWatch(n.path(fileDatabase)+"-wal", time.Now, n.metrics)
-	if n.runs(roleQuery) {
-		n.pages = ui.New(n.pagesConfig())
-	}
 	n.loop = processor.NewLoop(processor.LoopConfig{
-		Log: n.events, Sink: watchedSink{n.db, n.reconcilers, n.pages}, Applied: n.applied, Logger: n.log, Metrics: n.metrics,
+		Log: n.events, Sink: watchedSink{n.db, n.reconcilers}, Applied: n.applied, Logger: n.log, Metrics: n.metrics,
 	})
 	n.changes = processor.NewChanges(processor.ChangesConfig{
 		Log: n.events, Outbox: n.db, Ready: n.loop.CaughtUp(), Logger: n.log, Metrics: n.metrics,
@@ -354,7 +352,7 @@ func (n *node) Only(source string) (tenant string, ok bool) {
 // queryConfig is what both doors of the query package need.
 func (n *node) queryConfig() query.Config {
 	return query.Config{
-		Store: n.db, Log: logReader{n.events}, Tenants: n, Conn: n.nc, Authorize: n.authorize, Done: n.stopping,
+		Store: n.db, Log: logReader{n.events}, Tenants: n, Conn: n.nc, Authorize: n.authorize, Inbox: n.inbox, Done: n.stopping,
 		Logger: n.log, Metrics: n.metrics,
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
 	"net"
 	"net/http"
 
@@ -10,6 +9,7 @@ import (
 	"switchlog/ingest"
 	"switchlog/projections/mirror"
 	"switchlog/projections/query"
+	"switchlog/schemas"
 )
 
 // privateHandler is the private listener: all its routes in one place.
@@ -30,8 +30,6 @@ func (n *node) privateHandler() http.Handler {
 	if n.runs(roleQuery) {
 		mux.Handle("/api/v1/", query.NewHandler(n.queryConfig()))
 		mux.Handle(mirror.Root, mirror.NewHandler(n.mirrorConfig()))
-		mux.Handle("GET /{$}", n.pages)
-		mux.Handle("/ui/", n.pages)
 	}
 	sources := n.adminOnly(n.folded(ingest.NewSourcesHandler(n.registry)))
 	mux.Handle("/api/admin/sources", sources)
@@ -46,7 +44,7 @@ func (n *node) privateHandler() http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		answerJSON(w, http.StatusNotFound, map[string]string{"error": "there is nothing here"})
 	})
-	return mux
+	return n.readers.ends(mux)
 }
 
 // readyz answers 200 once the log is reachable and the database has caught
@@ -78,12 +76,7 @@ func refuse(w http.ResponseWriter) {
 // isAdmin reports whether the operator is asking.
 func (n *node) isAdmin(r *http.Request) bool {
 	reader, err := n.authorize(r)
-	return err == nil && reader.Name == adminUser
-}
-
-// keys are the readers there are: for now the operator alone.
-func (n *node) keys() []query.Key {
-	return []query.Key{{Reader: query.Reader{Name: adminUser}, Hash: sha256.Sum256([]byte(n.token))}}
+	return err == nil && reader.Admin
 }
 
 // mirrorConfig is what the mirror of PluralKit's API needs.
@@ -91,8 +84,10 @@ func (n *node) mirrorConfig() mirror.Config {
 	return mirror.Config{
 		Store: n.db, Logger: n.log, Metrics: n.metrics,
 		Authorize: func(token string) (mirror.Reader, bool) {
-			reader, ok := query.Find(n.keys(), token)
-			return mirror.Reader{Tenant: reader.Tenant}, ok
+			reader, ok := query.FindReader(n.find).Token(token)
+			// Who may see what is public sees that without a token, too; and what is not PluralKit's is not here.
+			of := !reader.Public && (reader.Source == "" || reader.Source == schemas.PluralKit)
+			return mirror.Reader{Tenant: reader.Tenant}, ok && of
 		},
 	}
 }

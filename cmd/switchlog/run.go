@@ -97,6 +97,7 @@ func (n *node) start(ctx, partsCtx context.Context, parts *errgroup.Group, serve
 		part(n.reconcilers.run)
 	}
 	part(n.standing("the registry", n.learnRegistry))
+	part(n.readers.run)
 	if n.runs(roleDeliver) {
 		n.delivering.Add(1)
 		part(func(ctx context.Context) error {

@@ -29,7 +29,7 @@ func (n *node) webhooksHandler() http.Handler {
 		Condition: projections.CheckCondition, NewTest: deliver.NewTest, Server: n.stellarServer,
 		Authorize: func(r *http.Request) (ingest.Caller, bool) {
 			reader, err := n.authorize(r)
-			return ingest.Caller{Name: reader.Name, Tenant: reader.Tenant, All: reader.Name == adminUser}, err == nil
+			return ingest.Caller{Name: reader.Name, Source: reader.Source, Tenant: reader.Tenant, All: reader.Admin}, err == nil && (reader.Admin || reader.Tenant != "" && !reader.Public)
 		},
 		Log: n.log,
 	})

@@ -50,12 +50,6 @@ type Tenants interface {
 // Me stands for the reader's own tenant in a path, or for the only one there is.
 const Me = "@me"
 
-// Reader is somebody who may ask over HTTP.
-type Reader struct {
-	Name   string
-	Tenant string // the only one it may ask about; empty: all
-}
-
 // ErrUnauthorized says that a request has no token, or none that is good.
 var ErrUnauthorized = errors.New("unauthorized")
 
@@ -68,7 +62,12 @@ type Config struct {
 	Conn        *nats.Conn                          // with the right to read CHANGES and to answer
 	Projections []projections.Projection            // nil: projections.All
 	Authorize   func(*http.Request) (Reader, error) // who asks; ErrUnauthorized: nobody we know
-	Done        <-chan struct{}                     // closed when the server is about to stop: streams end, which http.Server.Shutdown would wait for
+
+	// Inbox gives the reader who receives below an inbox prefix (its first token, "_INBOX_name"),
+	// for ServeNATS; nil: nobody, so nobody is answered.
+	Inbox func(prefix string) (Reader, bool)
+
+	Done <-chan struct{} // closed when the server is about to stop: streams end, which http.Server.Shutdown would wait for
 
 	Timeout          time.Duration // for an answer, and before that for the position to be waited for; 10 s
 	ReplayTimeout    time.Duration // for a whole replay; 10 min

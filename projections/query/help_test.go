@@ -192,15 +192,26 @@ func serve(tb testing.TB, change func(*Config)) *fixture {
 }
 
 func (f *fixture) config() Config {
-	return Config{Store: f.store, Conn: f.admin, Projections: testProjections, Authorize: Authorizer(testKeys)}
+	return Config{Store: f.store, Conn: f.admin, Projections: testProjections, Authorize: Authorizer(testReader), Inbox: testInbox}
 }
 
-func testKeys() []Key {
-	return []Key{
-		{Reader{Name: "admin"}, sha256.Sum256([]byte(adminToken))},
-		{Reader{Name: "a", Tenant: tenantA}, sha256.Sum256([]byte(tokenA))},
-		{Reader{Name: "b", Tenant: tenantB}, sha256.Sum256([]byte(tokenB))},
-	}
+func testReader(hash [sha256.Size]byte) (Reader, bool) {
+	reader, ok := map[[sha256.Size]byte]Reader{
+		sha256.Sum256([]byte(adminToken)): {Name: "admin", Admin: true},
+		sha256.Sum256([]byte(tokenA)):     {Name: "a", Tenant: tenantA},
+		sha256.Sum256([]byte(tokenB)):     {Name: "b", Tenant: tenantB},
+	}[hash]
+	return reader, ok
+}
+
+// testInbox gives whose inbox a prefix is.
+func testInbox(prefix string) (Reader, bool) {
+	reader, ok := map[string]Reader{
+		"_INBOX":   {Name: "admin", Admin: true},
+		"_INBOX_a": {Name: "a", Tenant: tenantA},
+		"_INBOX_b": {Name: "b", Tenant: tenantB},
+	}[prefix]
+	return reader, ok
 }
 
 type answered struct {

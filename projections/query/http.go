@@ -90,7 +90,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) (label string, e
 	if err != nil {
 		return labelNone, err
 	}
-	if reader.Tenant != "" && reader.Tenant != tenant {
+	if !reader.May(source, tenant) {
 		return labelNone, errNotFound // whatever there is (P7)
 	}
 	if _, known := h.sources[source]; known && len(path) == 3 && path[2] == "changes" {

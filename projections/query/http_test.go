@@ -244,7 +244,7 @@ func FuzzHTTP(f *testing.F) {
 		f.Add("GET", seed)
 	}
 	store := newStore()
-	k := newCore(Config{Store: store, Projections: testProjections, Authorize: Authorizer(testKeys), Timeout: time.Millisecond})
+	k := newCore(Config{Store: store, Projections: testProjections, Authorize: Authorizer(testReader), Timeout: time.Millisecond})
 	h := &handler{core: k, openAPI: OpenAPI(testProjections), streams: newShares(0, 0)}
 	f.Fuzz(func(t *testing.T, method, target string) {
 		u, err := url.ParseRequestURI(target)

@@ -27,10 +27,8 @@ const (
 	replaySubject = serviceName + ".replay.*.*"
 )
 
-// inboxPrefix is how every subject we answer to begins. NATS lets a requester
-// name any subject as the one to answer to, also one it may not publish to
-// itself; we may publish anywhere, and would do it for them.
-const inboxPrefix = "_INBOX"
+// commonInbox is the prefix of whoever has none of its own: the operator.
+const commonInbox = "_INBOX"
 
 // service is the NATS door.
 type service struct {
@@ -99,12 +97,18 @@ func (s *service) stop() {
 
 // begin runs fn for a request in a goroutine of its own: requests come one by
 // one, and each may take long. How many run is limited where the work is.
-func (s *service) begin(req micro.Request, fn func(reply string)) {
+//
+// NATS lets a requester name any subject as the one to answer to, also one it may not publish to
+// itself, and we may publish anywhere. So a request is answered only if its reply is below the
+// inbox prefix of a reader who may ask about the tenant of the subject, with what that reader may
+// see. Whatever else it names gets nothing, not even an error (P7).
+func (s *service) begin(req micro.Request, fn func(reader Reader, reply string)) {
 	reply := req.Reply()
-	if !isInbox(reply) {
+	reader, ok := s.asker(req.Subject(), reply)
+	if !ok {
 		s.metrics.requests.WithLabelValues(labelNone, "400").Inc()
 		s.warn.Do(func() {
-			s.Logger.Warn("nats service: refused to answer to what is no inbox (hint: inbox prefixes must begin with "+inboxPrefix+")",
+			s.Logger.Warn("nats service: refused to answer to what is no inbox of a reader of that tenant (hint: connect with the inbox prefix that switchlog access add has answered)",
 				"subject", clip(req.Subject()), "reply", clip(reply))
 		})
 		return
@@ -115,21 +119,42 @@ func (s *service) begin(req micro.Request, fn func(reply string)) {
 		s.fail(reply, errBusy, nil)
 		return
 	}
-	s.requests.Go(func() { fn(reply) })
+	s.requests.Go(func() { fn(reader, reply) })
 }
 
-// isInbox reports whether a subject is below an inbox prefix: _INBOX.… or, as a
-// reader has, _INBOX_name.….
-func isInbox(subject string) bool {
-	first, rest, ok := strings.Cut(subject, ".")
-	return ok && strings.HasPrefix(first, inboxPrefix) && rest != "" && !strings.ContainsAny(subject, "*> \t\r\n")
+// asker is the reader in whose inbox reply is, if it may ask at the subject.
+func (s *service) asker(subject, reply string) (Reader, bool) {
+	prefix, rest, below := strings.Cut(reply, ".")
+	if !below || rest == "" || strings.ContainsAny(reply, "*> \t\r\n") || s.Inbox == nil {
+		return Reader{}, false
+	}
+	if prefix == commonInbox && !unguessable(rest) {
+		return Reader{}, false
+	}
+	reader, found := s.Inbox(prefix)
+	if !found {
+		return Reader{}, false
+	}
+	source, tenant, err := whose(subject)
+	if err != nil {
+		// The server lets a reader publish to its own tenant's subjects alone, malformed or not.
+		return reader, reader.Admin || reader.Tenant != "" && strings.Split(subject, ".")[3] == schemas.Token(reader.Tenant)
+	}
+	return reader, reader.May(source, tenant)
+}
+
+// unguessable reports whether an inbox below the common prefix begins with a random token, as
+// clients make them (22 letters and digits). A reader may name such an inbox, too, but knows none.
+func unguessable(rest string) bool {
+	token, _, _ := strings.Cut(rest, ".")
+	return len(token) >= 16
 }
 
 // handleQuery answers a query: the same body as over HTTP, or a page of it.
 func (s *service) handleQuery(req micro.Request) {
 	begin := time.Now()
-	s.begin(req, func(reply string) {
-		label, a, of, err := s.query(req.Subject(), req.Data())
+	s.begin(req, func(reader Reader, reply string) {
+		label, a, of, err := s.query(reader, req.Subject(), req.Data())
 		header := nats.Header{}
 		if err == nil || errors.Is(err, errNotFound) && a.Position.Seq > 0 {
 			header.Set(positionHeader, strconv.FormatUint(a.Position.Seq, 10))
@@ -147,7 +172,7 @@ func (s *service) handleQuery(req micro.Request) {
 	})
 }
 
-func (s *service) query(subject string, body []byte) (label string, a projections.Answer, of page, err error) {
+func (s *service) query(reader Reader, subject string, body []byte) (label string, a projections.Answer, of page, err error) {
 	source, tenant, err := whose(subject)
 	if err != nil {
 		return labelNone, a, of, err

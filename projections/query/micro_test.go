@@ -183,7 +183,7 @@ func TestServiceTenants(t *testing.T) {
 	}
 	of := "switchlog.query.pluralkit." + tenantA + ".members"
 	const ofTheServer = "$JS.API.STREAM.DELETE.CHANGES" // a reply that nats-server from 2.15.3 on does not pass on
-	replies := []string{"events.pluralkit." + tenantB + ".switch.create", "log.events.x", "_INBOX", "_INBOX.", "inbox.x", of}
+	replies := []string{"events.pluralkit." + tenantB + ".switch.create", "changes.pluralkit." + tenantB + ".front", "_INBOX_b.x", "_INBOX_nobody.x", "_INBOX.victim", "log.events.x", "_INBOX", "_INBOX.", "inbox.x", of}
 	for _, reply := range append([]string{ofTheServer}, replies...) {
 		if err := a.PublishRequest(of, reply, nil); err != nil {
 			t.Fatal(err)

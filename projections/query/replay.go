@@ -85,8 +85,8 @@ func parseBound(raw json.RawMessage, now time.Time) (b schemas.Bound, given bool
 // handleReplay sends a tenant's events again to the caller's inbox.
 func (s *service) handleReplay(req micro.Request) {
 	begin := time.Now()
-	s.begin(req, func(reply string) {
-		r := replay{service: s, reply: reply}
+	s.begin(req, func(reader Reader, reply string) {
+		r := replay{service: s, reader: reader, reply: reply}
 		err := r.run(req.Subject(), req.Data())
 		header := nats.Header{}
 		header.Set(countHeader, strconv.FormatUint(r.count, 10))
@@ -105,9 +105,10 @@ func (s *service) handleReplay(req micro.Request) {
 // replay is one that is going on.
 type replay struct {
 	*service
-	reply string
-	count uint64 // events sent
-	last  uint64 // sequence of the last one
+	reader Reader
+	reply  string
+	count  uint64 // events sent
+	last   uint64 // sequence of the last one
 
 	unflushed int // bytes
 }
@@ -116,6 +117,9 @@ func (r *replay) run(subject string, body []byte) error {
 	source, tenant, err := whose(subject)
 	if err != nil {
 		return err
+	}
+	if r.reader.Public {
+		return errNotFound // events hold what is private
 	}
 	if err := r.known(r.ctx, source, tenant); err != nil {
 		return err
