@@ -15,7 +15,15 @@ var accountsSQL string
 var Accounts = Projection{
 	Name: "accounts", Source: schemas.PluralKit, Version: 4, // 4: also those that are only named
 	Schema: accountsSQL,
-	Fold:   foldAccount,
+	Handlers: map[string]Handler{
+		schemas.PKAccountLink:   on(readAccount, foldAccount),
+		schemas.PKAccountUnlink: on(readAccount, foldAccount),
+		schemas.PKAccountUpdate: on(readAccount, foldAccount),
+		schemas.AccountObserved: on(readAccount, foldAccount),
+		schemas.AccountImported: on(readAccount, foldAccount),
+		schemas.AccountAbsent:   on(readAccount, foldAccount),
+	},
+	Quiet: quietColumns,
 }
 
 // linkedField is set by LINK_ACCOUNT and UNLINK_ACCOUNT, and by what the API or
@@ -28,64 +36,63 @@ var accountEntity = entity{
 	shape:  []string{"linked", "allow_autoproxy"},
 }.prepare()
 
-func foldAccount(tx *Tx, e schemas.Recorded) error {
-	if e.Route.Source != schemas.PluralKit {
-		return nil
-	}
-	var values []schemas.Value
-	var err error
-	var us int64
+func readAccount(e schemas.Recorded) (d said, err error) {
 	switch e.Type {
 	case schemas.PKAccountLink, schemas.PKAccountUnlink:
-		values = linked(e.Type == schemas.PKAccountLink)
+		d.values = linked(e.Type == schemas.PKAccountLink)
 	case schemas.PKAccountUpdate:
-		values, err = schemas.DecodeFields(e.Type, e.Data, schemas.PKAccountFields)
-		if err == nil && len(values) == 0 { // PluralKit sends {} whenever the account writes to its bot
-			return nameAccount(tx, e.Route.Tenant, e.Subject)
+		d.values, err = schemas.DecodeFields(e.Type, e.Data, schemas.PKAccountFields)
+		if err == nil && len(d.values) == 0 { // PluralKit sends {} whenever the account writes to its bot
+			return d, nil
 		}
 	case schemas.AccountObserved, schemas.AccountImported:
-		_, values, us, err = observed(e, schemas.PKAccountFields)
-		values = append(values, linked(true)...)
+		_, d.values, d.us, err = observed(e, schemas.PKAccountFields)
+		d.values = append(d.values, linked(true)...)
 	case schemas.AccountAbsent:
-		_, us, err = absent(e)
-		values = linked(false)
-	default:
-		return nil
+		_, d.us, err = absent(e)
+		d.values = linked(false)
 	}
 	if err == nil {
 		err = needID("the account", e.Subject)
 	}
+	return d, err
+}
+
+func foldAccount(tx *Tx, t *tenant, e schemas.Recorded, d said) error {
+	if len(d.values) == 0 {
+		return t.nameAccount(tx, e.Subject)
+	}
+	r, err := t.row(tx, accountEntity, e.Subject)
 	if err != nil {
 		return err
 	}
-	r, err := tx.row(accountEntity, e.Route.Tenant, e.Route.Tenant, e.Subject)
-	if err != nil {
-		return err
-	}
-	switch e.Type {
-	case schemas.AccountObserved, schemas.AccountImported:
-		r.observe(values, us, e.ID)
-	case schemas.AccountAbsent:
-		r.set(values, fieldVersion{rank: rankUpdate, us: us, id: e.ID})
-	default:
-		r.set(values, versionOf(rankUpdate, e))
-		r.see(e.Time.UnixMicro())
-	}
-	r.unlink()
-	return tx.write(r)
+	t.change(tx, r, func(r *row) {
+		switch e.Type {
+		case schemas.AccountObserved, schemas.AccountImported:
+			r.observe(d.values, d.us, e.ID)
+		case schemas.AccountAbsent:
+			r.set(d.values, fieldVersion{rank: rankUpdate, us: d.us, id: e.ID})
+		default:
+			r.set(d.values, versionOf(rankUpdate, e))
+			r.see(e.Time.UnixMicro())
+		}
+		r.unlink()
+	})
+	return nil
 }
 
 // nameAccount notes that an event named an account of the system, and no more:
 // the row is the same whichever of them came first.
-func nameAccount(tx *Tx, system, id string) error {
+func (t *tenant) nameAccount(tx *Tx, id string) error {
 	if id == "" {
 		return nil
 	}
-	r, err := tx.row(accountEntity, system, system, id)
+	r, err := t.row(tx, accountEntity, id)
 	if err != nil || r.exists {
 		return err
 	}
-	return tx.write(r)
+	t.change(tx, r, func(*row) {})
+	return nil
 }
 
 func linked(is bool) []schemas.Value { return []schemas.Value{{Field: &linkedField, Value: is}} }

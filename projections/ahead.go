@@ -1,100 +1,141 @@
 package projections
 
 import (
-	"maps"
 	"sync/atomic"
 
 	"switchlog/schemas"
 )
 
-// What a fold reads of an event's data depends on nothing else, so it need not
-// wait for its turn: while one event is folded, another processor reads those
-// that come after it.
+// A handler's Decode depends on nothing but the event. So of a large batch the
+// events are decoded on another goroutine, while those before them are folded.
 
-// A Decoder reads an event's data before its turn. It is pure, and may be run for
-// events of any source.
-type Decoder func(e schemas.Recorded) any
+// handlers finds the handlers of an event.
+type handlers struct {
+	byType map[string]map[string][]Handler // by source and type
+	any    map[string][]Handler            // by source, for types that byType has not
+}
 
-func decoders(all []Projection) map[string]Decoder {
-	byType := make(map[string]Decoder)
+// newHandlers gathers the handlers, in the order of the projections.
+func newHandlers(all []Projection) handlers {
+	h := handlers{byType: map[string]map[string][]Handler{}, any: map[string][]Handler{}}
 	for _, p := range all {
-		maps.Copy(byType, p.Ahead)
+		if h.byType[p.Source] == nil {
+			h.byType[p.Source] = map[string][]Handler{}
+		}
+		for typ := range p.Handlers {
+			if typ != "" {
+				h.byType[p.Source][typ] = nil
+			}
+		}
 	}
-	return byType
-}
-
-// result is what a Decoder gives.
-type result[T any] struct {
-	value T
-	err   error
-}
-
-// inAdvance makes a Decoder of a function that reads data.
-func inAdvance[T any](read func(schemas.Recorded) (T, error)) Decoder {
-	return func(e schemas.Recorded) any {
-		v, err := read(e)
-		return result[T]{v, err}
+	for _, p := range all {
+		every, has := p.Handlers[""]
+		if has {
+			h.any[p.Source] = append(h.any[p.Source], every)
+		}
+		for typ, list := range h.byType[p.Source] {
+			if own, is := p.Handlers[typ]; is {
+				list = append(list, own)
+			}
+			if has {
+				list = append(list, every)
+			}
+			h.byType[p.Source][typ] = list
+		}
 	}
+	return h
 }
 
-// data is what read says of the event that is folded; perhaps it was read in
-// advance.
-func data[T any](tx *Tx, e schemas.Recorded, read func(schemas.Recorded) (T, error)) (T, error) {
-	if r, is := tx.ahead.(result[T]); is {
-		return r.value, r.err
+func (h handlers) of(e schemas.Recorded) []Handler {
+	if e.Fault != nil {
+		return nil
 	}
-	return read(e)
+	if list, known := h.byType[e.Route.Source][e.Type]; known {
+		return list
+	}
+	return h.any[e.Route.Source]
 }
 
-// aheadChunk is how many events are read between two signals, and the smallest
-// batch of which some are read in advance.
+// decoded is what the handlers' Decode functions gave for an event.
+type decoded struct {
+	handlers []Handler
+	first    any   // of the first handler
+	more     []any // of the others; mostly there are none
+	err      error
+}
+
+func (h handlers) decode(e schemas.Recorded) decoded {
+	d := decoded{handlers: h.of(e)}
+	for i, handler := range d.handlers {
+		var data any
+		if handler.Decode != nil {
+			if data, d.err = handler.Decode(e); d.err != nil {
+				return d
+			}
+		}
+		if i == 0 {
+			d.first = data
+		} else {
+			d.more = append(d.more, data)
+		}
+	}
+	return d
+}
+
+func (d decoded) of(i int) any {
+	if i == 0 {
+		return d.first
+	}
+	return d.more[i-1]
+}
+
+// aheadChunk is how many events are decoded between two signals, and the
+// smallest batch of which some are decoded ahead.
 const aheadChunk = 64
 
-// reading is a batch that is read in advance.
-type reading struct {
-	results []any
-	chunks  chan struct{} // one for each chunk that is done; closed when reading is over
+// A decoding is a batch that is decoded ahead.
+type decoding struct {
+	results []decoded
+	chunks  chan struct{} // one for each chunk that is done; closed when all are
 	known   int           // events whose chunk is done
 	stop    atomic.Bool
 }
 
-// decodeAhead begins to read a batch. The caller ends it with close.
-func (d *DB) decodeAhead(batch []schemas.Recorded) *reading {
-	r := &reading{results: make([]any, len(batch)), chunks: make(chan struct{}, len(batch)/aheadChunk+1)}
+// decodeAhead begins to decode a batch. The caller ends it with close.
+func (h handlers) decodeAhead(batch []schemas.Recorded) *decoding {
+	d := &decoding{results: make([]decoded, len(batch)), chunks: make(chan struct{}, len(batch)/aheadChunk+1)}
 	go func() {
-		defer close(r.chunks)
+		defer close(d.chunks)
 		for i, e := range batch {
-			if r.stop.Load() {
+			if d.stop.Load() {
 				return
 			}
-			if decode := d.decoders[e.Type]; decode != nil && e.Fault == nil {
-				r.results[i] = decode(e)
-			}
+			d.results[i] = h.decode(e)
 			if i%aheadChunk == aheadChunk-1 {
-				r.chunks <- struct{}{}
+				d.chunks <- struct{}{}
 			}
 		}
 	}()
-	return r
+	return d
 }
 
-// take is what was read of event i, waiting for it. Each can be taken once.
-func (r *reading) take(i int) any {
-	for i >= r.known {
-		if _, more := <-r.chunks; !more {
-			r.known = len(r.results)
+// take waits for event i and gives what was decoded. Each can be taken once.
+func (d *decoding) take(i int) decoded {
+	for i >= d.known {
+		if _, more := <-d.chunks; !more {
+			d.known = len(d.results)
 			break
 		}
-		r.known += aheadChunk
+		d.known += aheadChunk
 	}
-	v := r.results[i]
-	r.results[i] = nil
-	return v
+	result := d.results[i]
+	d.results[i] = decoded{}
+	return result
 }
 
-// close ends the reading and waits for that.
-func (r *reading) close() {
-	r.stop.Store(true)
-	for range r.chunks {
+// close ends the decoding and waits for its goroutine.
+func (d *decoding) close() {
+	d.stop.Store(true)
+	for range d.chunks {
 	}
 }

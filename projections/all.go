@@ -4,6 +4,7 @@ package projections
 // What depends on a row of another projection comes after it.
 var All = []Projection{
 	Systems,
+	Linked, // writes the table of the one before
 	Settings,
 	Members,
 	Groups,

@@ -42,12 +42,7 @@ func (d *DB) Apply(_ context.Context, epoch string, batch []schemas.Recorded) er
 	last := batch[len(batch)-1]
 	next := schemas.Position{Epoch: epoch, Seq: last.Seq, ID: last.ID}
 
-	// Almost always every event applies, so the first try does without
-	// savepoints. If one does not, the batch is undone and done again with.
-	err := d.atomically(func() error { return d.fold(batch, next, false) })
-	if errors.Is(err, schemas.ErrInvalid) {
-		err = d.atomically(func() error { return d.fold(batch, next, true) })
-	}
+	err := d.applyAll(batch, next)
 	if errors.Is(err, errMoved) {
 		err = errors.Join(err, d.load())
 	}
@@ -72,6 +67,9 @@ func (d *DB) accepts(pos schemas.Position, epoch string, batch []schemas.Recorde
 	if d.closed {
 		return errClosed
 	}
+	if d.broken != nil {
+		return d.broken
+	}
 	if d.stale() {
 		return ErrStale
 	}
@@ -86,7 +84,33 @@ func (d *DB) accepts(pos schemas.Position, epoch string, batch []schemas.Recorde
 	return nil
 }
 
-func (d *DB) fold(batch []schemas.Recorded, next schemas.Position, savepoints bool) error {
+// applyAll folds the batch in one transaction. A handler that changes rows and
+// then finds that the event breaks its contract is a bug; all the same nothing of
+// the event may stay, and the log must go on. So the batch is undone and folded
+// again without that event.
+func (d *DB) applyAll(batch []schemas.Recorded, next schemas.Position) error {
+	leftOut := map[uint64]error{}
+	for {
+		err := d.atomically(func() error { return d.fold(batch, next, leftOut) })
+		var half halfFolded
+		if !errors.As(err, &half) {
+			return err
+		}
+		d.cfg.Log.Error("a fold changed rows before it refused the event; the batch is folded again without it (please report it)",
+			"seq", half.seq, "err", half.why)
+		leftOut[half.seq] = half.why
+	}
+}
+
+// halfFolded says that a handler refused an event after it had changed rows.
+type halfFolded struct {
+	seq uint64
+	why error
+}
+
+func (h halfFolded) Error() string { return "refused after a change: " + h.why.Error() }
+
+func (d *DB) fold(batch []schemas.Recorded, next schemas.Position, leftOut map[uint64]error) error {
 	d.aside = 0
 	row, err := d.tx.Get(positionSQL)
 	if err != nil {
@@ -95,63 +119,62 @@ func (d *DB) fold(batch []schemas.Recorded, next schemas.Position, savepoints bo
 	if row == nil || position(row) != d.position() {
 		return errMoved
 	}
-	take := func(int) any { return nil }
-	if len(batch) >= aheadChunk && !savepoints {
-		r := d.decodeAhead(batch)
-		defer r.close()
-		take = r.take
+	take := func(i int) decoded { return d.handlers.decode(batch[i]) }
+	if len(batch) >= aheadChunk {
+		ahead := d.handlers.decodeAhead(batch)
+		defer ahead.close()
+		take = ahead.take
 	}
 	for i, e := range batch {
-		if err := d.foldOne(e, take(i), savepoints); err != nil {
+		if err := d.foldOne(e, take(i), leftOut[e.Seq]); err != nil {
 			return fmt.Errorf("seq %d (%s): %w", e.Seq, e.Type, err)
 		}
 	}
-	if err := d.tx.settleAll(); err != nil {
-		return err
+	if !d.scratch {
+		if err := d.tx.Settle(); err != nil {
+			return err
+		}
 	}
 	return d.tx.Exec(`UPDATE positions SET seq = ?, event_id = ?, epoch = ? WHERE name = 'projections'`,
 		int64(next.Seq), next.ID, next.Epoch)
 }
 
-func (d *DB) foldOne(e schemas.Recorded, ahead any, savepoint bool) error {
-	d.tx.begin(e, ahead, d.scratch && e.Seq <= d.floor)
-	if savepoint {
-		if err := d.tx.Exec(`SAVEPOINT event`); err != nil {
-			return err
-		}
-	}
-	var err error
-	if e.Fault != nil {
+// foldOne folds an event; refused is why it must not be, nil if it may.
+func (d *DB) foldOne(e schemas.Recorded, data decoded, refused error) error {
+	d.tx.begin(e, d.silent || d.scratch && e.Seq <= d.floor)
+	err := data.err
+	switch {
+	case refused != nil:
+		err = refused
+	case e.Fault != nil:
 		err = fmt.Errorf("%w: %w", schemas.ErrInvalid, e.Fault)
 	}
-	for i := 0; err == nil && i < len(d.cfg.Projections); i++ {
-		err = d.cfg.Projections[i].Fold(d.tx, e)
+	changes := d.tx.changes
+	for i := 0; err == nil && i < len(data.handlers); i++ {
+		err = data.handlers[i].Fold(d.tx, e, data.of(i))
 	}
-	if !savepoint {
-		if err == nil {
-			err = d.tx.trim()
-		}
-		return err
-	}
-	if err == nil {
-		err = d.tx.settleAll()
+	if err == nil && e.Fault == nil {
+		err = d.tx.listen(e.Event)
 	}
 	if errors.Is(err, schemas.ErrInvalid) {
+		if d.tx.changes != changes {
+			return halfFolded{e.Seq, err}
+		}
 		err = d.setAside(e, err)
 	}
 	if err != nil {
 		return err
 	}
-	return d.tx.Exec(`RELEASE event`)
+	for _, s := range d.tx.states {
+		if err := s.Trim(d.tx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// setAside undoes what the event did and notes it in skipped.
+// setAside notes in skipped that the event breaks the contract of its type.
 func (d *DB) setAside(e schemas.Recorded, why error) error {
-	if err := d.tx.Exec(`ROLLBACK TO event`); err != nil {
-		return err
-	}
-	d.tx.kept = memory{}
-	d.tx.audience.forget()
 	d.aside++
 	return d.tx.Exec(`INSERT INTO skipped (seq, type, reason, event_id, source, tenant, recorded_us) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		int64(e.Seq), e.Type, reason(why), e.ID, e.Route.Source, e.Route.Tenant, recordedUS(e))
@@ -194,8 +217,10 @@ func (d *DB) atomically(fn func() error) error {
 // rollback ends a transaction that failed. On a full disk, among others, SQLite
 // has ended it already; then there is nothing to do.
 func (d *DB) rollback() error {
-	d.tx.kept = memory{}
-	d.tx.audience.forget()
+	if d.scratch && len(d.tx.states) > 0 {
+		d.broken = errors.New("the rebuild has failed (hint: run it again)")
+	}
+	d.tx.forgetStates()
 	if d.tx.conn.AutoCommit() {
 		return nil
 	}

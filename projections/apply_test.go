@@ -42,12 +42,12 @@ func TestApplyFails(t *testing.T) {
 	away := errors.New("away")
 	failing := true
 	p := things
-	p.Fold = func(tx *Tx, e schemas.Recorded) error {
+	p.Handlers = Any(func(tx *Tx, e schemas.Recorded) error {
 		if err := foldThing(tx, e); err != nil || e.Seq != 60 || !failing {
 			return err
 		}
 		return away
-	}
+	})
 	d := openTemp(t, p)
 	events := history(100)
 	apply(t, d, 10, events[:20])
@@ -68,6 +68,28 @@ func TestApplyFails(t *testing.T) {
 	apply(t, whole, 100, events)
 	if got, want := dumpAll(t, d), dumpAll(t, whole); got != strings.ReplaceAll(want, whole.version, d.version) {
 		t.Error("rows differ from those of one batch")
+	}
+}
+
+// TestRefusedAfterAChange: nothing stays of an event that a fold refuses too late,
+// and the events around it are folded.
+func TestRefusedAfterAChange(t *testing.T) {
+	p := things
+	p.Handlers = Any(func(tx *Tx, e schemas.Recorded) error {
+		if err := foldThing(tx, e); err != nil || e.Seq%3 > 0 {
+			return err
+		}
+		return fmt.Errorf("%w: too late", schemas.ErrInvalid)
+	})
+	d := openTemp(t, p)
+	events := []schemas.Recorded{
+		thing(1, tenantA, "update", "a-uuid", "one"), thing(2, tenantA, "update", "b-uuid", "two"), thing(3, tenantA, "update", "a-uuid", "three"),
+		thing(4, tenantA, "update", "c-uuid", "four"), thing(5, tenantA, "update", "d-uuid", "five"), thing(6, tenantA, "update", "c-uuid", "six"),
+	}
+	apply(t, d, 4, events)
+	rows := strings.Join(rowsOf(t, d, `SELECT (SELECT group_concat(name) FROM things) AS names, (SELECT group_concat(seq) FROM skipped) AS skipped`), "")
+	if want := `{"names":"one,two,four,five","skipped":"3,6"}`; rows != want {
+		t.Errorf("got %s, want %s", rows, want)
 	}
 }
 

@@ -14,59 +14,80 @@ var autoproxySQL string
 var Autoproxy = Projection{
 	Name: "autoproxy", Source: schemas.PluralKit, Version: 2,
 	Schema: autoproxySQL,
-	Fold:   foldAutoproxy,
+	Handlers: map[string]Handler{
+		schemas.PKAutoproxyUpdate: on(readAutoproxy, foldAutoproxy),
+		schemas.AutoproxyObserved: on(readAutoproxy, foldAutoproxy),
+	},
+	Quiet: quietColumns,
 }
 
 var autoproxyEntity = entity{
 	table: "autoproxy", keys: []string{"system_uuid", "guild_id", "channel_id"},
-	fields: schemas.PKAutoproxyFields, columnOf: map[string]string{"autoproxy_member": "named_member"},
+	fields: schemas.PKAutoproxyFields, columnOf: map[string]string{"autoproxy_member": "named_member"}, derived: "autoproxy_member",
 	shape: []string{"autoproxy_mode", "autoproxy_member", "last_latch_timestamp"},
 }.prepare()
 
-func foldAutoproxy(tx *Tx, e schemas.Recorded) error {
-	if e.Route.Source != schemas.PluralKit {
-		return nil
-	}
+// autoproxySaid is what an event says about one channel, or a whole server.
+type autoproxySaid struct {
+	said
+	guild, channel string
+}
+
+func readAutoproxy(e schemas.Recorded) (d autoproxySaid, err error) {
 	var object schemas.Object
-	var values []schemas.Value
-	var us int64
-	var err error
-	switch e.Type {
-	case schemas.PKAutoproxyUpdate:
-		if object, err = dataObject(e); err == nil {
-			values, err = object.Fields(schemas.PKAutoproxyFields)
-		}
-	case schemas.AutoproxyObserved:
-		object, values, us, err = observed(e, schemas.PKAutoproxyFields)
-		values = withoutHidden(values)
-	default:
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	guild, err := object.Text("guild_id")
-	if err != nil {
-		return err
-	}
-	channel, err := object.Text("channel_id")
-	if err != nil {
-		return err
-	}
-	r, err := tx.row(autoproxyEntity, e.Route.Tenant, e.Route.Tenant, guild, channel)
-	if err != nil {
-		return err
-	}
 	if e.Type == schemas.AutoproxyObserved {
-		r.observe(values, us, e.ID)
-	} else {
-		r.set(values, versionOf(rankUpdate, e))
-		r.see(e.Time.UnixMicro())
+		object, d.values, d.us, err = observed(e, schemas.PKAutoproxyFields)
+		d.values = withoutHidden(d.values)
+	} else if object, err = dataObject(e); err == nil {
+		d.values, err = object.Fields(schemas.PKAutoproxyFields)
 	}
-	if err := tx.write(r); err != nil || !r.changed("autoproxy_member") {
+	if err == nil {
+		d.guild, err = object.Text("guild_id")
+	}
+	if err == nil {
+		d.channel, err = object.Text("channel_id")
+	}
+	return d, err
+}
+
+func foldAutoproxy(tx *Tx, t *tenant, e schemas.Recorded, d autoproxySaid) error {
+	r, err := t.row(tx, autoproxyEntity, d.guild, d.channel)
+	if err != nil {
 		return err
 	}
-	return pointAtMember(tx, r)
+	var fault error
+	t.change(tx, r, func(r *row) {
+		if e.Type == schemas.AutoproxyObserved {
+			r.observe(d.values, d.us, e.ID)
+		} else {
+			r.set(d.values, versionOf(rankUpdate, e))
+			r.see(e.Time.UnixMicro())
+		}
+		if !r.changed("autoproxy_member") {
+			return
+		}
+		gone := false
+		if uuid, is := namedMember(r).(string); is {
+			gone, fault = t.memberGone(tx, uuid)
+		}
+		pointAt(r, gone)
+	})
+	return fault
+}
+
+// namedMember is the member that the row names, be it gone or not; or nil.
+func namedMember(r *row) any { return r.values[r.column("autoproxy_member")] }
+
+// pointAt: to point at a member that is gone is to point at none, be it gone
+// before or after.
+func pointAt(r *row, gone bool) {
+	is := namedMember(r)
+	if gone {
+		is = nil
+	}
+	if r.derived != is {
+		r.derived, r.dirty = is, true
+	}
 }
 
 // withoutHidden leaves out the member that the API hides in front mode: there
@@ -76,16 +97,4 @@ func withoutHidden(values []schemas.Value) []schemas.Value {
 	return slices.DeleteFunc(values, func(v schemas.Value) bool {
 		return front && v.Field.Name == "autoproxy_member" && v.Value == nil
 	})
-}
-
-// pointAtMember: to point at a member that is gone is to point at none, be it
-// gone before or after.
-func pointAtMember(tx *Tx, r *row) error {
-	named, _ := r.values[r.column("autoproxy_member")].(string)
-	gone, err := memberDeleted(tx, r.tenant, named)
-	if err != nil {
-		return err
-	}
-	return tx.Exec(`UPDATE autoproxy SET autoproxy_member = iif(?, NULL, named_member)
-		WHERE system_uuid = ? AND guild_id = ? AND channel_id = ?`, gone, r.key[0], r.key[1], r.key[2])
 }

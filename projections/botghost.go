@@ -13,8 +13,8 @@ var botGhostSQL string
 // BotGhost is every call of the webhooks of BotGhost bots.
 var BotGhost = Projection{
 	Name: "botghost", Source: schemas.BotGhost, Version: 1,
-	Schema: botGhostSQL,
-	Fold:   foldBotGhost,
+	Schema:   botGhostSQL,
+	Handlers: map[string]Handler{schemas.BotGhostTrigger: On(readBotGhost, foldBotGhost)},
 	Queries: []Query{{
 		Name: "triggers", Path: "triggers",
 		Doc:    "The latest calls of the bot's webhooks, newest first.",
@@ -26,15 +26,13 @@ var BotGhost = Projection{
 	}},
 }
 
-func foldBotGhost(tx *Tx, e schemas.Recorded) error {
-	if e.Route.Source != schemas.BotGhost || e.Type != schemas.BotGhostTrigger {
-		return nil
-	}
+// readBotGhost gives the variables of a call: a JSON object.
+func readBotGhost(e schemas.Recorded) (string, error) {
 	var call schemas.BotGhostCall
 	if e.Data != nil { // without a body there are no variables
 		var err error
 		if call, err = schemas.Decode[schemas.BotGhostCall](e.Event); err != nil {
-			return err
+			return "", err
 		}
 	}
 	variables := map[string]*string{}
@@ -45,16 +43,13 @@ func foldBotGhost(tx *Tx, e schemas.Recorded) error {
 		}
 	}
 	object, err := json.Marshal(variables)
-	if err != nil {
-		return err
-	}
+	return string(object), err
+}
+
+func foldBotGhost(tx *Tx, e schemas.Recorded, variables string) error {
 	// A repeat may come when nobody remembers the first: the first counts.
-	made, err := tx.Get(`INSERT INTO botghost_triggers (bot_id, id, event_id, variables, received_us) VALUES (?, ?, ?, ?, ?)
+	return tx.Exec(`INSERT INTO botghost_triggers (bot_id, id, event_id, variables, received_us) VALUES (?, ?, ?, ?, ?)
 		ON CONFLICT (bot_id, id) DO UPDATE SET event_id = excluded.event_id, variables = excluded.variables, received_us = excluded.received_us
-			WHERE excluded.received_us < received_us RETURNING 1`,
-		e.Route.Tenant, e.ID, e.Subject, string(object), e.Time.UnixMicro())
-	if err != nil || made == nil {
-		return err
-	}
-	return tx.Touch("botghost_triggers", e.Route.Tenant+"/"+e.ID)
+			WHERE excluded.received_us < received_us`,
+		e.Route.Tenant, e.ID, e.Subject, variables, e.Time.UnixMicro())
 }

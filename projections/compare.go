@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"strings"
 
@@ -39,59 +38,93 @@ type Difference struct {
 // up here only if they differ. Folding goes on meanwhile: this reads one state
 // of the live file. The scratch must not be folded on.
 func (d *DB) Compare(ctx context.Context, scratch *DB) (Comparison, error) {
-	var c Comparison
-	if d.stale() {
-		return c, fmt.Errorf("projections: compare: %w", ErrStale)
-	}
-	err := d.both(ctx, scratch, func(tx *Tx) error {
-		tables, err := tx.tables(ctx)
-		if err != nil {
-			return err
-		}
-		for _, t := range tables {
-			if err := c.table(ctx, tx, t); err != nil {
-				return fmt.Errorf("table %s: %w", t.name, err)
-			}
-		}
-		return nil
-	})
+	p, err := d.pair(ctx, scratch)
 	if err != nil {
-		return Comparison{}, fmt.Errorf("projections: compare: %w", d.fault(err))
+		return Comparison{}, err
+	}
+	c, err := p.compare(ctx)
+	return c, errors.Join(err, p.close())
+}
+
+// A pair is two read snapshots at one position: of the live file as main, and of a
+// scratch as rebuilt. The live file may be folded on while they are compared.
+type pair struct {
+	d        *DB
+	tx       *Tx
+	position schemas.Position
+}
+
+// pair takes the snapshots; the caller closes them.
+func (d *DB) pair(ctx context.Context, scratch *DB) (_ *pair, err error) {
+	if d.stale() {
+		return nil, fmt.Errorf("projections: compare: %w", ErrStale)
+	}
+	if err := scratch.settle(); err != nil {
+		return nil, fmt.Errorf("projections: compare: %w", err)
+	}
+	tx, err := openReader(d.cfg.Path)
+	if err != nil {
+		return nil, fmt.Errorf("projections: compare: %w", d.fault(err))
+	}
+	p := &pair{d: d, tx: tx}
+	if err := p.begin(ctx, scratch.cfg.Path); err != nil {
+		return nil, errors.Join(fmt.Errorf("projections: compare: %w", d.fault(err)), tx.close())
+	}
+	return p, nil
+}
+
+// begin reads a row of each file in one transaction, which holds both as they are.
+func (p *pair) begin(ctx context.Context, scratch string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	other := "file:" + (&url.URL{Path: scratch}).EscapedPath() + "?mode=ro"
+	if err := p.tx.Exec(`ATTACH ? AS rebuilt`, other); err != nil {
+		return err
+	}
+	if err := p.tx.Exec(`BEGIN`); err != nil {
+		return err
+	}
+	live, err := p.tx.Get(positionSQL)
+	if err != nil {
+		return err
+	}
+	rebuilt, err := p.tx.Get(`SELECT seq, event_id, epoch FROM rebuilt.positions WHERE name = 'projections'`)
+	if err != nil {
+		return err
+	}
+	if live == nil || rebuilt == nil {
+		return errNoPosition
+	}
+	p.position = position(live)
+	if r := position(rebuilt); r != p.position {
+		return fmt.Errorf("%w: live at %d (%s), rebuilt at %d (%s)", ErrApart, p.position.Seq, p.position.ID, r.Seq, r.ID)
+	}
+	return nil
+}
+
+func (p *pair) compare(ctx context.Context) (Comparison, error) {
+	var c Comparison
+	tables, err := p.tx.tables(ctx)
+	if err != nil {
+		return c, fmt.Errorf("projections: compare: %w", p.d.fault(err))
+	}
+	for _, t := range tables {
+		if err := c.table(ctx, p.tx, t); err != nil {
+			return Comparison{}, fmt.Errorf("projections: compare: table %s: %w", t.name, p.d.fault(err))
+		}
 	}
 	return c, nil
 }
 
-// both opens a connection that reads the live file as main and the scratch as
-// rebuilt, each held at one state, and the same position.
-func (d *DB) both(ctx context.Context, scratch *DB, fn func(*Tx) error) (err error) {
-	tx, err := openReader(d.cfg.Path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, tx.close()) }()
-	other := "file:" + (&url.URL{Path: scratch.cfg.Path}).EscapedPath() + "?mode=ro"
-	if err := tx.Exec(`ATTACH ? AS rebuilt`, other); err != nil {
-		return err
-	}
-	return tx.snapshot(ctx, func(live schemas.Position) error {
-		const sql = `SELECT seq, event_id, epoch FROM rebuilt.positions WHERE name = 'projections'`
-		return tx.each(ctx, sql, nil, nil, func(r Row) error {
-			if rebuilt := position(r); rebuilt != live {
-				return fmt.Errorf("%w: live at %d (%s), rebuilt at %d (%s)", ErrApart, live.Seq, live.ID, rebuilt.Seq, rebuilt.ID)
-			}
-			if err := fn(tx); err != nil {
-				return err
-			}
-			return io.EOF
-		})
-	})
-}
+func (p *pair) close() error { return p.tx.close() }
 
 // table is what Compare must know of one.
 type table struct {
 	name    string
 	columns []string // that are compared
 	key     []string
+	of      string // kind of the source whose events make it; known to explain
 }
 
 // tables lists the tables to be compared.

@@ -10,7 +10,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"slices"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -58,8 +57,9 @@ type DB struct {
 	metrics *metrics
 	readers *readers
 
-	decoders map[string]Decoder // by event type
+	handlers handlers
 
+	silent  bool   // in memory, for one tenant: no outbox entries
 	scratch bool   // a file beside a live one, see Scratch
 	live    *DB    // of a scratch: the live one
 	floor   uint64 // of a scratch: no outbox entries up to here
@@ -67,8 +67,9 @@ type DB struct {
 	mu     sync.Mutex // guards the fields below, and so every write; a live one's before its scratch's
 	tx     *Tx
 	closed bool
-	aside  int // events the transaction has set aside so far
-	lent   *DB // the scratch there is of this file
+	broken error // of a scratch: a transaction was undone, and with it rows that were in memory only
+	aside  int   // events the transaction has set aside so far
+	lent   *DB   // the scratch there is of this file
 
 	posMu sync.Mutex // guards pos, old and moved
 	pos   schemas.Position
@@ -96,7 +97,7 @@ func Open(cfg Config) (*DB, error) {
 		readers: newReaders(cfg.Path),
 		moved:   make(chan struct{}),
 
-		decoders: decoders(cfg.Projections),
+		handlers: newHandlers(cfg.Projections),
 	}
 	err := d.open(liveOptions)
 	if errors.Is(d.fault(err), ErrDamaged) || unreadable(err) {
@@ -120,11 +121,24 @@ func (d *DB) open(options string) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
+	return d.begin(options)
+}
+
+// begin connects, and makes the tables or reads where they are.
+func (d *DB) begin(options string) (err error) {
 	if d.tx, err = openConn(d.cfg.Path, options); err != nil {
 		return err
 	}
-	if slices.ContainsFunc(d.cfg.Projections, func(p Projection) bool { return p.Name == Deliveries.Name }) {
-		d.tx.audience = &audience{}
+	d.tx.states = map[string]State{}
+	for _, p := range d.cfg.Projections {
+		if p.State == nil {
+			continue
+		}
+		state := p.State()
+		d.tx.states[p.Name] = state
+		if l, is := state.(Listener); is {
+			d.tx.listener = l
+		}
 	}
 	for _, step := range []func() error{d.limitJournal, d.create, d.load} {
 		if err := step(); err != nil {
@@ -196,7 +210,7 @@ func (d *DB) load() error {
 	d.old = made.Text(0) != d.version
 	d.posMu.Unlock()
 	d.metrics.skipped.Set(float64(skipped.Int(0)))
-	d.tx.audience.forget()
+	d.tx.forgetStates()
 	d.setPosition(position(pos))
 	return nil
 }

@@ -26,7 +26,11 @@ const (
 var Deliveries = Projection{
 	Name: "deliveries", Source: schemas.SelfSource, Version: 4, // 3: one privacy policy; 4: no sealed secrets
 	Schema: deliveriesSQL,
-	Fold:   foldDelivery,
+	State:  func() State { return &audience{} },
+	Handlers: map[string]Handler{
+		schemas.DeliveryRequested: On(readDeliveryRequest, foldDeliveryRequest),
+		schemas.DeliveryAttempted: On(parseAttempt, foldDeliveryAttempt),
+	},
 	Queries: []Query{{
 		Name: "deliveries", Path: "deliveries",
 		Doc:    "The deliveries of all outgoing webhooks, newest first.",
@@ -59,18 +63,6 @@ var deliveriesShown = `ordinal, webhook, id, message_id, kind, status, event_nam
 // readable is a time as answers have it: microseconds, and RFC 3339 beside it.
 func readable(name string) string {
 	return fmt.Sprintf(`%[1]s_us, strftime('%%Y-%%m-%%dT%%H:%%M:%%S', %[1]s_us / 1000000, 'unixepoch') || printf('.%%06dZ', %[1]s_us %% 1000000) AS %[1]s`, name)
-}
-
-func foldDelivery(tx *Tx, e schemas.Recorded) error {
-	if e.Route.Source == schemas.SelfSource {
-		switch e.Type {
-		case schemas.DeliveryRequested:
-			return foldDeliveryRequest(tx, e)
-		case schemas.DeliveryAttempted:
-			return foldDeliveryAttempt(tx, e)
-		}
-	}
-	return tx.deliver(schemas.Unsealed(e.Event), 0)
 }
 
 // A delivery is a row to be made.
@@ -142,33 +134,42 @@ func cancelDue(tx *Tx, webhook, why string) error {
 	return finished(tx, webhook, int(counts.Int(0)), int(counts.Int(0)))
 }
 
-// foldDeliveryRequest makes what a person asked to have sent again.
-func foldDeliveryRequest(tx *Tx, e schemas.Recorded) error {
+// deliveryRequest is what a person asked to have sent again, checked.
+type deliveryRequest struct {
+	schemas.DeliveryRequest
+	due  int64 // µs
+	of   schemas.Event
+	body string
+}
+
+func readDeliveryRequest(e schemas.Recorded) (deliveryRequest, error) {
 	q, err := schemas.Decode[schemas.DeliveryRequest](e.Event)
+	d := deliveryRequest{DeliveryRequest: q}
 	if err != nil {
-		return err
+		return d, err
 	}
-	due, err := schemas.ParseTime(q.Due)
-	if err != nil {
-		return fmt.Errorf("%w: %s: due: %w", schemas.ErrInvalid, e.Type, err)
+	if d.due, err = schemas.ParseTime(q.Due); err != nil {
+		return d, fmt.Errorf("%w: %s: due: %w", schemas.ErrInvalid, e.Type, err)
 	}
-	of, err := schemas.ParseMessage(schemas.Message{Subject: q.Route, Body: q.Event})
-	if err != nil {
-		return fmt.Errorf("%s: %w", e.Type, err)
+	if d.of, err = schemas.ParseMessage(schemas.Message{Subject: q.Route, Body: q.Event}); err != nil {
+		return d, fmt.Errorf("%s: %w", e.Type, err)
 	}
 	if q.Delivery == "" || q.MessageID == "" || q.Kind == "" {
-		return fmt.Errorf("%w: %s: no delivery, message_id or kind", schemas.ErrInvalid, e.Type)
+		return d, fmt.Errorf("%w: %s: no delivery, message_id or kind", schemas.ErrInvalid, e.Type)
 	}
+	body, err := d.of.MarshalJSON()
+	d.body = string(body)
+	return d, err
+}
+
+// foldDeliveryRequest makes what a person asked to have sent again.
+func foldDeliveryRequest(tx *Tx, e schemas.Recorded, q deliveryRequest) error {
 	to, err := tx.Get(`SELECT enabled, ordered FROM webhooks WHERE id = ? AND deleted_us IS NULL`, q.Webhook)
 	if err != nil || to == nil || to.Int(0) == 0 {
 		return err // nobody to send it to: what waited was cancelled as well
 	}
-	body, err := of.MarshalJSON()
-	if err != nil {
-		return err
-	}
 	return delivery{webhook: q.Webhook, id: q.Delivery, messageID: q.MessageID, kind: q.Kind, seq: int64(q.Seq), n: int64(q.N),
-		route: of.Route, eventID: of.ID, event: string(body), createdUS: e.Time.UnixMicro(), dueUS: due,
+		route: q.of.Route, eventID: q.of.ID, event: q.body, createdUS: e.Time.UnixMicro(), dueUS: q.due,
 		ordered: to.Int(1) == 1}.insert(tx)
 }
 
@@ -228,11 +229,7 @@ func parseAttempt(e schemas.Recorded) (attempt, error) {
 
 // foldDeliveryAttempt notes what became of an attempt. Of a delivery that is
 // not there any more it says nothing.
-func foldDeliveryAttempt(tx *Tx, e schemas.Recorded) error {
-	a, err := parseAttempt(e)
-	if err != nil {
-		return err
-	}
+func foldDeliveryAttempt(tx *Tx, e schemas.Recorded, a attempt) error {
 	if a.Kind == schemas.DeliveryRetry {
 		return a.retry(tx, e)
 	}

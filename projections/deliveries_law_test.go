@@ -151,7 +151,7 @@ func (h *hookLife) again(w string) {
 func TestLaw4AudienceIsUndoneWithItsRows(t *testing.T) {
 	full := errors.New("the disk is full")
 	fails := false
-	failing := Projection{Name: "failing", Fold: func(_ *Tx, e schemas.Recorded) error {
+	failing := Projection{Name: "failing", Source: schemas.SharedToken, Handlers: Any(func(_ *Tx, e schemas.Recorded) error {
 		switch {
 		case e.Route.Tenant == "bad":
 			return fmt.Errorf("%w: it is bad", schemas.ErrInvalid)
@@ -159,7 +159,7 @@ func TestLaw4AudienceIsUndoneWithItsRows(t *testing.T) {
 			return full
 		}
 		return nil
-	}}
+	})}
 	db := openTest(t, []Projection{Webhooks, Deliveries, failing})
 	count := func() int64 {
 		t.Helper()
@@ -215,7 +215,7 @@ func TestLaw4AudienceIsUndoneWithItsRows(t *testing.T) {
 // subscription would have it.
 func TestHears(t *testing.T) {
 	hears := map[string]bool{}
-	watching := Projection{Name: "watching", Fold: func(tx *Tx, e schemas.Recorded) error {
+	watching := Projection{Name: "watching", Source: schemas.SharedToken, Handlers: Any(func(tx *Tx, e schemas.Recorded) error {
 		for _, typ := range []string{schemas.MemberChanged, schemas.FrontChanged} {
 			yes, err := tx.Hears(typ)
 			if err != nil {
@@ -224,7 +224,7 @@ func TestHears(t *testing.T) {
 			hears[e.Route.Tenant+" "+typ] = yes
 		}
 		return nil
-	}}
+	})}
 	db := openTest(t, []Projection{Webhooks, Deliveries, watching})
 	var l hookLog
 	s := hook("w", "member.*")

@@ -13,13 +13,29 @@ import (
 // of: more than the catalogue has. Senders of CloudEvents name their own.
 const maxListened = 1000
 
-// An audience is the subscriptions that are enabled, as the tables have them.
-// It is read when it is needed and forgotten when they change, also when what
-// changed them is undone; so it is always what the tables say (Law 5).
+// An audience is the subscriptions that are enabled, as the tables have them:
+// the Listener that makes deliveries. It is read when it is needed and forgotten
+// when they change, also when what changed them is undone; so it is always what
+// the tables say (Law 5).
 type audience struct {
 	known bool
 	subs  []*subscriber
 	of    map[kindOfEvent][]*subscriber
+}
+
+// Flush implements State: everything is written as it happens.
+func (a *audience) Flush(*Tx) error { return nil }
+
+// Trim implements State.
+func (a *audience) Trim(*Tx) error { return nil }
+
+// Forget implements State: it has the subscriptions read anew.
+func (a *audience) Forget() { *a = audience{} }
+
+// Hears implements Listener.
+func (a *audience) Hears(tx *Tx, typ string, r schemas.Route) (bool, error) {
+	found, err := a.listeners(tx, typ, r)
+	return len(found) > 0, err
 }
 
 type kindOfEvent struct{ typ, source, tenant, noun, verb string }
@@ -35,23 +51,11 @@ func newSubscriber(s schemas.Subscription) (*subscriber, error) {
 	return &subscriber{Subscription: s, condition: c}, err
 }
 
-// forget has the subscriptions read anew. Of no audience there is nothing to
-// forget.
-func (a *audience) forget() {
-	if a != nil {
-		*a = audience{}
-	}
-}
-
 // listeners are the subscribers that such an event may be for, by all that its
 // route and type say.
-func (tx *Tx) listeners(typ string, r schemas.Route) ([]*subscriber, error) {
-	a := tx.audience
-	if a == nil {
-		return nil, nil // no table of them
-	}
+func (a *audience) listeners(tx *Tx, typ string, r schemas.Route) ([]*subscriber, error) {
 	if !a.known {
-		all, err := tx.subscriptions()
+		all, err := subscriptions(tx)
 		if err != nil {
 			return nil, err
 		}
@@ -95,32 +99,15 @@ func (s *subscriber) listens(typ string, r schemas.Route) bool {
 	return slices.ContainsFunc(s.Events, func(pattern string) bool { return schemas.MatchEvent(pattern, typ, r) })
 }
 
-// Hears reports whether anybody would hear of a change of this type that the
-// event caused: the outbox, which a rebuild has not, or a subscription. A fold
-// need not make one that nobody hears.
-func (tx *Tx) Hears(typ string) (bool, error) {
-	if !tx.mute {
-		return true, nil
-	}
-	found, err := tx.listeners(typ, changeRoute(typ, tx.event.Route))
-	return len(found) > 0, err
-}
-
-// changeRoute is the route of a change of this type that an event caused.
-func changeRoute(typ string, cause schemas.Route) schemas.Route {
-	if r, err := schemas.RouteOf(schemas.Event{Type: typ, Source: schemas.SelfURI}); err == nil {
-		cause.Noun, cause.Verb = r.Noun, r.Verb
-	}
-	return cause
-}
-
-// deliver makes a delivery of the event for each subscription that asked for
-// it. n is 0 for the event that is folded, else the change's number among
-// those that it caused and that somebody listens for.
-func (tx *Tx) deliver(e schemas.Event, n int) error {
-	found, err := tx.listeners(e.Type, e.Route)
-	if err != nil || len(found) == 0 {
+// Listen implements Listener: it makes a delivery of the event for each
+// subscription that asked for it.
+func (a *audience) Listen(tx *Tx, e schemas.Event, n int) error {
+	found, err := a.listeners(tx, e.Type, e.Route)
+	if err != nil {
 		return err
+	}
+	if n == 0 {
+		e = schemas.Unsealed(e)
 	}
 	seen := views{tx: tx, event: e}
 	for _, s := range found {
@@ -201,6 +188,9 @@ func (vs *views) through(owner bool) (*view, error) {
 		return vs.own, nil
 	}
 	if vs.other == nil && !vs.none {
+		if err := vs.tx.Settle(); err != nil { // it is asked what rows are now
+			return nil, err
+		}
 		shown, some, err := schemas.PublicChange(vs.event, vs.tx)
 		if err != nil {
 			return nil, err

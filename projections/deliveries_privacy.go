@@ -11,7 +11,7 @@ import (
 var _ schemas.PrivacyReader = (*Tx)(nil)
 
 var (
-	systemPrivacy = selectPrivacy(schemas.PKSystemObject, "systems", "uuid = ?")
+	systemPrivacy = selectPrivacy(schemas.PKSystemObject, "systems", "system_uuid = ?")
 	memberPrivacy = selectPrivacy(schemas.PKMemberObject, "members", "system_uuid = ? AND uuid = ?")
 )
 

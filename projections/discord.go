@@ -21,9 +21,9 @@ var discordSQL string
 // but an application says what it likes: keys begin with it, so that none
 // takes another's.
 var Discord = Projection{
-	Name: "discord", Source: schemas.Discord, Version: 2, // 2: readable times before 1970
-	Schema: discordSQL,
-	Fold:   foldDiscord,
+	Name: "discord", Source: schemas.Discord, Version: 3,
+	Schema:   discordSQL,
+	Handlers: Any(foldDiscord),
 	Queries: []Query{{
 		Name: "authorizations", Path: "authorizations",
 		Doc: "Users who have authorized the application, by id.",
@@ -58,12 +58,12 @@ var authorizationFields = []schemas.Field{
 }
 
 var authorizationEntity = entity{
-	table: "discord_authorizations", keys: []string{"application_id", "user_id"}, owner: "application_id", told: true,
+	table: "discord_authorizations", keys: []string{"application_id", "user_id"}, told: true,
 	fields: authorizationFields,
 }.prepare()
 
 var entitlementEntity = entity{
-	table: "discord_entitlements", keys: []string{"application_id", "id"}, owner: "application_id", told: true, deletes: true,
+	table: "discord_entitlements", keys: []string{"application_id", "id"}, told: true, deletes: true,
 	fields: schemas.DiscordEntitlementFields,
 }.prepare()
 
@@ -77,14 +77,11 @@ var authorFields = []schemas.Field{
 }
 
 var discordMessageEntity = entity{
-	table: "discord_messages", keys: []string{"application_id", "id"}, owner: "application_id", told: true, deletes: true,
+	table: "discord_messages", keys: []string{"application_id", "id"}, told: true, deletes: true,
 	fields: slices.Concat(schemas.DiscordMessageFields, authorFields),
 }.prepare()
 
 func foldDiscord(tx *Tx, e schemas.Recorded) error {
-	if e.Route.Source != schemas.Discord {
-		return nil
-	}
 	switch e.Type {
 	case schemas.DiscordApplicationAuthorized, schemas.DiscordApplicationDeauthorized:
 		return foldAuthorization(tx, e)
@@ -127,10 +124,6 @@ func foldAuthorization(tx *Tx, e schemas.Recorded) error {
 	if err != nil {
 		return err
 	}
-	r, err := tx.row(authorizationEntity, e.Route.Tenant, e.Route.Tenant, d.User.ID)
-	if err != nil {
-		return err
-	}
 	us := discordUS(e)
 	values := map[string]any{"username": d.User.Username, "global_name": orNull(d.User.GlobalName)}
 	if e.Type == schemas.DiscordApplicationDeauthorized {
@@ -138,8 +131,9 @@ func foldAuthorization(tx *Tx, e schemas.Recorded) error {
 	} else if err := authorized(values, d, us); err != nil {
 		return err
 	}
-	r.set(pick(authorizationFields, values), discordVersion(e, us))
-	return tx.write(r)
+	return tx.merge(authorizationEntity, func(r *row) {
+		r.set(pick(authorizationFields, values), discordVersion(e, us))
+	}, e.Route.Tenant, d.User.ID)
 }
 
 // authorized is what an authorization sets: all of it, also what it leaves
@@ -176,16 +170,13 @@ func foldEntitlement(tx *Tx, e schemas.Recorded) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", e.Type, err)
 	}
-	r, err := tx.row(entitlementEntity, e.Route.Tenant, e.Route.Tenant, id)
-	if err != nil {
-		return err
-	}
 	us := discordUS(e)
-	r.set(values, discordVersion(e, us))
-	if e.Type == schemas.DiscordEntitlementDelete || len(deleted) > 0 && deleted[0].Value == true {
-		r.tombstone(us)
-	}
-	return tx.write(r)
+	return tx.merge(entitlementEntity, func(r *row) {
+		r.set(values, discordVersion(e, us))
+		if e.Type == schemas.DiscordEntitlementDelete || len(deleted) > 0 && deleted[0].Value == true {
+			r.tombstone(us)
+		}
+	}, e.Route.Tenant, id)
 }
 
 func foldDiscordMessage(tx *Tx, e schemas.Recorded, kind string) error {
@@ -212,18 +203,15 @@ func foldDiscordMessage(tx *Tx, e schemas.Recorded, kind string) error {
 		about["author_id"], about["author_username"] = author.ID, author.Username
 		about["author_global_name"] = orNull(author.GlobalName)
 	}
-	r, err := tx.row(discordMessageEntity, e.Route.Tenant, e.Route.Tenant, id)
-	if err != nil {
-		return err
-	}
-	r.set(append(values, pick(authorFields, about)...), discordVersion(e, us))
-	if e.Route.Verb == "delete" {
-		r.tombstone(discordUS(e))
-	}
-	if r.deletedUS != nil {
-		r.put(r.column("content"), nil) // whoever deletes a message means it
-	}
-	return tx.write(r)
+	return tx.merge(discordMessageEntity, func(r *row) {
+		r.set(append(values, pick(authorFields, about)...), discordVersion(e, us))
+		if e.Route.Verb == "delete" {
+			r.tombstone(discordUS(e))
+		}
+		if r.deletedUS != nil {
+			r.put(r.column("content"), nil) // whoever deletes a message means it
+		}
+	}, e.Route.Tenant, id)
 }
 
 // discordObject is the data of an event that is an object with an id.

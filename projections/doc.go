@@ -10,11 +10,11 @@
 //   - Law 4: [DB.Apply] changes rows, position, skipped and outbox in one
 //     transaction. The position in the file is held against the one in memory
 //     before each batch, so that a second writer is noticed.
-//   - Law 5: a [Fold] gets a [Tx] and an event. There is no clock, no randomness
+//   - Law 5: a [Handler] gets a [Tx] and an event. There is no clock, no randomness
 //     and no context in either.
-//   - Law 6: events at or below the position are passed over; a batch with an
-//     event that breaks its contract is undone and folded again with a savepoint
-//     around each event, so what is set aside does not depend on its neighbours.
+//   - Law 6: events at or below the position are passed over. A [Handler] checks
+//     an event before it changes anything, so one that breaks its contract leaves
+//     nothing to undo, and what is set aside does not depend on its neighbours.
 //   - Law 7: [DB.Scratch] folds the log anew beside the live file, [DB.Compare]
 //     holds row against row, [DB.Replace] swaps.
 //   - Law 8: nothing here sends. What a fold wants sent is in the outbox, in the
@@ -33,17 +33,19 @@
 // file is stale. It opens, it answers as far as it can, it is not folded on, and
 // Replace makes it new.
 //
-// # Rows in memory
+// # State in memory
 //
-// Most of what a fold does is to read a row, change it a little and write it
-// back, over and over for the same few. So a [Tx] keeps rows of entities,
-// switches and fronts between events (cache.go), and writes those that changed
-// before a statement that reads their table and before the commit. SQLite's
-// authorizer says which tables a statement reads and writes, so a fold with
-// plain SQL need not know of this: what it reads is true, and what it may have
-// written is read anew. Whatever undoes a transaction forgets what is kept.
-// What a fold reads of an event's data can be read before its turn, on another
-// processor ([Projection] Ahead).
+// PluralKit's fold works on Go values: a tenant (tenant.go) has what was loaded of
+// one system's rows, and a timeline (fronting_timeline.go) the end of its switches.
+// Tenants are a [State]: an LRU bounded by bytes (state.go). A live database writes
+// what changed before each commit ([State] Flush); a scratch, which nobody reads,
+// when there is much of it and at the end. Whatever undoes a transaction drops them.
+// All else is plain SQL. A fold that reads another projection's tables calls
+// [Tx.Settle] first. Data is decoded on another goroutine, ahead of its turn.
+//
+// The tenant begins every key: whatever one system's events say, no row of another
+// is meant. [DB.FoldTenant] folds one tenant's events in memory, by the same
+// handlers; [DB.Explain] watches a row while it does.
 //
 // # When it stops half-way
 //

@@ -1,5 +1,5 @@
 -- Tables of the engine itself: how far it has read, what it could not apply,
--- which events made which row, what is to be sent, and who made the rows.
+-- what is to be sent, and who made the rows.
 --
 -- positions, skipped, outbox and meta are read from files of other versions
 -- too. They may get more columns, never lose one.
@@ -24,14 +24,6 @@ CREATE TABLE skipped (
 	tenant      TEXT NOT NULL,
 	recorded_us INTEGER NOT NULL
 ) STRICT;
-
--- The events that made or changed a row. What explain reads.
-CREATE TABLE entity_events (
-	table_name TEXT NOT NULL,
-	key        TEXT NOT NULL,
-	seq        INTEGER NOT NULL,
-	PRIMARY KEY (table_name, key, seq)
-) STRICT, WITHOUT ROWID;
 
 -- What is to be sent, in order of (seq, n); a row is deleted once it is sent.
 -- A change (subject, msg_id, body), an entry of the FRONTERS bucket, or both.

@@ -13,23 +13,23 @@ import (
 // An entity describes a table whose rows are merged field by field, as
 // merge.go does it: the key, and a column for each field a provider sends.
 //
-// Every such table has a column of its owner (whose row it is) and versions
-// (what set each field). One whose provider can be asked has seen_us (the last
-// sign of life), observed_us and observed_id (the newest observation). One with
-// snapshots has snapshot_us and snapshot_id, one with deletes has deleted_us,
-// one with absents has absent_us besides.
+// The key begins with the tenant: whatever one tenant's events say, no other's
+// row is meant. Every such table has the column versions (what set each field).
+// One whose provider can be asked has seen_us (the last sign of life),
+// observed_us and observed_id (the newest observation). One with snapshots has
+// snapshot_us and snapshot_id, one with deletes has deleted_us, one with absents
+// has absent_us besides.
 type entity struct {
 	table     string
-	keys      []string // key columns
+	keys      []string // key columns; the first is the tenant
 	fields    []schemas.Field
 	defaults  map[string]any    // what a CREATE means by leaving a field out, as the column holds it
 	counters  []string          // fields that move with every message; a move of these alone is no change
 	silent    []string          // fields that no create or update carries, but every message
 	columnOf  map[string]string // fields that are not kept in the column of their name
+	derived   string            // a column that follows from others, see row.derived; empty: there is none
 	shape     []string          // members of the JSON object, in the provider's order; "uuid" is the key, "privacy" the next
 	privacy   []string          // members of its object "privacy"
-	owner     string            // column of the tenant; empty: system_uuid
-	owned     bool              // the owner is not part of the key
 	told      bool              // all there is to know is told: nobody can be asked
 	snapshots bool
 	deletes   bool
@@ -37,8 +37,9 @@ type entity struct {
 
 	columns                  []column
 	index                    map[string]int // field name → place in columns
+	byName                   []int          // places in columns, in the order of names
 	read, insert, save, note string         // the SQL made of all this
-	held                     string         // and that for Held
+	ofTenant                 string         // reads all rows of a tenant
 }
 
 type column struct {
@@ -51,8 +52,8 @@ type column struct {
 
 // prepare makes the columns and the SQL. Its result is never changed.
 func (en entity) prepare() *entity {
-	if en.owner == "" {
-		en.owner = "system_uuid"
+	if len(en.fields) > maxColumns {
+		panic("projections: " + en.table + " has too many fields")
 	}
 	en.index = make(map[string]int, len(en.fields))
 	for i, f := range en.fields {
@@ -66,7 +67,9 @@ func (en entity) prepare() *entity {
 		c.counter, c.silent = slices.Contains(en.counters, f.Name), slices.Contains(en.silent, f.Name)
 		en.columns = append(en.columns, c)
 		en.index[f.Name] = i
+		en.byName = append(en.byName, i)
 	}
+	slices.SortFunc(en.byName, func(a, b int) int { return strings.Compare(en.columns[a].Name, en.columns[b].Name) })
 	en.makeSQL()
 	return &en
 }
@@ -97,7 +100,10 @@ func (en *entity) makeSQL() {
 	}
 	reads := strings.Join(state, ", ")
 	state = append(state, "versions")
-	absent, deleted, snapshot, observed := "NULL", "NULL", "NULL, NULL", "NULL, NULL, NULL"
+	derived, absent, deleted, snapshot, observed := "NULL", "NULL", "NULL", "NULL, NULL", "NULL, NULL, NULL"
+	if en.derived != "" {
+		state, derived = append(state, en.derived), en.derived
+	}
 	if !en.told {
 		state, observed = append(state, "seen_us", "observed_us", "observed_id"), "observed_us, observed_id, seen_us"
 	}
@@ -111,15 +117,11 @@ func (en *entity) makeSQL() {
 		state, snapshot = append(state, "snapshot_us", "snapshot_id"), "snapshot_us, snapshot_id"
 		moving = append(moving, "snapshot_us", "snapshot_id")
 	}
-	reads += ", versions, " + en.owner + ", " + snapshot + ", " + observed + ", " + absent + ", " + deleted
+	reads += ", versions, " + derived + ", " + snapshot + ", " + observed + ", " + absent + ", " + deleted
 	keys := strings.Join(en.keys, ", ")
 	en.read = "SELECT " + reads + " FROM " + en.table + where
-	en.held = "SELECT " + keys + ", " + reads + " FROM " + en.table + " WHERE " + en.owner + " = ? ORDER BY " + keys + " LIMIT ?"
-	into := append([]string(nil), en.keys...)
-	if en.owned {
-		into = append(into, en.owner)
-	}
-	into = append(into, state...)
+	en.ofTenant = "SELECT " + keys + ", " + reads + " FROM " + en.table + " WHERE " + en.keys[0] + " = ? ORDER BY " + keys + " LIMIT ?"
+	into := slices.Concat(en.keys, state)
 	en.insert = "INSERT INTO " + en.table + " (" + strings.Join(into, ", ") + ") VALUES (?" +
 		strings.Repeat(", ?", len(into)-1) + ")"
 	en.save = "UPDATE " + en.table + " SET " + strings.Join(state, " = ?, ") + " = ?" + where

@@ -2,140 +2,249 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
+	"iter"
+	"regexp"
 	"slices"
+	"strings"
 
 	"switchlog/schemas"
 )
 
-// maxCauses is how many events Causes tells: the latest.
+// maxCauses is how many events Explain gives: the latest.
 const maxCauses = 10_000
 
-// Causes lists the log sequences of the events that made or changed a row, in
-// order; the latest 10,000 if there are more. None: no event did, and there is
-// no such row.
+// A Subject is a row that a person asks about.
+type Subject struct {
+	Table  string
+	Key    string // the columns of its key after the tenant, joined by /
+	Source string // kind of the source whose events make the row
+	Tenant string // and which tenant's
+}
+
+// Subjects finds the rows of a table that a key means: those of different
+// tenants, if more than one has it. None: there is no such row.
 //
-// The key is what the fold noted it under: the uuid of an entity, else the
-// columns of the primary key. For members, groups and systems a short id does
-// as well, in any case and with or without a dash. A table there is not, and a
-// short id that more than one row has, are schemas.ErrInvalid.
-func (d *DB) Causes(ctx context.Context, table, key string) ([]uint64, error) {
-	var causes []uint64
+// The key is the columns of the primary key joined by /; the tenant, which is the
+// first, may be left out. For members, groups and systems a short id does as well,
+// in any case and with or without a dash. A table there is not, and a short id that
+// more than one row of a tenant has, are schemas.ErrInvalid.
+func (d *DB) Subjects(ctx context.Context, table, key string) ([]Subject, error) {
+	p, own := d.projectionOf(table)
+	if !own {
+		return nil, fmt.Errorf("explain: %w: there is no table %q that events make", schemas.ErrInvalid, clip(table))
+	}
+	var found []Subject
 	err := d.read(ctx, func(tx *Tx, _ schemas.Position) error {
-		columns, err := tx.columns(ctx, table)
+		t, err := tx.tableOf(ctx, table, p)
 		if err != nil {
 			return err
 		}
-		if len(columns) == 0 {
-			return fmt.Errorf("%w: there is no table %q", schemas.ErrInvalid, clip(table))
-		}
-		if causes, err = tx.causes(ctx, table, key); err != nil || causes != nil {
+		if found, err = tx.subjects(t, p, t.rest()+` = ?`, key); err != nil || len(found) > 0 {
 			return err
 		}
-		if !slices.Contains([]string{"members", "groups", "systems"}, table) ||
-			!slices.Contains(columns, "id") || !slices.Contains(columns, "uuid") {
+		if found, err = tx.subjects(t, p, t.whole()+` = ?`, key); err != nil || len(found) > 0 || !t.hasShortID() {
+			return err
+		}
+		id, ok := schemas.PluralKitShortID(key)
+		if !ok {
 			return nil
 		}
-		uuid, err := tx.byShortID(ctx, table, key)
-		if err != nil || uuid == "" {
-			return err
+		found, err = tx.subjects(t, p, `id = ? AND (deleted_us IS NULL OR NOT EXISTS
+			(SELECT 1 FROM `+quote(table)+` o WHERE o.`+quote(t.key[0])+` = t.`+quote(t.key[0])+` AND o.id = t.id AND o.deleted_us IS NULL))`, id)
+		for i := 1; i < len(found); i++ {
+			if found[i].Tenant == found[i-1].Tenant {
+				return fmt.Errorf("%w: more than one row had the short id %s (hint: give the uuid)", schemas.ErrInvalid, id)
+			}
 		}
-		causes, err = tx.causes(ctx, table, uuid)
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("explain %s: %w", clip(table), err)
 	}
+	return found, nil
+}
+
+// maxSubjects is how many tenants' rows one key may mean.
+const maxSubjects = 100
+
+func (tx *Tx) subjects(t table, p Projection, where, key string) ([]Subject, error) {
+	var found []Subject
+	rows, err := tx.rows(`SELECT `+t.tenant()+`, `+t.rest()+`, `+t.kind()+` FROM `+quote(t.name)+` t WHERE `+where+` ORDER BY 1, 2 LIMIT ?`, key, maxSubjects)
+	for _, r := range rows {
+		s := Subject{Table: t.name, Key: r.Text(1), Source: p.Source, Tenant: r.Text(0)}
+		if kind := r.Text(2); kind != "" {
+			s.Source = kind
+		}
+		found = append(found, s)
+	}
+	return found, err
+}
+
+// Explain gives the log sequences of the events that made or changed a row, in
+// order; the latest 10,000 if there are more. It folds the tenant's events, which
+// come in the order of the log, in memory, and looks at the row after each. A
+// change of bookkeeping alone (see [Projection] Quiet) does not count.
+func (d *DB) Explain(ctx context.Context, s Subject, events iter.Seq2[schemas.Recorded, error]) (causes []uint64, err error) {
+	m, err := d.FoldTenant(s.Source)
+	if err != nil {
+		return nil, fmt.Errorf("explain: %w", err)
+	}
+	defer func() { err = errors.Join(err, m.Close()) }()
+	p, _ := d.projectionOf(s.Table)
+	t, err := m.db.tx.tableOf(ctx, s.Table, p)
+	if err != nil {
+		return nil, fmt.Errorf("explain: %w", err)
+	}
+	t.columns = slices.DeleteFunc(t.columns, func(c string) bool { return slices.Contains(p.Quiet, c) })
+	query := `SELECT json_group_array(` + t.object("t") + `) FROM (SELECT * FROM ` + quote(t.name) + ` WHERE ` + t.tenant() + ` = ? AND ` + t.rest() + ` = ?) t`
+	was := "[]"
+	for e, err := range events {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			err = m.Fold(e)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("explain: %w", err)
+		}
+		row, err := m.db.tx.Get(query, s.Tenant, s.Key)
+		if err != nil {
+			return nil, fmt.Errorf("explain: %w", err)
+		}
+		if is := row.Text(0); is != was {
+			causes, was = append(causes, e.Seq), is
+		}
+	}
+	if more := len(causes) - maxCauses; more > 0 {
+		causes = causes[more:]
+	}
 	return causes, nil
 }
 
-// causes are the sequences noted for one key, in order.
-func (tx *Tx) causes(ctx context.Context, table, key string) ([]uint64, error) {
-	var causes []uint64
-	err := tx.each(ctx, `SELECT seq FROM entity_events WHERE table_name = ? AND key = ? ORDER BY seq DESC LIMIT ?`,
-		values(nil, []any{table, key, maxCauses}), nil, func(r Row) error {
-			causes = append(causes, uint64(r.Int(0)))
-			return nil
-		})
-	slices.Reverse(causes)
-	return causes, err
+var createTable = regexp.MustCompile(`(?m)^\s*CREATE TABLE (\w+)`)
+
+// projectionOf is the projection that owns a table.
+func (d *DB) projectionOf(table string) (Projection, bool) {
+	for _, p := range d.cfg.Projections {
+		for _, made := range createTable.FindAllStringSubmatch(p.Schema, -1) {
+			if made[1] == table {
+				return p, true
+			}
+		}
+	}
+	return Projection{}, false
 }
 
-// byShortID is the uuid of the row with that short id, or empty. Of deleted
-// rows and one that lives, it is the living one's.
-func (tx *Tx) byShortID(ctx context.Context, table, id string) (string, error) {
-	id, ok := schemas.PluralKitShortID(id)
-	if !ok {
-		return "", nil
+// tableOf is what there is to know of one table.
+func (tx *Tx) tableOf(ctx context.Context, name string, p Projection) (table, error) {
+	tables, err := tx.tables(ctx)
+	for _, t := range tables {
+		if t.name == name {
+			t.of = p.Source
+			return t, err
+		}
 	}
-	var uuids []string
-	err := tx.each(ctx, `SELECT uuid FROM `+quote(table)+` t WHERE id = ? AND (deleted_us IS NULL OR NOT EXISTS
-		(SELECT 1 FROM `+quote(table)+` o WHERE o.id = t.id AND o.deleted_us IS NULL)) ORDER BY uuid LIMIT 2`,
-		values(nil, []any{id}), nil, func(r Row) error {
-			uuids = append(uuids, r.Text(0))
-			return nil
-		})
-	if err != nil || len(uuids) == 0 {
-		return "", err
-	}
-	if len(uuids) > 1 {
-		return "", fmt.Errorf("%w: more than one row had the short id %s (hint: give the uuid)", schemas.ErrInvalid, id)
-	}
-	return uuids[0], nil
+	return table{}, errors.Join(err, fmt.Errorf("%w: there is no table %q", schemas.ErrInvalid, clip(name)))
 }
 
-// columns are the names of a table's columns; none if there is no such table.
-func (tx *Tx) columns(ctx context.Context, table string) ([]string, error) {
-	var columns []string
-	err := tx.each(ctx, `SELECT name FROM pragma_table_info(?)`, values(nil, []any{table}), nil, func(r Row) error {
-		columns = append(columns, r.Text(0))
-		return nil
+// tenant is the column that says whose a row is: the first of the key, unless
+// that is the kind of the source. What is about ourselves has one tenant.
+func (t table) tenant() string {
+	if t.of == schemas.SelfSource {
+		return "'" + schemas.SelfTenant + "'"
+	}
+	if t.key[0] == "source" && slices.Contains(t.columns, "tenant") {
+		return quote("tenant")
+	}
+	return quote(t.key[0])
+}
+
+// kind is the column that says of which kind of source a row is; empty: its
+// projection says it.
+func (t table) kind() string {
+	if t.key[0] == "source" && slices.Contains(t.columns, "tenant") {
+		return quote("source")
+	}
+	return "''"
+}
+
+// rest is the key after the tenant; of a table with one row for a tenant, the key.
+func (t table) rest() string {
+	key := slices.DeleteFunc(slices.Clone(t.key), func(c string) bool {
+		return quote(c) == t.tenant() || quote(c) == t.kind()
 	})
-	return columns, err
+	if len(key) == 0 {
+		key = t.key
+	}
+	return joined(key)
 }
 
-// Skipped is an event that was set aside, because it broke the contract of its
-// type. The log still has it.
-type Skipped struct {
-	Seq        uint64 `json:"seq"`
-	Type       string `json:"type"`
-	Reason     string `json:"reason"`
-	ID         string `json:"event_id"`
-	Source     string `json:"source"`
-	Tenant     string `json:"tenant"`
-	RecordedUS int64  `json:"recorded_us"` // when it was accepted; 0 if its bytes do not say
+func (t table) whole() string { return joined(t.key) }
+
+func joined(columns []string) string {
+	parts := make([]string, len(columns))
+	for i, c := range columns {
+		parts[i] = quote(c)
+	}
+	return strings.Join(parts, " || '/' || ")
 }
 
-// Skipped lists the events that are set aside, the latest first, up to limit
-// (at most 10,000).
-func (d *DB) Skipped(ctx context.Context, limit int) ([]Skipped, error) {
-	var skipped []Skipped
-	err := d.read(ctx, func(tx *Tx, _ schemas.Position) error {
-		return tx.each(ctx, `SELECT seq, type, reason, event_id, source, tenant, recorded_us FROM skipped ORDER BY seq DESC LIMIT ?`,
-			values(nil, []any{max(0, min(limit, maxAnswerRows))}), nil, func(r Row) error {
-				skipped = append(skipped, Skipped{Seq: uint64(r.Int(0)), Type: r.Text(1), Reason: r.Text(2), ID: r.Text(3),
-					Source: r.Text(4), Tenant: r.Text(5), RecordedUS: r.Int(6)})
-				return nil
-			})
-	})
+func (t table) hasShortID() bool {
+	return slices.Contains([]string{"members", "groups", "systems"}, t.name) && slices.Contains(t.columns, "id")
+}
+
+// A Memory is the rows that one tenant's events make, in memory.
+type Memory struct{ db *DB }
+
+// FoldTenant makes an empty database in memory, into which one tenant's events
+// are folded by the same handlers as into the file: what was true at any position
+// can be asked of it. Nothing is sent, and no deliveries are made. It is used by
+// one goroutine at a time; the caller closes it.
+func (d *DB) FoldTenant(source string) (*Memory, error) {
+	var own []Projection
+	for _, p := range d.cfg.Projections {
+		if p.Source != source {
+			p.Handlers = nil
+		}
+		if p.State != nil {
+			if _, listens := p.State().(Listener); listens {
+				p.State = nil
+			}
+		}
+		own = append(own, p)
+	}
+	m := &DB{
+		cfg:      Config{Path: ":memory:", Projections: own, Log: d.cfg.Log},
+		version:  d.version,
+		queries:  index(own),
+		metrics:  newMetrics(nil),
+		handlers: newHandlers(own),
+		moved:    make(chan struct{}),
+		silent:   true,
+	}
+	if err := m.begin("_synchronous=OFF&_journal_mode=MEMORY"); err != nil {
+		return nil, err
+	}
+	return &Memory{db: m}, nil
+}
+
+// Fold folds one event; one that was folded already is passed over.
+func (m *Memory) Fold(e schemas.Recorded) error {
+	return m.db.Apply(context.Background(), "memory", []schemas.Recorded{e})
+}
+
+// Ask answers a query of the tenant's source as [DB.Ask] does.
+func (m *Memory) Ask(ctx context.Context, source, name string, params map[string]string) (Answer, error) {
+	q, args, err := m.db.query(source, name, params)
 	if err != nil {
-		return nil, fmt.Errorf("skipped: %w", err)
+		return Answer{}, err
 	}
-	return skipped, nil
+	a := Answer{Position: m.db.position()}
+	return a, a.read(ctx, m.db.tx, q, args)
 }
 
-// SkippedCount is how many events are set aside.
-func (d *DB) SkippedCount(ctx context.Context) (int64, error) {
-	var n int64
-	err := d.read(ctx, func(tx *Tx, _ schemas.Position) error {
-		return tx.each(ctx, `SELECT count(*) FROM skipped`, nil, nil, func(r Row) error {
-			n = r.Int(0)
-			return io.EOF
-		})
-	})
-	if err != nil {
-		return 0, fmt.Errorf("skipped: %w", err)
-	}
-	return n, nil
-}
+// Close gives up the memory.
+func (m *Memory) Close() error { return m.db.tx.close() }

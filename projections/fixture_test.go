@@ -35,7 +35,7 @@ var things = Projection{
 			PRIMARY KEY (system_uuid, kind)
 		) STRICT, WITHOUT ROWID;
 		CREATE VIEW current_things AS SELECT uuid, name FROM things WHERE deleted_us IS NULL;`,
-	Fold: foldThing,
+	Handlers: Any(foldThing),
 	Queries: []Query{{
 		Name: "things", Path: "things", Doc: "All things.",
 		Params: []Param{
@@ -78,6 +78,9 @@ func foldThing(tx *Tx, e schemas.Recorded) error {
 	if err := json.Unmarshal(e.Data, &data); err != nil {
 		return fmt.Errorf("%w: %w", schemas.ErrInvalid, err)
 	}
+	if data.Bad {
+		return fmt.Errorf("%w: name: it is bad", schemas.ErrInvalid)
+	}
 	before, err := tx.Get(`SELECT name FROM things WHERE uuid = ?`, e.Subject)
 	if err != nil {
 		return err
@@ -95,14 +98,8 @@ func foldThing(tx *Tx, e schemas.Recorded) error {
 	if err := tx.Exec(`INSERT INTO tallies VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1`, e.Route.Tenant, e.Route.Verb); err != nil {
 		return err
 	}
-	if data.Bad { // after it has changed rows: they must be undone
-		return fmt.Errorf("%w: name: it is bad", schemas.ErrInvalid)
-	}
 	if before != nil && before.Text(0) == data.Name {
 		return nil
-	}
-	if err := tx.Touch("things", e.Subject); err != nil {
-		return err
 	}
 	change, err := schemas.NewChange(schemas.MemberChanged, "member", e.Subject, e, nil, e.Data)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"switchlog/schemas"
 )
@@ -28,28 +29,19 @@ var frontingSQL string
 var Fronting = Projection{
 	Name:    "fronting",
 	Source:  schemas.PluralKit,
-	Version: 7, // 4: members of an event are known by their exact names; 5: fewer indexes; 6: stints in order of time; 7: readable times in SQLite before 3.44
+	Version: 8, // 7: readable times in SQLite before 3.44; 8: the tenant begins every key
 	Schema:  frontingSQL,
-	Fold:    foldFronting,
-	Ahead: map[string]Decoder{
-		schemas.PKSwitchCreate: inAdvance(readSwitch),
-		schemas.PKSwitchUpdate: inAdvance(readSwitch),
+	Handlers: map[string]Handler{
+		schemas.PKSwitchCreate:    on(switchEvent(readSwitch), foldSwitch),
+		schemas.PKSwitchUpdate:    on(switchEvent(readSwitch), foldSwitch),
+		schemas.PKSwitchDelete:    on(switchEvent(readSwitchDelete), foldSwitch),
+		schemas.SwitchObserved:    on(switchEvent(readSwitchObserved), foldSwitch),
+		schemas.SwitchImported:    on(switchEvent(readSwitchObserved), foldSwitch),
+		schemas.SwitchAbsent:      on(switchEvent(readSwitchAbsent), foldSwitch),
+		schemas.PKSwitchDeleteAll: on(nothingToRead, foldSwitchPurge),
 	},
+	Quiet:   []string{"seen_us", "observed_us", "ended_us", "timestamp_rank", "timestamp_at_us", "timestamp_event", "members_rank", "members_at_us", "members_event"},
 	Queries: frontingQueries,
-}
-
-func foldFronting(tx *Tx, e schemas.Recorded) error {
-	if e.Route.Source != schemas.PluralKit {
-		return nil
-	}
-	switch e.Type {
-	case schemas.PKSwitchCreate, schemas.PKSwitchUpdate, schemas.PKSwitchDelete,
-		schemas.SwitchObserved, schemas.SwitchAbsent, schemas.SwitchImported:
-		return foldSwitch(tx, e)
-	case schemas.PKSwitchDeleteAll:
-		return foldSwitchPurge(tx, e)
-	}
-	return nil
 }
 
 // Ranks of what an event says about a switch: the higher one is believed.
@@ -58,123 +50,145 @@ const (
 	switchRankUpdate = 3
 )
 
-// switchStamp is the version of one value of a switch: which event set it.
-// The zero stamp: none did, the value is unknown.
-type switchStamp struct {
-	rank  int64
-	atUS  int64  // the event's time
-	event string // the event's id
+// switchSaid is what an event says about a switch, checked.
+type switchSaid struct {
+	us      *int64    // its timestamp; nil: not said
+	members *[]string // nil: not said
+	by      switchStamp
+	asked   int64 // of an observation or absence: when it was asked for
 }
 
-func (s switchStamp) newerThan(old switchStamp) bool {
-	if s.rank != old.rank {
-		return s.rank > old.rank
+// take takes in the timestamp and the members, as PluralKit wrote them.
+func (d *switchSaid) take(e schemas.Recorded, s schemas.PKSwitch) error {
+	whole := e.Type != schemas.PKSwitchUpdate
+	if whole && (s.Timestamp == nil || s.Members == nil) {
+		return fmt.Errorf("%w: %s: timestamp or members is missing", schemas.ErrInvalid, e.Type)
 	}
-	if s.atUS != old.atUS {
-		return s.atUS > old.atUS
+	if s.Timestamp == nil && s.Members == nil {
+		return fmt.Errorf("%w: %s: neither timestamp nor members", schemas.ErrInvalid, e.Type)
 	}
-	return s.event > old.event
-}
-
-// switchRow is what is known of a switch itself, whatever its neighbours are.
-type switchRow struct {
-	uuid, system string
-	timestampUS  int64
-	timestampBy  switchStamp
-	members      string // the raw list as JSON: deleted members are still in it
-	membersBy    switchStamp
-	ordered      bool   // their order is the true one, by the API
-	firstUS      int64  // the earliest it was heard of; 0: never
-	seenUS       int64  // the last sign of life; 0: none
-	observedUS   int64  // the last time the API had it when it was asked; 0: never
-	absentUS     int64  // and had it not
-	standIn      bool   // a file told of it, and it has no uuid of PluralKit's
-	realUUID     string // of a stand-in that is not gone: the switch that has its place; empty: none has
-	removedUS    int64  // its own delete event, which is final; 0: none
-	purgedUS     int64  // the DELETE_ALL_SWITCHES that took it; 0: none did. It is found, not kept
-}
-
-// aliveUS is until when no DELETE_ALL_SWITCHES can have taken it.
-func (s switchRow) aliveUS() int64 { return max(s.firstUS, s.observedUS) }
-
-// deletedUS is when it went, by the first of what took it; 0: it is there.
-func (s switchRow) deletedUS() int64 {
-	absent := s.absentUS
-	if absent <= s.seenUS {
-		absent = 0
-	}
-	var first int64
-	for _, us := range []int64{s.removedUS, s.purgedUS, absent} {
-		if us != 0 && (first == 0 || us < first) {
-			first = us
+	if s.Timestamp != nil {
+		us, err := schemas.ParseTime(*s.Timestamp)
+		if err != nil {
+			return fmt.Errorf("%s: %w", e.Type, err)
 		}
+		if e.Type == schemas.SwitchImported && e.Subject != schemas.StandInSwitch(e.Route.Tenant, us) {
+			return fmt.Errorf("%w: %s: the uuid is not that of the timestamp", schemas.ErrInvalid, e.Type)
+		}
+		d.us = &us
 	}
-	return first
+	if s.Members != nil && slices.Contains(*s.Members, "") {
+		return fmt.Errorf("%w: %s: a member without uuid", schemas.ErrInvalid, e.Type)
+	}
+	d.members = s.Members
+	return nil
 }
 
-// listed reports whether the switch is in the timeline.
-func (s switchRow) listed() bool {
-	return s.deletedUS() == 0 && s.realUUID == "" && s.timestampBy.rank > 0 && s.membersBy.rank > 0
+// switchEvent is what every event about one switch is checked for.
+func switchEvent(read func(schemas.Recorded) (switchSaid, error)) func(schemas.Recorded) (switchSaid, error) {
+	return func(e schemas.Recorded) (switchSaid, error) {
+		if e.Subject == "" {
+			return switchSaid{}, fmt.Errorf("%w: %s: no switch or no system", schemas.ErrInvalid, e.Type)
+		}
+		if err := fitsStandIn(e); err != nil {
+			return switchSaid{}, err
+		}
+		return read(e)
+	}
+}
+
+func nothingToRead(schemas.Recorded) (struct{}, error) { return struct{}{}, nil }
+
+// readSwitch reads a CREATE_SWITCH or an UPDATE_SWITCH.
+func readSwitch(e schemas.Recorded) (switchSaid, error) {
+	s, err := schemas.Decode[schemas.PKSwitch](e.Event)
+	if err != nil {
+		return switchSaid{}, err
+	}
+	d := switchSaid{by: switchStamp{rank: switchRankUpdate, atUS: e.Time.UnixMicro(), event: e.ID}}
+	if e.Type == schemas.PKSwitchCreate {
+		d.by.rank = switchRankCreate
+	}
+	return d, d.take(e, s)
+}
+
+func readSwitchDelete(e schemas.Recorded) (switchSaid, error) { return switchSaid{}, nil }
+
+func readSwitchAbsent(e schemas.Recorded) (switchSaid, error) {
+	_, asked, err := absent(e)
+	return switchSaid{asked: asked}, err
+}
+
+// readSwitchObserved reads the switch that the API showed, or a file has.
+func readSwitchObserved(e schemas.Recorded) (switchSaid, error) {
+	object, _, asked, err := observed(e, nil)
+	if err == nil {
+		err = isItself(object, "id", e.Subject)
+	}
+	if err != nil {
+		return switchSaid{}, err
+	}
+	body, err := json.Marshal(object)
+	if err != nil {
+		return switchSaid{}, fmt.Errorf("%w: %s: %w", schemas.ErrInvalid, e.Type, err)
+	}
+	e.Data = body
+	s, err := schemas.Decode[schemas.PKSwitch](e.Event)
+	if err != nil {
+		return switchSaid{}, err
+	}
+	d := switchSaid{asked: asked, by: switchStamp{rank: switchRankUpdate, atUS: asked, event: e.ID}}
+	return d, d.take(e, s)
 }
 
 // foldSwitch merges one event about one switch into its row and its place in
 // the timeline.
-func foldSwitch(tx *Tx, e schemas.Recorded) error {
-	if e.Subject == "" || e.Route.Tenant == "" {
-		return fmt.Errorf("%w: %s: no switch or no system", schemas.ErrInvalid, e.Type)
-	}
-	if err := fitsStandIn(e); err != nil {
-		return err
-	}
-	w, err := tx.switchOf(e.Subject)
+func foldSwitch(tx *Tx, t *tenant, e schemas.Recorded, d switchSaid) error {
+	w, err := t.switchOf(tx, e.Subject)
 	if err != nil {
 		return err
 	}
-	var old switchRow
+	s := switchRow{uuid: strings.Clone(e.Subject)}
 	if w != nil {
-		old = w.switchRow
+		s = w.switchRow
 	}
-	if old.system != "" && old.system != e.Route.Tenant {
-		return fmt.Errorf("%w: %s: the switch is another system's", schemas.ErrInvalid, e.Type)
-	}
-	s := old
-	s.uuid, s.system = e.Subject, e.Route.Tenant
-	told, err := s.merge(tx, e)
+	old := s
+	told, err := t.merge(tx, &s, e, d)
 	if err == nil {
-		err = s.settle(tx)
+		err = t.settleStandIn(tx, &s)
 	}
-	if err != nil || s == old && told == nil {
+	if err != nil || w != nil && s.equal(&old) && told == nil {
 		return err
 	}
 	quiet := s
 	quiet.seenUS, quiet.observedUS = old.seenUS, old.observedUS
-	if quiet == old && told == nil && s.deletedUS() == old.deletedUS() {
+	if w != nil && quiet.equal(&old) && told == nil && s.deletedUS() == old.deletedUS() {
 		w.switchRow = s
-		tx.changedSwitch(w)
+		t.changedSwitch(tx, w)
 		return nil
 	}
-	if err := tx.Touch("switches", s.uuid); err != nil {
-		return err
-	}
 	if w == nil {
-		w = tx.newSwitch(s.uuid, s.system)
+		w = t.addSwitch(&cachedSwitch{switchState: switchState{switchRow: switchRow{uuid: s.uuid}}})
+		if s.standIn {
+			t.standIns = yes
+		}
 	}
-	before, err := loadFront(tx, s.system)
+	before, err := t.front(tx)
 	if err != nil {
 		return err
 	}
-	after, err := placeSwitch(tx, w, s, before)
+	err = t.place(tx, w, s)
 	if err == nil && !s.standIn {
-		after, err = yieldStandIns(tx, s.system, after, s.moments(old, told)...)
+		err = t.yieldStandIns(tx, moments(&s, &old, told)...)
 	}
 	if err != nil {
 		return err
 	}
-	return settleFront(tx, e, before, after)
+	return t.publishFront(tx, e, before)
 }
 
 // moments are the timestamps at which something may be different now.
-func (s *switchRow) moments(old switchRow, told *int64) []int64 {
+func moments(s, old *switchRow, told *int64) []int64 {
 	var us []int64
 	if s.timestampBy.rank > 0 {
 		us = append(us, s.timestampUS)
@@ -189,8 +203,8 @@ func (s *switchRow) moments(old switchRow, told *int64) []int64 {
 }
 
 // merge takes in what the event says. Told is the timestamp it said, if the
-// switch is now known to have had more than one.
-func (s *switchRow) merge(tx *Tx, e schemas.Recorded) (told *int64, err error) {
+// switch is known to have had more than one and that matters to a stand-in.
+func (t *tenant) merge(tx *Tx, s *switchRow, e schemas.Recorded, d switchSaid) (told *int64, err error) {
 	was := s.aliveUS()
 	switch e.Type {
 	case schemas.PKSwitchDelete:
@@ -200,100 +214,44 @@ func (s *switchRow) merge(tx *Tx, e schemas.Recorded) (told *int64, err error) {
 		}
 		s.heard(at)
 	case schemas.SwitchAbsent:
-		_, asked, err := absent(e)
-		if err != nil {
-			return nil, err
-		}
-		s.absentUS = max(s.absentUS, asked)
-	case schemas.SwitchObserved, schemas.SwitchImported:
-		object, _, asked, err := observed(e, nil)
-		if err != nil {
-			return nil, err
-		}
-		d, err := switchOf(object, e)
-		if err != nil {
-			return nil, err
-		}
-		s.observedUS = max(s.observedUS, asked)
-		told, err = s.set(tx, e, d, switchStamp{rank: switchRankUpdate, atUS: asked, event: e.ID})
-		if err != nil {
-			return nil, err
-		}
+		s.absentUS = max(s.absentUS, d.asked)
 	default:
-		d, err := data(tx, e, readSwitch)
-		if err != nil {
-			return nil, err
+		if e.Type != schemas.PKSwitchCreate && e.Type != schemas.PKSwitchUpdate {
+			s.observedUS = max(s.observedUS, d.asked)
 		}
-		by := switchStamp{rank: switchRankUpdate, atUS: e.Time.UnixMicro(), event: e.ID}
-		if e.Type == schemas.PKSwitchCreate {
-			by.rank = switchRankCreate
-		}
-		if told, err = s.set(tx, e, d, by); err != nil {
+		if told, err = t.setSwitch(tx, s, e, d); err != nil {
 			return nil, err
 		}
 	}
+	s.standIn = schemas.IsStandIn(s.uuid)
 	if s.aliveUS() == was {
 		return told, nil
 	}
-	return told, s.purge(tx)
+	return told, t.purge(tx, s)
 }
 
-func readSwitch(e schemas.Recorded) (schemas.PKSwitch, error) {
-	return schemas.Decode[schemas.PKSwitch](e.Event)
-}
-
-// switchOf reads the switch that the API showed, or a file has.
-func switchOf(object schemas.Object, e schemas.Recorded) (schemas.PKSwitch, error) {
-	if err := isItself(object, "id", e.Subject); err != nil {
-		return schemas.PKSwitch{}, err
-	}
-	body, err := json.Marshal(object)
-	if err != nil {
-		return schemas.PKSwitch{}, fmt.Errorf("%w: %s: %w", schemas.ErrInvalid, e.Type, err)
-	}
-	e.Data = body
-	return schemas.Decode[schemas.PKSwitch](e.Event)
-}
-
-// set merges the timestamp and the members that by has set. Told is as of merge.
-// Only the API gives members in their true order.
-func (s *switchRow) set(tx *Tx, e schemas.Recorded, d schemas.PKSwitch, by switchStamp) (told *int64, err error) {
-	whole := e.Type != schemas.PKSwitchUpdate
-	if whole && (d.Timestamp == nil || d.Members == nil) {
-		return nil, fmt.Errorf("%w: %s: timestamp or members is missing", schemas.ErrInvalid, e.Type)
-	}
-	if d.Timestamp == nil && d.Members == nil {
-		return nil, fmt.Errorf("%w: %s: neither timestamp nor members", schemas.ErrInvalid, e.Type)
-	}
-	if d.Timestamp != nil {
-		us, err := schemas.ParseTime(*d.Timestamp)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", e.Type, err)
+// setSwitch merges the timestamp and the members that an event said. Only the
+// API gives members in their true order.
+func (t *tenant) setSwitch(tx *Tx, s *switchRow, e schemas.Recorded, d switchSaid) (told *int64, err error) {
+	if d.us != nil {
+		if t.said(tx, s, *d.us) {
+			has, err := t.hasStandIns(tx)
+			if err != nil {
+				return nil, err
+			}
+			if has {
+				told = d.us
+			}
 		}
-		if e.Type == schemas.SwitchImported && s.uuid != schemas.StandInSwitch(s.system, us) {
-			return nil, fmt.Errorf("%w: %s: the uuid is not that of the timestamp", schemas.ErrInvalid, e.Type)
-		}
-		fresh, err := s.said(tx, us)
-		if err != nil {
-			return nil, err
-		}
-		if fresh {
-			told = &us
-		}
-		if by.newerThan(s.timestampBy) {
-			s.timestampUS, s.timestampBy = us, by
+		if d.by.newerThan(s.timestampBy) {
+			s.timestampUS, s.timestampBy = *d.us, d.by
 		}
 	}
-	if d.Members != nil {
-		if slices.Contains(*d.Members, "") {
-			return nil, fmt.Errorf("%w: %s: a member without uuid", schemas.ErrInvalid, e.Type)
-		}
-		if by.newerThan(s.membersBy) {
-			s.members, s.membersBy, s.ordered = jsonList(*d.Members), by, e.Type == schemas.SwitchObserved
-		}
+	if d.members != nil && d.by.newerThan(s.membersBy) {
+		s.members, s.membersBy, s.ordered = *d.members, d.by, e.Type == schemas.SwitchObserved
 	}
-	s.seenUS = max(s.seenUS, by.atUS)
-	s.heard(by.atUS)
+	s.seenUS = max(s.seenUS, d.by.atUS)
+	s.heard(d.by.atUS)
 	return told, nil
 }
 
@@ -308,39 +266,33 @@ func (s *switchRow) heard(us int64) {
 // of; if the API had it when it was asked, the first after that: it knows
 // better. This follows from all that is known and not from the order it came
 // in.
-func (s *switchRow) purge(tx *Tx) error {
+func (t *tenant) purge(tx *Tx, s *switchRow) error {
 	if s.firstUS == 0 {
 		return nil
 	}
-	purges, err := tx.purges(s.system)
-	if err != nil {
+	if err := t.readPurges(tx); err != nil {
 		return err
 	}
 	s.purgedUS = 0
-	if i, _ := slices.BinarySearch(purges, s.aliveUS()+1); i < len(purges) {
-		s.purgedUS = purges[i]
+	if i, _ := slices.BinarySearch(t.purges, s.aliveUS()+1); i < len(t.purges) {
+		s.purgedUS = t.purges[i]
 	}
 	return nil
 }
 
-// nullable is a time as a column holds it; 0: never.
-func nullable(us int64) any {
-	if us == 0 {
+func (t *tenant) readPurges(tx *Tx) error {
+	if t.purgesKnown {
 		return nil
 	}
-	return us
-}
-
-// jsonList writes a list of uuids as JSON; none is [].
-func jsonList(list []string) string {
-	if len(list) == 0 {
-		return "[]"
-	}
-	b, err := json.Marshal(list)
+	rows, err := tx.rows(`SELECT purged_us FROM switch_purges WHERE system_uuid = ? ORDER BY purged_us`, t.system)
 	if err != nil {
-		panic("projections: strings that are no JSON: " + err.Error())
+		return err
 	}
-	return string(b)
+	t.purges, t.purgesKnown = nil, true
+	for _, r := range rows {
+		t.purges = append(t.purges, r.Int(0))
+	}
+	return nil
 }
 
 func parseList(text string) ([]string, error) {

@@ -7,8 +7,8 @@
 
 -- A switch, listed or not. A row is never removed.
 CREATE TABLE switches (
-	uuid            TEXT PRIMARY KEY NOT NULL,
 	system_uuid     TEXT NOT NULL,
+	uuid            TEXT NOT NULL,
 	timestamp_us    INTEGER,
 	ended_us        INTEGER,
 	members         TEXT,
@@ -27,8 +27,12 @@ CREATE TABLE switches (
 	timestamp_event TEXT NOT NULL,
 	members_rank    INTEGER NOT NULL,
 	members_at_us   INTEGER NOT NULL,
-	members_event   TEXT NOT NULL
+	members_event   TEXT NOT NULL,
+	PRIMARY KEY (system_uuid, uuid)
 ) STRICT;
+
+-- For uuids of which nobody knows whose they are.
+CREATE INDEX switches_by_uuid ON switches (uuid);
 
 -- Neighbours in time, found without a look at the rows; and what went from a time.
 CREATE INDEX switches_in_time ON switches (system_uuid, listed, timestamp_us, uuid);
@@ -49,25 +53,18 @@ CREATE INDEX switches_replaced ON switches (system_uuid, timestamp_us) WHERE rea
 -- What a DELETE_ALL_SWITCHES that was overtaken by a later one meets.
 CREATE INDEX switches_deleted ON switches (system_uuid, deleted_us) WHERE deleted_us IS NOT NULL;
 
--- A member of a listed switch. Deleted members have no row; position counts
--- them all the same, so it never depends on what else has arrived. The key is in
--- order of time: what is new is written beside what was new before, however much
--- there is. By uuid alone, switch_members finds it.
+-- A member of a listed switch, where deleted members have no row; who is in a
+-- switch, and in which order, its own row says. The key is what a member's
+-- stretches are read by: where they begin, and where each ends.
 CREATE TABLE switch_stints (
-	switch_uuid  TEXT NOT NULL,
-	position     INTEGER NOT NULL,
-	member_uuid  TEXT NOT NULL,
 	system_uuid  TEXT NOT NULL,
+	member_uuid  TEXT NOT NULL,
 	timestamp_us INTEGER NOT NULL,
-	starts       INTEGER NOT NULL,
-	ends         INTEGER NOT NULL,
-	PRIMARY KEY (system_uuid, timestamp_us, switch_uuid, position)
+	switch_uuid  TEXT NOT NULL,
+	starts       INTEGER NOT NULL, -- 1: the listed switch before this one has it not
+	ends         INTEGER NOT NULL, -- 1: the one after
+	PRIMARY KEY (system_uuid, member_uuid, timestamp_us, switch_uuid)
 ) STRICT, WITHOUT ROWID;
-
--- What a member that goes leaves, and where its stretches begin; where one ends is
--- found without a look at what is between. front_intervals reads both.
-CREATE INDEX switch_stints_member ON switch_stints (system_uuid, member_uuid, timestamp_us, switch_uuid, starts);
-CREATE INDEX switch_stints_ends ON switch_stints (system_uuid, member_uuid, timestamp_us, switch_uuid) WHERE ends = 1;
 
 -- A DELETE_ALL_SWITCHES: what was first heard of before it is deleted by it,
 -- but for what the API had later.
@@ -85,21 +82,25 @@ CREATE TABLE fronts (
 	members     TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- A member of a listed switch, found by the switch's uuid.
+-- A member of a listed switch, in the order of the switch's list. Deleted members
+-- have no row; position counts them all the same, so it never depends on what
+-- else has arrived. Of a member that is twice in a list the first place counts.
 CREATE VIEW switch_members AS
-SELECT w.uuid AS switch_uuid, s.position, s.member_uuid, s.system_uuid, s.timestamp_us, s.starts, s.ends
+SELECT w.uuid AS switch_uuid, CAST(l.key AS INTEGER) AS position, s.member_uuid, w.system_uuid, w.timestamp_us, s.starts, s.ends
 FROM switches w
-JOIN switch_stints s ON s.system_uuid = w.system_uuid AND s.timestamp_us = w.timestamp_us AND s.switch_uuid = w.uuid;
+JOIN json_each(w.members) l
+JOIN switch_stints s ON s.system_uuid = w.system_uuid AND s.member_uuid = l.value AND s.timestamp_us = w.timestamp_us AND s.switch_uuid = w.uuid
+WHERE w.listed = 1 AND NOT EXISTS (SELECT 1 FROM json_each(w.members) d WHERE d.value = l.value AND d.key < l.key);
 
 -- A member that fronts now.
 CREATE VIEW current_fronters AS
-SELECT f.system_uuid, f.switch_uuid, sm.position, sm.member_uuid, m.name, f.since_us,
+SELECT f.system_uuid, f.switch_uuid, CAST(l.key AS INTEGER) AS position, CAST(l.value AS TEXT) AS member_uuid, m.name, f.since_us,
 	strftime('%Y-%m-%dT%H:%M:%S', (f.since_us - (f.since_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
 		|| printf('.%06dZ', (f.since_us % 1000000 + 1000000) % 1000000) AS since,
 	m.id, m.display_name, m.pronouns, m.color, m.avatar_url
 FROM fronts f
-JOIN switch_stints sm ON sm.system_uuid = f.system_uuid AND sm.timestamp_us = f.since_us AND sm.switch_uuid = f.switch_uuid
-LEFT JOIN members m ON m.uuid = sm.member_uuid AND m.system_uuid = f.system_uuid;
+JOIN json_each(f.members) l
+LEFT JOIN members m ON m.system_uuid = f.system_uuid AND m.uuid = l.value;
 
 -- A listed switch, from its timestamp to that of the next.
 CREATE VIEW switch_timeline AS
@@ -107,11 +108,11 @@ SELECT w.system_uuid, w.uuid AS switch_uuid, w.timestamp_us AS started_us, w.end
 	-- ORDER BY inside group_concat would keep SQLite before 3.44 from reading the
 	-- file at all.
 	coalesce((SELECT group_concat(name, ', ') FROM (
-		SELECT coalesce(m.name, sm.member_uuid) AS name
-		FROM switch_stints sm
-		LEFT JOIN members m ON m.uuid = sm.member_uuid AND m.system_uuid = sm.system_uuid
-		WHERE sm.system_uuid = w.system_uuid AND sm.timestamp_us = w.timestamp_us AND sm.switch_uuid = w.uuid
-		ORDER BY sm.position)), '') AS members,
+		SELECT coalesce(m.name, l.value) AS name
+		FROM json_each(w.members) l
+		LEFT JOIN members m ON m.system_uuid = w.system_uuid AND m.uuid = l.value
+		WHERE m.deleted_us IS NULL
+		GROUP BY l.value ORDER BY min(l.key))), '') AS members,
 	strftime('%Y-%m-%dT%H:%M:%S', (w.timestamp_us - (w.timestamp_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
 		|| printf('.%06dZ', (w.timestamp_us % 1000000 + 1000000) % 1000000) AS started,
 	strftime('%Y-%m-%dT%H:%M:%S', (w.ended_us - (w.ended_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
@@ -128,7 +129,7 @@ WHERE w.listed = 1;
 -- end of the last, w.
 CREATE VIEW front_intervals AS
 SELECT s.system_uuid, s.member_uuid, s.timestamp_us AS started_us, w.ended_us,
-	(SELECT m.name FROM members m WHERE m.uuid = s.member_uuid AND m.system_uuid = s.system_uuid) AS name,
+	(SELECT m.name FROM members m WHERE m.system_uuid = s.system_uuid AND m.uuid = s.member_uuid) AS name,
 	strftime('%Y-%m-%dT%H:%M:%S', (s.timestamp_us - (s.timestamp_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
 		|| printf('.%06dZ', (s.timestamp_us % 1000000 + 1000000) % 1000000) AS started,
 	strftime('%Y-%m-%dT%H:%M:%S', (w.ended_us - (w.ended_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
@@ -139,7 +140,7 @@ SELECT s.system_uuid, s.member_uuid, s.timestamp_us AS started_us, w.ended_us,
 		(w.ended_us - s.timestamp_us) / 3600000000 % 24, (w.ended_us - s.timestamp_us) / 60000000 % 60,
 		(w.ended_us - s.timestamp_us) / 1000000 % 60)) AS duration
 FROM switch_stints s
-JOIN switches w ON w.uuid = (SELECT e.switch_uuid FROM switch_stints e INDEXED BY switch_stints_ends
+JOIN switches w ON w.system_uuid = s.system_uuid AND w.uuid = (SELECT e.switch_uuid FROM switch_stints e
 	WHERE e.system_uuid = s.system_uuid AND e.member_uuid = s.member_uuid AND e.ends = 1
 		AND (e.timestamp_us, e.switch_uuid) >= (s.timestamp_us, s.switch_uuid)
 	ORDER BY e.timestamp_us, e.switch_uuid LIMIT 1)

@@ -102,9 +102,8 @@ func (h *frontingHistory) fill(b *testing.B, db *DB, size int) {
 					timestamp_rank, timestamp_at_us, timestamp_event, members_rank, members_at_us, members_event)
 				VALUES (?, ?, ?, nullif(?, ?), ?, 0, ?, ?, NULL, 1, 0, 2, ?, ?, 2, ?, ?)`, id, h.system, us(i), us(i+1), us(size),
 				jsonList([]string{member(i)}), us(i), us(i), us(i), id, us(i), id)
-			exec(`INSERT INTO switch_stints (switch_uuid, position, member_uuid, system_uuid, timestamp_us, starts, ends)
-				VALUES (?, 0, ?, ?, ?, 1, 1)`, id, member(i), h.system, us(i))
-			exec(`INSERT INTO entity_events (table_name, key, seq) VALUES ('switches', ?, ?)`, id, h.n)
+			exec(`INSERT INTO switch_stints (system_uuid, member_uuid, timestamp_us, switch_uuid, starts, ends)
+				VALUES (?, ?, ?, ?, 1, 1)`, h.system, member(i), us(i), id)
 		}
 		exec(`INSERT INTO fronts (system_uuid, switch_uuid, since_us, members) VALUES (?, ?, ?, ?)`,
 			h.system, h.switches[size-1], us(size-1), jsonList([]string{member(size - 1)}))

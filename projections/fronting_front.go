@@ -12,63 +12,99 @@ import (
 type frontRow struct {
 	switchUUID string
 	sinceUS    int64
-	members    string // uuids as JSON, first fronter first
+	members    []string // uuids, first fronter first
 }
 
-// settleFront writes the front as it is after an event, and tells of what
-// became different: the bucket of anything, a change only of the fronters or
-// their order. No switch at all is not the same as a switch with nobody in it:
-// PluralKit answers 204 to the one and an empty list to the other.
-func settleFront(tx *Tx, e schemas.Recorded, before, after frontRow) error {
-	system := e.Route.Tenant
-	if after == before {
-		return nil
+func (f frontRow) equal(o frontRow) bool {
+	return f.switchUUID == o.switchUUID && f.sinceUS == o.sinceUS && slices.Equal(f.members, o.members)
+}
+
+// front is who fronts: by the last listed switch, also if its time is yet to
+// come, as PluralKit has it.
+func (t *tenant) front(tx *Tx) (frontRow, error) {
+	if err := t.readLine(tx); err != nil || len(t.line) == 0 {
+		return frontRow{}, err
 	}
-	at, err := tx.front(system)
+	last := t.line[len(t.line)-1]
+	f := frontRow{switchUUID: last.uuid, sinceUS: last.timestampUS, members: make([]string, len(last.stints))}
+	for i, s := range last.stints {
+		f.members[i] = s.member
+	}
+	return f, nil
+}
+
+// lastFront is the front as it was before an event about a member. If no event
+// was about a switch since the tenant was loaded, the file has it.
+func (t *tenant) lastFront(tx *Tx) (frontRow, error) {
+	if t.lineRead {
+		return t.front(tx)
+	}
+	if t.shownKnown {
+		return t.shown, nil
+	}
+	r, err := tx.Get(`SELECT switch_uuid, since_us, members FROM fronts WHERE system_uuid = ?`, t.system)
+	if err != nil {
+		return frontRow{}, err
+	}
+	if r != nil {
+		t.shown = frontRow{switchUUID: r.Text(0), sinceUS: r.Int(1)}
+		if t.shown.members, err = parseList(r.Text(2)); err != nil {
+			return frontRow{}, err
+		}
+	}
+	t.shownKnown = true
+	return t.shown, nil
+}
+
+// storeFront writes the row of fronts, if it is different.
+func (t *tenant) storeFront(tx *Tx) error {
+	if !t.lineRead {
+		return nil // nothing was placed
+	}
+	is, err := t.front(tx)
 	if err != nil {
 		return err
 	}
-	at.kept.(*keptFront).row = after
-	at.changed()
-	heard := before.members != after.members
+	if t.shownKnown && is.equal(t.shown) {
+		return nil
+	}
+	t.shown, t.shownKnown = is, true
+	if is.switchUUID == "" {
+		return tx.Exec(`DELETE FROM fronts WHERE system_uuid = ?`, t.system)
+	}
+	return tx.Exec(`INSERT OR REPLACE INTO fronts (system_uuid, switch_uuid, since_us, members) VALUES (?, ?, ?, ?)`,
+		t.system, is.switchUUID, is.sinceUS, jsonList(is.members))
+}
+
+// publishFront publishes what became different of the front since before: an
+// entry of the bucket of anything, a change only of the fronters or their order.
+// No switch at all is not the same as a switch with nobody in it: PluralKit
+// answers 204 to the one and an empty list to the other.
+func (t *tenant) publishFront(tx *Tx, e schemas.Recorded, before frontRow) error {
+	after, err := t.front(tx)
+	if err != nil || after.equal(before) {
+		return err
+	}
+	heard := (before.switchUUID == "") != (after.switchUUID == "") || !slices.Equal(before.members, after.members)
 	if heard {
 		if heard, err = tx.Hears(schemas.FrontChanged); err != nil {
 			return err
 		}
 	}
-	if tx.mute && !heard {
+	if tx.Mute() && !heard {
 		return nil // a rebuild: neither the bucket nor anybody else is told
 	}
-	entry, err := describeFront(tx, system, after)
+	entry, err := t.describeFront(tx, after)
 	if err != nil {
 		return err
 	}
 	if !heard {
-		return tx.PutFront(system, entry)
+		return tx.PutFront(t.system, entry)
 	}
-	return publishFront(tx, e, before, after, entry)
-}
-
-// rereadFront settles the front after an event about more than one switch.
-func rereadFront(tx *Tx, e schemas.Recorded) error {
-	before, err := loadFront(tx, e.Route.Tenant)
-	if err != nil {
-		return err
-	}
-	after, err := lastFront(tx, e.Route.Tenant)
-	if err != nil {
-		return err
-	}
-	return settleFront(tx, e, before, after)
-}
-
-// publishFront tells that other people front than before, and the bucket too. Names are as they
-// are known now, in both.
-func publishFront(tx *Tx, e schemas.Recorded, before, after frontRow, entry json.RawMessage) error {
+	// Names are as they are known now, in both.
 	var was json.RawMessage
 	if before.switchUUID != "" {
-		var err error
-		if was, err = describeFront(tx, e.Route.Tenant, before); err != nil {
+		if was, err = t.describeFront(tx, before); err != nil {
 			return err
 		}
 	}
@@ -76,75 +112,38 @@ func publishFront(tx *Tx, e schemas.Recorded, before, after frontRow, entry json
 	if after.switchUUID == "" {
 		is = nil
 	}
-	change, err := schemas.NewChange(schemas.FrontChanged, "front", e.Route.Tenant, e, was, is)
+	change, err := schemas.NewChange(schemas.FrontChanged, "front", t.system, e, was, is)
 	if err != nil {
 		return err
 	}
-	return tx.PublishFront(change, e.Route.Tenant, entry)
+	return tx.PublishFront(change, t.system, entry)
 }
 
 // refreshFront renews the system's entry in the FRONTERS bucket if the member
 // fronts now: something about it that the entry shows has changed.
-func refreshFront(tx *Tx, system, member string) error {
-	if tx.mute {
+func (t *tenant) refreshFront(tx *Tx, member string) error {
+	if tx.Mute() {
 		return nil
 	}
-	front, err := loadFront(tx, system)
-	if err != nil || front.switchUUID == "" {
+	front, err := t.front(tx)
+	if err != nil || !slices.Contains(front.members, member) {
 		return err
 	}
-	list, err := parseList(front.members)
-	if err != nil || !slices.Contains(list, member) {
-		return err
-	}
-	entry, err := describeFront(tx, system, front)
+	entry, err := t.describeFront(tx, front)
 	if err != nil {
 		return err
 	}
-	return tx.PutFront(system, entry)
-}
-
-func loadFront(tx *Tx, system string) (frontRow, error) {
-	at, err := tx.front(system)
-	if err != nil {
-		return frontRow{}, err
-	}
-	return at.kept.(*keptFront).row, nil
-}
-
-// lastFront reads the front from the timeline: the last listed switch, also if
-// its time is yet to come, as PluralKit has it.
-func lastFront(tx *Tx, system string) (frontRow, error) {
-	last, err := oneSwitch(tx, `SELECT uuid FROM switches
-		WHERE system_uuid = ? AND listed = 1
-		ORDER BY timestamp_us DESC, uuid DESC LIMIT 1`, system)
-	if err != nil || last == nil {
-		return frontRow{}, err
-	}
-	return last.front(), nil
-}
-
-// front is the front while the switch is the last one.
-func (w *keptSwitch) front() frontRow {
-	list := make([]string, len(w.fronters))
-	for i, m := range w.fronters {
-		list[i] = m.uuid
-	}
-	return frontRow{switchUUID: w.uuid, sinceUS: w.timestampUS, members: jsonList(list)}
+	return tx.PutFront(t.system, entry)
 }
 
 // describeFront is the front as others see it: a schemas.Front as JSON.
-func describeFront(tx *Tx, system string, row frontRow) (json.RawMessage, error) {
-	front := schemas.Front{System: system, Members: []schemas.Fronter{}}
-	if row.switchUUID != "" {
-		front.Switch, front.SinceUS = row.switchUUID, row.sinceUS
-		front.Since = schemas.FormatTime(time.UnixMicro(row.sinceUS))
-		list, err := parseList(row.members)
-		if err != nil {
-			return nil, err
-		}
-		for _, uuid := range list {
-			fronter, err := describeFronter(tx, system, uuid)
+func (t *tenant) describeFront(tx *Tx, f frontRow) (json.RawMessage, error) {
+	front := schemas.Front{System: t.system, Members: []schemas.Fronter{}}
+	if f.switchUUID != "" {
+		front.Switch, front.SinceUS = f.switchUUID, f.sinceUS
+		front.Since = schemas.FormatTime(time.UnixMicro(f.sinceUS))
+		for _, uuid := range f.members {
+			fronter, err := t.describeFronter(tx, uuid)
 			if err != nil {
 				return nil, err
 			}
@@ -154,10 +153,10 @@ func describeFront(tx *Tx, system string, row frontRow) (json.RawMessage, error)
 	return json.Marshal(front)
 }
 
-func describeFronter(tx *Tx, system, uuid string) (schemas.Fronter, error) {
+func (t *tenant) describeFronter(tx *Tx, uuid string) (schemas.Fronter, error) {
 	f := schemas.Fronter{UUID: uuid}
-	found, err := tx.look(memberEntity, system, uuid)
-	if err != nil || found == nil {
+	found, err := t.row(tx, memberEntity, uuid)
+	if err != nil {
 		return f, err
 	}
 	for _, column := range []struct {

@@ -61,6 +61,7 @@ func emptyFronting(t interface{ Fatal(...any) }, db *DB) {
 		t.Fatal(err)
 	}
 	db.setPosition(schemas.Position{})
+	db.tx.forgetStates()
 }
 
 // applyFronting folds the events in the order given, in batches of the sizes

@@ -1,53 +1,75 @@
 package projections
 
+import "slices"
+
+// memberGone reports whether the member is known to be gone.
+func (t *tenant) memberGone(tx *Tx, member string) (bool, error) {
+	r, err := t.row(tx, memberEntity, member)
+	return err == nil && r.deletedUS != nil, err
+}
+
 // leaveSwitches takes a member that is gone out of every switch, silently as
 // PluralKit does. A switch may become empty: then nobody fronted. The
 // neighbours stay what they were, so nobody else's stretches change.
-func leaveSwitches(tx *Tx, system, member string) error {
-	err := tx.touchEach("switches", `DELETE FROM switch_stints WHERE system_uuid = ? AND member_uuid = ? RETURNING switch_uuid`,
-		system, member)
+func (t *tenant) leaveSwitches(tx *Tx, member string) error {
+	before, err := t.lastFront(tx)
 	if err != nil {
 		return err
 	}
-	return rereadFront(tx, tx.event)
+	if err := t.flushSwitches(tx); err != nil {
+		return err
+	}
+	if err := tx.Exec(`DELETE FROM switch_stints WHERE system_uuid = ? AND member_uuid = ?`, t.system, member); err != nil {
+		return err
+	}
+	for _, w := range t.switches {
+		is := func(s stint) bool { return s.member == member }
+		w.stints = slices.DeleteFunc(w.stints, is)
+		w.file.stints = slices.DeleteFunc(w.file.stints, is)
+	}
+	if err := t.readLine(tx); err != nil {
+		return err
+	}
+	if err := t.storeFront(tx); err != nil {
+		return err
+	}
+	return t.publishFront(tx, tx.Event(), before)
 }
 
 // rejoinSwitches puts a member that is there again into every switch that has
 // it in its list. This is rare, and reads the system's whole timeline.
-func rejoinSwitches(tx *Tx, system, member string) error {
-	type place struct {
-		uuid           string
-		us             int64
-		position       int64
-		is, afterThere bool
+func (t *tenant) rejoinSwitches(tx *Tx, member string) error {
+	before, err := t.lastFront(tx)
+	if err != nil {
+		return err
 	}
-	var timeline []place
-	err := tx.Each(`SELECT w.uuid, w.timestamp_us, (SELECT min(key) FROM json_each(w.members) WHERE value = ?2)
-		FROM switches w WHERE w.system_uuid = ?1 AND w.listed = 1 ORDER BY w.timestamp_us, w.uuid`,
-		[]any{system, member}, func(r Row) error {
-			is := !r.Null(2)
-			if n := len(timeline); n > 0 {
-				timeline[n-1].afterThere = is
-			}
-			timeline = append(timeline, place{uuid: r.Text(0), us: r.Int(1), position: r.Int(2), is: is})
-			return nil
-		})
+	if err := t.flushSwitches(tx); err != nil {
+		return err
+	}
+	timeline, err := tx.rows(`SELECT w.uuid, w.timestamp_us, EXISTS (SELECT 1 FROM json_each(w.members) WHERE value = ?2)
+		FROM switches w WHERE w.system_uuid = ?1 AND w.listed = 1 ORDER BY w.timestamp_us, w.uuid`, t.system, member)
 	if err != nil {
 		return err
 	}
 	there := false
-	for _, p := range timeline {
-		if p.is {
-			err := tx.Exec(`INSERT INTO switch_stints (switch_uuid, position, member_uuid, system_uuid, timestamp_us, starts, ends)
-				VALUES (?, ?, ?, ?, ?, ?, ?)`, p.uuid, p.position, member, system, p.us, !there, !p.afterThere)
+	for i, r := range timeline {
+		is := r.Int(2) == 1
+		if is {
+			ends := i+1 == len(timeline) || timeline[i+1].Int(2) == 0
+			err := tx.Exec(`INSERT INTO switch_stints (system_uuid, member_uuid, timestamp_us, switch_uuid, starts, ends)
+				VALUES (?, ?, ?, ?, ?, ?)`, t.system, member, r.Int(1), r.Text(0), !there, ends)
 			if err != nil {
 				return err
 			}
-			if err := tx.Touch("switches", p.uuid); err != nil {
-				return err
-			}
 		}
-		there = p.is
+		there = is
 	}
-	return rereadFront(tx, tx.event)
+	t.forgetSwitches()
+	if err := t.readLine(tx); err != nil {
+		return err
+	}
+	if err := t.storeFront(tx); err != nil {
+		return err
+	}
+	return t.publishFront(tx, tx.Event(), before)
 }

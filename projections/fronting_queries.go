@@ -12,16 +12,14 @@ var frontingQueries = []Query{{
 	Params: []Param{
 		{Name: "at", Kind: schemas.Time, Doc: "Who fronted then; without it, by the latest switch of all, also if that is in the future."},
 	},
-	SQL: `SELECT :tenant AS system_uuid, latest.switch_uuid, latest.started AS since, latest.started_us AS since_us,
-			coalesce((SELECT json_group_array(json_object('uuid', sm.member_uuid, 'id', m.id, 'name', m.name,
+	SQL: `SELECT :tenant AS system_uuid, latest.uuid AS switch_uuid, ` + instant("latest.timestamp_us") + ` AS since, latest.timestamp_us AS since_us,
+			coalesce((SELECT json_group_array(json_object('uuid', l.uuid, 'id', m.id, 'name', m.name,
 					'display_name', m.display_name, 'pronouns', m.pronouns, 'color', m.color, 'avatar_url', m.avatar_url)
-					ORDER BY sm.position)
-				FROM switch_stints sm
-				LEFT JOIN members m ON m.uuid = sm.member_uuid AND m.system_uuid = sm.system_uuid
-				WHERE sm.system_uuid = :tenant AND sm.timestamp_us = latest.started_us AND sm.switch_uuid = latest.switch_uuid), '[]') AS members_json
-		FROM (SELECT 1) LEFT JOIN (SELECT switch_uuid, started, started_us FROM switch_timeline
-			WHERE system_uuid = :tenant AND started_us <= coalesce(:at, 9223372036854775807)
-			ORDER BY started_us DESC, switch_uuid DESC LIMIT 1) latest`,
+					ORDER BY l.place)
+				FROM ` + membersIn("latest") + `), '[]') AS members_json
+		FROM (SELECT 1) LEFT JOIN (SELECT uuid, members, timestamp_us FROM switches
+			WHERE system_uuid = :tenant AND listed = 1 AND timestamp_us <= coalesce(:at, 9223372036854775807)
+			ORDER BY timestamp_us DESC, uuid DESC LIMIT 1) latest`,
 }, {
 	Name: "switches",
 	Path: "switches",
@@ -30,13 +28,11 @@ var frontingQueries = []Query{{
 		{Name: "before", Kind: schemas.Time, Doc: "Only switches before this time. For the next page give the last timestamp plus one microsecond, and pass over what you have: timestamps may be equal."},
 		{Name: "limit", Kind: schemas.Int, Default: "100", Doc: "How many at most, up to 1,000."},
 	},
-	SQL: `SELECT w.switch_uuid AS id, w.started AS timestamp, w.started_us AS timestamp_us,
-			(SELECT json_group_array(sm.member_uuid ORDER BY sm.position)
-				FROM switch_stints sm
-				WHERE sm.system_uuid = :tenant AND sm.timestamp_us = w.started_us AND sm.switch_uuid = w.switch_uuid) AS members_json
-		FROM switch_timeline w
-		WHERE w.system_uuid = :tenant AND w.started_us < coalesce(:before, 9223372036854775807)
-		ORDER BY w.started_us DESC, w.switch_uuid DESC LIMIT max(0, min(:limit, 1000))`,
+	SQL: `SELECT w.uuid AS id, ` + instant("w.timestamp_us") + ` AS timestamp, w.timestamp_us,
+			(SELECT json_group_array(l.uuid ORDER BY l.place) FROM ` + membersIn("w") + `) AS members_json
+		FROM switches w
+		WHERE w.system_uuid = :tenant AND w.listed = 1 AND w.timestamp_us < coalesce(:before, 9223372036854775807)
+		ORDER BY w.timestamp_us DESC, w.uuid DESC LIMIT max(0, min(:limit, 1000))`,
 }, {
 	Name: "timeline",
 	Path: "timeline",
@@ -46,15 +42,27 @@ var frontingQueries = []Query{{
 		{Name: "after", Kind: schemas.Time, Doc: "Only switches that had not ended by this time; the one current then is among them."},
 		{Name: "limit", Kind: schemas.Int, Default: "100", Doc: "How many at most, up to 1,000."},
 	},
-	SQL: `SELECT w.switch_uuid, w.started, w.ended, w.duration_us / 1000000.0 AS duration_seconds,
-			(SELECT json_group_array(json_object('uuid', sm.member_uuid, 'name', m.name) ORDER BY sm.position)
-				FROM switch_stints sm
-				LEFT JOIN members m ON m.uuid = sm.member_uuid AND m.system_uuid = sm.system_uuid
-				WHERE sm.system_uuid = :tenant AND sm.timestamp_us = w.started_us AND sm.switch_uuid = w.switch_uuid) AS members_json
-		FROM switch_timeline w
-		WHERE w.system_uuid = :tenant AND w.started_us < coalesce(:before, 9223372036854775807)
-			AND w.started_us >= coalesce((SELECT max(p.started_us) FROM switch_timeline p
-				WHERE p.system_uuid = :tenant AND p.started_us <= :after), -9223372036854775808)
+	SQL: `SELECT w.uuid AS switch_uuid, ` + instant("w.timestamp_us") + ` AS started, ` + instant("w.ended_us") + ` AS ended,
+			(w.ended_us - w.timestamp_us) / 1000000.0 AS duration_seconds,
+			(SELECT json_group_array(json_object('uuid', l.uuid, 'name', m.name) ORDER BY l.place) FROM ` + membersIn("w") + `) AS members_json
+		FROM switches w
+		WHERE w.system_uuid = :tenant AND w.listed = 1 AND w.timestamp_us < coalesce(:before, 9223372036854775807)
+			AND w.timestamp_us >= coalesce((SELECT max(p.timestamp_us) FROM switches p
+				WHERE p.system_uuid = :tenant AND p.listed = 1 AND p.timestamp_us <= :after), -9223372036854775808)
 			AND (:after IS NULL OR w.ended_us IS NULL OR w.ended_us > :after)
-		ORDER BY w.started_us DESC, w.switch_uuid DESC LIMIT max(0, min(:limit, 1000))`,
+		ORDER BY w.timestamp_us DESC, w.uuid DESC LIMIT max(0, min(:limit, 1000))`,
 }}
+
+// membersIn is who is in a switch: l has uuid and place, m what is known of the
+// member. Of a member that is twice in the list the first place counts, and
+// those that are deleted are left out.
+func membersIn(w string) string {
+	return `(SELECT value AS uuid, min(key) AS place FROM json_each(` + w + `.members) GROUP BY value) l
+		LEFT JOIN members m ON m.system_uuid = :tenant AND m.uuid = l.uuid WHERE m.deleted_us IS NULL`
+}
+
+// instant writes microseconds readably; also those before 1970.
+func instant(us string) string {
+	micros := `((` + us + ` % 1000000 + 1000000) % 1000000)`
+	return `strftime('%Y-%m-%dT%H:%M:%S', (` + us + ` - ` + micros + `) / 1000000, 'unixepoch') || printf('.%06dZ', ` + micros + `)`
+}

@@ -29,18 +29,21 @@ func fitsStandIn(e schemas.Recorded) error {
 	return fmt.Errorf("%w: %s: the uuid is none that stands in for a switch", schemas.ErrInvalid, e.Type)
 }
 
-// settle finds out which switch has the stand-in's place.
-func (s *switchRow) settle(tx *Tx) error {
-	s.standIn, s.realUUID = schemas.IsStandIn(s.uuid), ""
+// settleStandIn finds out which switch has the stand-in's place.
+func (t *tenant) settleStandIn(tx *Tx, s *switchRow) error {
+	s.realUUID = ""
 	if !s.standIn || s.timestampBy.rank == 0 || s.deletedUS() != 0 {
 		return nil
+	}
+	if err := t.flushSwitches(tx); err != nil {
+		return err
 	}
 	row, err := tx.Get(`SELECT coalesce(
 		(SELECT min(uuid) FROM switches WHERE system_uuid = ?1 AND timestamp_us = ?2 AND listed = 1 AND stand_in = 0),
 		(SELECT min(uuid) FROM switches WHERE system_uuid = ?1 AND timestamp_us = ?2 AND listed = 0 AND stand_in = 0
 			AND deleted_us > ?3),
 		(SELECT min(switch_uuid) FROM switch_moves WHERE system_uuid = ?1 AND timestamp_us = ?2))`,
-		s.system, s.timestampUS, s.observedUS)
+		t.system, s.timestampUS, s.observedUS)
 	if err != nil {
 		return err
 	}
@@ -49,111 +52,78 @@ func (s *switchRow) settle(tx *Tx) error {
 }
 
 // said notes which timestamps were ever said of a switch, if there was more
-// than one, and reports whether that is new. Both are noted when they are seen
-// to differ, so it does not matter which came first.
-func (s *switchRow) said(tx *Tx, us int64) (fresh bool, err error) {
+// than one, and reports whether there was. Both are noted when they are seen to
+// differ, so it does not matter which came first.
+func (t *tenant) said(tx *Tx, s *switchRow, us int64) bool {
 	if s.timestampBy.rank == 0 || s.timestampUS == us {
-		return false, nil
+		return false
 	}
-	err = tx.Each(`INSERT OR IGNORE INTO switch_moves (system_uuid, timestamp_us, switch_uuid) VALUES (?1, ?2, ?4), (?1, ?3, ?4) RETURNING 1`,
-		[]any{s.system, s.timestampUS, us, s.uuid}, func(Row) error {
-			fresh = true
-			return nil
-		})
-	return fresh, err
+	tx.Changed()
+	t.moves = append(t.moves, move{s.timestampUS, s.uuid}, move{us, s.uuid})
+	return true
 }
 
 // yieldStandIns brings the stand-ins at those timestamps in step with what
-// happened there, and returns the front as it is then.
-func yieldStandIns(tx *Tx, system string, front frontRow, timestamps ...int64) (frontRow, error) {
-	if has, err := tx.hasStandIns(system); err != nil || !has {
-		return front, err
+// happened there.
+func (t *tenant) yieldStandIns(tx *Tx, timestamps ...int64) error {
+	if has, err := t.hasStandIns(tx); err != nil || !has {
+		return err
 	}
 	for i, us := range timestamps {
 		if i > 0 && us == timestamps[i-1] {
 			continue
 		}
-		row, err := tx.Get(`SELECT uuid FROM switches WHERE system_uuid = ? AND timestamp_us = ? AND stand_in = 1`, system, us)
+		if err := t.flushSwitches(tx); err != nil {
+			return err
+		}
+		row, err := tx.Get(`SELECT uuid FROM switches WHERE system_uuid = ? AND timestamp_us = ? AND stand_in = 1`, t.system, us)
 		if err != nil {
-			return front, err
+			return err
 		}
 		if row == nil {
 			continue
 		}
-		if front, err = resettle(tx, row.Text(0), front); err != nil {
-			return front, err
+		if err = t.resettle(tx, row.Text(0)); err != nil {
+			return err
 		}
 	}
-	return front, nil
+	return nil
 }
 
 // resettle finds out anew whether the stand-in has its place.
-func resettle(tx *Tx, uuid string, front frontRow) (frontRow, error) {
-	w, err := tx.switchOf(uuid)
+func (t *tenant) resettle(tx *Tx, uuid string) error {
+	w, err := t.switchOf(tx, uuid)
 	if err != nil {
-		return front, err
+		return err
 	}
 	s := w.switchRow
-	if err := s.settle(tx); err != nil || s == w.switchRow {
-		return front, err
+	if err := t.settleStandIn(tx, &s); err != nil || s.equal(&w.switchRow) {
+		return err
 	}
-	if err := tx.Touch("switches", uuid); err != nil {
-		return front, err
-	}
-	return placeSwitch(tx, w, s, front)
+	return t.place(tx, w, s)
 }
 
 // resettleAll does so for all stand-ins that another switch has the place of:
 // after a DELETE_ALL_SWITCHES it may have it no more.
-func resettleAll(tx *Tx, system string) error {
-	var uuids []string
-	err := tx.Each(`SELECT uuid FROM switches WHERE system_uuid = ? AND real_uuid IS NOT NULL ORDER BY timestamp_us`,
-		[]any{system}, func(r Row) error {
-			uuids = append(uuids, r.Text(0))
-			return nil
-		})
-	if err != nil || len(uuids) == 0 {
-		return err
-	}
-	front, err := lastFront(tx, system)
-	for _, uuid := range uuids {
+func (t *tenant) resettleAll(tx *Tx) error {
+	replaced, err := tx.rows(`SELECT uuid FROM switches WHERE system_uuid = ? AND real_uuid IS NOT NULL ORDER BY timestamp_us`, t.system)
+	for _, r := range replaced {
 		if err != nil {
 			return err
 		}
-		front, err = resettle(tx, uuid, front)
+		err = t.resettle(tx, r.Text(0))
 	}
 	return err
 }
 
-// keptStandIns is whether a system has stand-ins, in memory. It is kept with the
-// switches, by a key that is none of theirs.
-type keptStandIns struct{ any bool }
-
-func (*keptStandIns) store(*Tx) error { return nil } // what adds one writes it
-
-// hasStandIns reports whether a file was ever read of the system: mostly none was.
-func (tx *Tx) hasStandIns(system string) (bool, error) {
-	key := standInsKey(system)
-	if at := tx.kept.get("switches", key); at != nil {
-		return at.kept.(*keptStandIns).any, nil
+// hasStandIns reports whether a file was ever read of the system.
+func (t *tenant) hasStandIns(tx *Tx) (bool, error) {
+	if t.standIns == unread {
+		row, err := tx.Get(`SELECT 1 FROM switches WHERE system_uuid = ? AND stand_in = 1 LIMIT 1`, t.system)
+		if err != nil {
+			return false, err
+		}
+		t.standIns = triOf(row != nil)
 	}
-	// One that is in memory alone is newer than what was last forgotten, so that
-	// haveStandIns would be known: nothing needs to be written first.
-	row, err := tx.first(`SELECT 1 FROM switches WHERE system_uuid = ? AND stand_in = 1 LIMIT 1`, system)
-	if err != nil {
-		return false, err
-	}
-	tx.kept.add("switches", key, &keptStandIns{any: row != nil})
-	return row != nil, nil
+	return t.standIns == yes, nil
 }
-
-// haveStandIns notes that there is one now.
-func (tx *Tx) haveStandIns(system string) {
-	if at := tx.kept.get("switches", standInsKey(system)); at != nil {
-		at.kept = &keptStandIns{any: true}
-		return
-	}
-	tx.kept.add("switches", standInsKey(system), &keptStandIns{any: true})
-}
-
-func standInsKey(system string) string { return keptKey([]string{"stand-ins", system}) }

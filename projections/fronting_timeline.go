@@ -1,212 +1,345 @@
 package projections
 
-// placeSwitch changes a switch to s, and brings the timeline in step: its
-// members, and the ends of its neighbours. It returns the front as it is then.
+import (
+	"slices"
+	"sort"
+)
+
+// A timeline is what is in memory of a system's switches.
 //
-// The cost does not depend on how many switches there are (N8): at most four
-// neighbours are looked up in an index and written.
-func placeSwitch(tx *Tx, w *keptSwitch, s switchRow, front frontRow) (frontRow, error) {
-	var oldPrev, oldNext, prev, next *keptSwitch
-	var err error
-	wasListed := w.listed()
-	if wasListed {
-		if oldPrev, oldNext, err = neighbours(tx, w, w.switchRow, front); err != nil {
-			return front, err
-		}
-	}
-	if s.listed() {
-		if prev, next, err = neighbours(tx, w, s, front); err != nil {
-			return front, err
-		}
-	}
-	tx.changedSwitch(w)
-	w.switchRow, w.endedUS, w.fronters = s, nil, nil
-	w.prevKnown, w.nextKnown = false, false
-	if wasListed && (!s.listed() || prev != oldPrev || next != oldNext) {
-		tx.join(oldPrev, oldNext)
-	}
-	if s.listed() {
-		if err := w.enter(tx); err != nil {
-			return front, err
-		}
-		tx.join(prev, w)
-		tx.join(w, next)
-		if next == nil {
-			return w.front(), nil
-		}
-	}
-	if front.switchUUID == s.uuid {
-		return lastFront(tx, s.system)
-	}
-	return front, nil
+// line is the end of the timeline, without gaps: nearly every event is about a
+// switch in it, and its neighbours are beside it. What an event needs of earlier
+// ones is read from the file, after what waits was written.
+type timeline struct {
+	switches    map[string]*cachedSwitch // by uuid
+	allSwitches bool                     // the file has no others
+	waiting     []*cachedSwitch          // to be written
+
+	line      []*cachedSwitch // listed switches, in order
+	lineRead  bool            // line is what it should be
+	lineWhole bool            // there is no listed switch before it
+
+	moves []move // rows of switch_moves to be written
+
+	purges      []int64 // when the switches were all deleted, in order
+	purgesKnown bool
+
+	standIns tri // whether a file was ever read of the system: mostly none was
+
+	shown      frontRow // the row of fronts that the file has
+	shownKnown bool
 }
 
-// neighbours are the listed switches before and after the place that w has, or
-// would have, as s; nil where there is none. Most switches are new and come
-// last, or are moved a little: then memory has all there is to know.
-func neighbours(tx *Tx, w *keptSwitch, s switchRow, front frontRow) (prev, next *keptSwitch, err error) {
-	switch {
-	case front.switchUUID == "":
-		return nil, nil, nil
-	case front.switchUUID == s.uuid:
-		w.next, w.nextKnown = "", true
-	case front.sinceUS < s.timestampUS || front.sinceUS == s.timestampUS && front.switchUUID < s.uuid:
-		prev, err = tx.switchOf(front.switchUUID)
-		return prev, nil, err
+// move is a row of switch_moves.
+type move struct {
+	us   int64
+	uuid string
+}
+
+func newTimeline(whole bool) timeline {
+	l := timeline{switches: map[string]*cachedSwitch{}, allSwitches: whole, lineRead: whole, lineWhole: whole, purgesKnown: whole, shownKnown: whole}
+	if whole {
+		l.standIns = no
 	}
-	if w.listed() && w.prevKnown && w.nextKnown {
-		if prev, next, err = tx.linked(w); err != nil || prev.before(s) && (next == nil || !next.before(s)) {
-			return prev, next, err
+	return l
+}
+
+func (l *timeline) waits() bool { return len(l.waiting) > 0 || len(l.moves) > 0 }
+
+// forgetSwitches has everything about switches read anew, after statements that
+// changed them in the file.
+func (t *tenant) forgetSwitches() {
+	t.take(-switchBytes * len(t.switches))
+	t.switches, t.allSwitches = map[string]*cachedSwitch{}, false
+	t.line, t.lineRead, t.lineWhole = nil, false, false
+}
+
+// flushSwitches writes what the file has not of switches and the front.
+func (t *tenant) flushSwitches(tx *Tx) error {
+	if !t.timeline.waits() {
+		return nil
+	}
+	if err := t.storeSwitches(tx); err != nil {
+		return err
+	}
+	return t.state.flushInserts(tx)
+}
+
+// storeSwitches is flushSwitches but for the rows that are inserted: those wait
+// for more.
+func (t *tenant) storeSwitches(tx *Tx) error {
+	for _, m := range t.moves {
+		if err := tx.Exec(`INSERT OR IGNORE INTO switch_moves (system_uuid, timestamp_us, switch_uuid) VALUES (?, ?, ?)`, t.system, m.us, m.uuid); err != nil {
+			return err
 		}
 	}
-	if !w.listed() {
-		if prev, next, found, err := tx.nearEnd(s, front); err != nil || found {
-			return prev, next, err
+	t.moves = t.moves[:0]
+	slices.SortFunc(t.waiting, func(a, b *cachedSwitch) int {
+		if a.before(b.timestampUS, b.uuid) {
+			return -1
+		}
+		return 1
+	})
+	for _, w := range t.waiting {
+		if err := w.store(tx, t.system, &t.state.rows, &t.state.stints); err != nil {
+			return err
 		}
 	}
-	prev, err = oneSwitch(tx, `SELECT uuid FROM switches
-		WHERE system_uuid = ? AND listed = 1 AND (timestamp_us, uuid) < (?, ?) AND uuid <> ?
-		ORDER BY timestamp_us DESC, uuid DESC LIMIT 1`, s.system, s.timestampUS, s.uuid, s.uuid)
-	if err != nil {
-		return nil, nil, err
-	}
-	next, err = oneSwitch(tx, `SELECT uuid FROM switches
-		WHERE system_uuid = ? AND listed = 1 AND (timestamp_us, uuid) > (?, ?) AND uuid <> ?
-		ORDER BY timestamp_us, uuid LIMIT 1`, s.system, s.timestampUS, s.uuid, s.uuid)
-	if w.listed() && s == w.switchRow {
-		w.prev, w.next, w.prevKnown, w.nextKnown = prev.id(), next.id(), true, true
-	}
-	return prev, next, err
+	t.state.switches -= len(t.waiting)
+	clear(t.waiting)
+	t.waiting = t.waiting[:0]
+	return t.storeFront(tx)
 }
 
-// nearEndSteps is how far back nearEnd looks.
-const nearEndSteps = 64
-
-// nearEnd looks for the place of s, which is not in the timeline, backwards from
-// the last switch, as far as memory knows the way. Requests overtake each other,
-// but not by much; and a look into the file would have to write what waits.
-func (tx *Tx) nearEnd(s switchRow, front frontRow) (prev, next *keptSwitch, found bool, err error) {
-	if next, err = tx.switchOf(front.switchUUID); err != nil {
-		return nil, nil, false, err
+// trim drops the switches that are of little use; none waits to be written.
+func (t *tenant) trim() {
+	if len(t.waiting) > 0 {
+		return
 	}
-	for range nearEndSteps {
-		if !next.prevKnown {
-			break
+	if len(t.line) > maxLine {
+		for _, w := range t.line[:len(t.line)-maxLine/2] {
+			w.inLine = false
 		}
-		if prev, err = tx.switchOf(next.prev); err != nil {
-			return nil, nil, false, err
+		t.line, t.lineWhole = slices.Clone(t.line[len(t.line)-maxLine/2:]), false
+	}
+	if len(t.switches) <= len(t.line)+maxLine/2 {
+		return
+	}
+	for uuid, w := range t.switches {
+		if !w.inLine {
+			delete(t.switches, uuid)
+			t.take(-switchBytes)
 		}
-		if prev.before(s) {
-			return prev, next, true, nil
-		}
-		next = prev
 	}
-	return nil, nil, false, nil
+	t.allSwitches = false
 }
 
-// linked is the two switches that w is known to be between.
-func (tx *Tx) linked(w *keptSwitch) (prev, next *keptSwitch, err error) {
-	if prev, err = tx.switchOf(w.prev); err != nil {
-		return nil, nil, err
+// firstLine is how many switches are read when an event of the system comes.
+const firstLine = 16
+
+// readLine reads the end of the timeline, if it is not known.
+func (t *tenant) readLine(tx *Tx) error {
+	if t.lineRead {
+		return nil
 	}
-	next, err = tx.switchOf(w.next)
-	return prev, next, err
-}
-
-// id is the uuid; of none (nil) it is empty.
-func (w *keptSwitch) id() string {
-	if w == nil {
-		return ""
+	if err := t.flushSwitches(tx); err != nil {
+		return err
 	}
-	return w.uuid
-}
-
-// before reports whether the place of s is behind w; none (nil) is before all.
-func (w *keptSwitch) before(s switchRow) bool {
-	return w == nil || w.timestampUS < s.timestampUS || w.timestampUS == s.timestampUS && w.uuid < s.uuid
-}
-
-// oneSwitch is the switch that a query names; nil if it names none.
-func oneSwitch(tx *Tx, query string, args ...any) (*keptSwitch, error) {
-	r, err := tx.Get(query, args...)
-	if err != nil || r == nil {
-		return nil, err
-	}
-	return tx.switchOf(r.Text(0))
-}
-
-// enter makes the switch's members those of its list. The first of two equal
-// ones counts, and deleted ones have no row.
-func (w *keptSwitch) enter(tx *Tx) error {
-	list, err := parseList(w.members)
+	var line []*cachedSwitch
+	rows, err := tx.rows(`SELECT `+switchColumns+` FROM switches WHERE system_uuid = ? AND listed = 1
+		ORDER BY timestamp_us DESC, uuid DESC LIMIT ?`, t.system, firstLine)
 	if err != nil {
 		return err
 	}
-	seen := make(map[string]bool, len(list))
-	for position, member := range list {
-		if seen[member] {
-			continue
-		}
-		seen[member] = true
-		gone, err := memberDeleted(tx, w.system, member)
+	for _, r := range rows {
+		w, err := t.scanSwitch(tx, r)
 		if err != nil {
 			return err
 		}
-		if !gone {
-			w.fronters = append(w.fronters,
-				stintMember{position: int64(position), uuid: member, starts: true, ends: true})
+		line = append(line, w)
+	}
+	slices.Reverse(line)
+	for i, w := range line {
+		w.inLine = true
+		if i > 0 {
+			adjoin(line[i-1], w)
 		}
 	}
+	if n := len(line); n > 0 {
+		adjoin(line[n-1], nil)
+	}
+	t.line, t.lineRead, t.lineWhole = line, true, len(line) < firstLine
 	return nil
+}
+
+// adjoin says that two switches are neighbours in the file; either may be nil.
+// From that follow those flags of theirs that were not read.
+func adjoin(prev, next *cachedSwitch) {
+	if prev != nil {
+		in := next.present()
+		for i := range prev.stints {
+			if s := &prev.stints[i]; s.ends == unread {
+				s.ends = triOf(!in(s.member))
+				prev.file.stints[i].ends = s.ends
+			}
+		}
+	}
+	if next != nil {
+		in := prev.present()
+		for i := range next.stints {
+			if s := &next.stints[i]; s.starts == unread {
+				s.starts = triOf(!in(s.member))
+				next.file.stints[i].starts = s.starts
+			}
+		}
+	}
 }
 
 // join makes two switches neighbours of each other; either may be nil. The one
 // before ends when the next one begins. A stretch of a member goes on where both
 // have it.
-func (tx *Tx) join(prev, next *keptSwitch) {
+func (t *tenant) join(tx *Tx, prev, next *cachedSwitch) {
 	if prev != nil {
-		prev.next, prev.nextKnown = next.id(), true
 		var ended any
 		if next != nil {
 			ended = next.timestampUS
 		}
 		changed := prev.endedUS != ended
 		prev.endedUS = ended
-		in := next.has()
-		for i := range prev.fronters {
-			m := &prev.fronters[i]
-			if ends := !in[m.uuid]; ends != m.ends {
-				m.ends, changed = ends, true
+		in := next.present()
+		for i := range prev.stints {
+			s := &prev.stints[i]
+			if ends := triOf(!in(s.member)); ends != s.ends {
+				s.ends, changed = ends, true
 			}
 		}
 		if changed {
-			tx.changedSwitch(prev)
+			t.changedSwitch(tx, prev)
 		}
 	}
 	if next != nil {
-		next.prev, next.prevKnown = prev.id(), true
 		changed := false
-		in := prev.has()
-		for i := range next.fronters {
-			m := &next.fronters[i]
-			if starts := !in[m.uuid]; starts != m.starts {
-				m.starts, changed = starts, true
+		in := prev.present()
+		for i := range next.stints {
+			s := &next.stints[i]
+			if starts := triOf(!in(s.member)); starts != s.starts {
+				s.starts, changed = starts, true
 			}
 		}
 		if changed {
-			tx.changedSwitch(next)
+			t.changedSwitch(tx, next)
 		}
 	}
 }
 
-// has is who is in the switch; in none (nil) is nobody.
-func (w *keptSwitch) has() map[string]bool {
-	if w == nil {
-		return nil
+// place changes a switch to s, and brings the timeline in step: its members, and
+// the ends of its neighbours.
+//
+// The cost does not depend on how many switches there are (N8): at most four
+// neighbours are looked up in an index and written.
+func (t *tenant) place(tx *Tx, w *cachedSwitch, s switchRow) error {
+	if err := t.readLine(tx); err != nil {
+		return err
 	}
-	in := make(map[string]bool, len(w.fronters))
-	for _, m := range w.fronters {
-		in[m.uuid] = true
+	var oldPrev, oldNext, prev, next *cachedSwitch
+	var err error
+	wasListed := w.listed()
+	if wasListed {
+		if oldPrev, oldNext, err = t.neighbours(tx, w, w.timestampUS); err != nil {
+			return err
+		}
+		adjoin(oldPrev, w)
+		adjoin(w, oldNext)
 	}
-	return in
+	if s.listed() {
+		if prev, next, err = t.neighbours(tx, w, s.timestampUS); err != nil {
+			return err
+		}
+		if !wasListed || prev != oldPrev || next != oldNext {
+			adjoin(prev, next)
+		}
+	}
+	t.changedSwitch(tx, w)
+	t.leaveLine(w)
+	w.switchRow, w.endedUS, w.stints = s, nil, nil
+	if wasListed && (!s.listed() || prev != oldPrev || next != oldNext) {
+		t.join(tx, oldPrev, oldNext)
+	}
+	if s.listed() {
+		if err := t.enter(tx, w); err != nil {
+			return err
+		}
+		t.join(tx, prev, w)
+		t.join(tx, w, next)
+		t.enterLine(w)
+	}
+	if len(t.line) == 0 && !t.lineWhole {
+		t.lineRead = false
+		return t.readLine(tx)
+	}
+	return nil
+}
+
+// at is where in the line a switch of that time and uuid is, or would be.
+func (t *tenant) at(us int64, uuid string) int {
+	n := len(t.line)
+	if n == 0 || t.line[n-1].before(us, uuid) {
+		return n
+	}
+	return sort.Search(n, func(i int) bool { return !t.line[i].before(us, uuid) })
+}
+
+func (t *tenant) leaveLine(w *cachedSwitch) {
+	if !w.inLine {
+		return
+	}
+	i := t.at(w.timestampUS, w.uuid)
+	t.line, w.inLine = slices.Delete(t.line, i, i+1), false
+}
+
+// enterLine puts a listed switch into the line, if that reaches as far back.
+func (t *tenant) enterLine(w *cachedSwitch) {
+	if i := t.at(w.timestampUS, w.uuid); i > 0 || t.lineWhole {
+		t.line, w.inLine = slices.Insert(t.line, i, w), true
+	}
+}
+
+// neighbours are the listed switches before and after the place that w has, or
+// would have at that time; nil where there is none.
+func (t *tenant) neighbours(tx *Tx, w *cachedSwitch, us int64) (prev, next *cachedSwitch, err error) {
+	i := t.at(us, w.uuid)
+	j := i - 1
+	if i < len(t.line) && t.line[i] == w {
+		i++
+	}
+	if j >= 0 && t.line[j] == w {
+		j--
+	}
+	if j < 0 && !t.lineWhole {
+		return t.farNeighbours(tx, w, us)
+	}
+	if j >= 0 {
+		prev = t.line[j]
+	}
+	if i < len(t.line) {
+		next = t.line[i]
+	}
+	return prev, next, nil
+}
+
+// farNeighbours reads them from the file.
+func (t *tenant) farNeighbours(tx *Tx, w *cachedSwitch, us int64) (prev, next *cachedSwitch, err error) {
+	if err := t.flushSwitches(tx); err != nil {
+		return nil, nil, err
+	}
+	prev, err = t.oneSwitch(tx, `SELECT `+switchColumns+` FROM switches
+		WHERE system_uuid = ? AND listed = 1 AND (timestamp_us, uuid) < (?, ?) AND uuid <> ?
+		ORDER BY timestamp_us DESC, uuid DESC LIMIT 1`, t.system, us, w.uuid, w.uuid)
+	if err != nil {
+		return nil, nil, err
+	}
+	next, err = t.oneSwitch(tx, `SELECT `+switchColumns+` FROM switches
+		WHERE system_uuid = ? AND listed = 1 AND (timestamp_us, uuid) > (?, ?) AND uuid <> ?
+		ORDER BY timestamp_us, uuid LIMIT 1`, t.system, us, w.uuid, w.uuid)
+	return prev, next, err
+}
+
+// walk reads the whole timeline, oldest first, and calls fn with each
+// switch and the one before it. For events about the whole of it.
+func (t *tenant) walk(tx *Tx, fn func(prev, next *cachedSwitch) error) error {
+	var prev *cachedSwitch
+	query, args := `SELECT `+switchColumns+` FROM switches WHERE system_uuid = ? AND listed = 1
+		ORDER BY timestamp_us, uuid LIMIT 1`, []any{t.system}
+	for {
+		next, err := t.oneSwitch(tx, query, args...)
+		if err != nil {
+			return err
+		}
+		if err := fn(prev, next); err != nil || next == nil {
+			return err
+		}
+		prev = next
+		query, args = `SELECT `+switchColumns+` FROM switches WHERE system_uuid = ? AND listed = 1
+			AND (timestamp_us, uuid) > (?, ?) ORDER BY timestamp_us, uuid LIMIT 1`, []any{t.system, prev.timestampUS, prev.uuid}
+	}
 }

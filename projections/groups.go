@@ -14,9 +14,17 @@ var groupsSQL string
 // is in them. PluralKit never announces memberships: they are known only as
 // far as its API was asked.
 var Groups = Projection{
-	Name: "groups", Source: schemas.PluralKit, Version: 4, // 4: readable times before 1970
+	Name: "groups", Source: schemas.PluralKit, Version: 5,
 	Schema: groupsSQL,
-	Fold:   foldGroup,
+	Handlers: map[string]Handler{
+		schemas.PKGroupCreate: on(readGroup, foldGroup),
+		schemas.PKGroupUpdate: on(readGroup, foldGroup),
+		schemas.PKGroupDelete: on(readGroup, foldGroup),
+		schemas.GroupObserved: on(readGroup, foldGroup),
+		schemas.GroupImported: on(readGroup, foldGroup),
+		schemas.GroupAbsent:   on(readGroup, foldGroup),
+	},
+	Quiet: quietColumns,
 	Queries: []Query{{
 		Name: "groups", Path: "groups",
 		Doc: "The system's groups with the uuids of their members, as PluralKit's API shows them to the owner, by name.",
@@ -25,76 +33,69 @@ var Groups = Projection{
 		Name: "group", Path: "groups/{ref}", One: true,
 		Doc:    "One group with the uuids of its members.",
 		Params: []Param{{Name: "ref", Doc: "The group's uuid, or its short id, in any case and with or without a dash."}},
-		SQL: selectGroup + ` WHERE +system_uuid = :tenant AND uuid IN (SELECT lower(:ref) UNION ALL
-				SELECT uuid FROM groups WHERE system_uuid = :tenant AND id = replace(lower(:ref), '-', ''))
+		SQL: selectGroup + ` WHERE system_uuid = :tenant AND uuid IN (SELECT lower(:ref) UNION ALL
+				SELECT uuid FROM groups WHERE +system_uuid = :tenant AND id = replace(lower(:ref), '-', ''))
 			ORDER BY uuid = lower(:ref) DESC, uuid LIMIT 1`,
 	}},
 }
 
-var selectGroup = `SELECT ` + shownFields(schemas.PKGroupObject, `(SELECT s.id FROM systems s WHERE s.uuid = g.system_uuid)`) + `,
+var selectGroup = `SELECT ` + shownFields(schemas.PKGroupObject, `(SELECT s.id FROM systems s WHERE s.system_uuid = g.system_uuid)`) + `,
 	(SELECT json_group_array(member_uuid) FROM (SELECT member_uuid FROM group_members
-		WHERE group_uuid = g.uuid ORDER BY member_uuid LIMIT 2000)) AS members_json, ` + shownPrivacy(schemas.PKGroupObject) + ` FROM current_groups g`
+		WHERE system_uuid = g.system_uuid AND group_uuid = g.uuid ORDER BY member_uuid LIMIT 2000)) AS members_json, ` + shownPrivacy(schemas.PKGroupObject) + ` FROM current_groups g`
 
 // groupMembersField is who the API said is in a group: sorted uuids, those
 // included that are gone since.
 var groupMembersField = schemas.Field{Name: "members", Kind: schemas.List}
 
 var groupEntity = entity{
-	table: "groups", keys: []string{"uuid"}, owned: true, deletes: true, absents: true,
+	table: "groups", keys: []string{"system_uuid", "uuid"}, deletes: true, absents: true,
 	fields:   append(slices.Clone(schemas.PKGroupObjectFields), groupMembersField),
 	defaults: schemas.PKGroupObject.Created(),
 	shape:    schemas.PKGroupObject.Names(),
 	privacy:  schemas.PKGroupObject.PrivacySettings(),
 }.prepare()
 
-func foldGroup(tx *Tx, e schemas.Recorded) error {
-	if e.Route.Source != schemas.PluralKit {
-		return nil
+func readGroup(e schemas.Recorded) (d said, err error) {
+	if err := checkID("groups", e.Subject); err != nil {
+		return d, err
 	}
 	switch e.Type {
-	case schemas.PKGroupCreate, schemas.PKGroupUpdate, schemas.PKGroupDelete:
-		values, err := schemas.DecodeFields(e.Type, e.Data, schemas.PKGroupFields)
-		if err != nil {
-			return err
-		}
-		return mergeGroup(tx, e, func(r *row) {
-			if e.Type == schemas.PKGroupDelete {
-				r.delete(e)
-				return
-			}
-			r.see(e.Time.UnixMicro())
-			if e.Type == schemas.PKGroupUpdate {
-				r.set(values, versionOf(rankUpdate, e))
-				return
-			}
-			r.set(values, versionOf(rankCreate, e))
-			r.fallback()
-		})
-	case schemas.GroupObserved, schemas.GroupImported:
-		return foldGroupObserved(tx, e)
 	case schemas.GroupAbsent:
-		_, us, err := absent(e)
-		if err != nil {
-			return err
+		_, d.us, err = absent(e)
+		return d, err
+	case schemas.GroupObserved, schemas.GroupImported:
+		d.values, d.us, err = observedAs(e, groupEntity.fields, e.Subject)
+		if err == nil {
+			err = normaliseMembers(d.values)
 		}
-		return mergeGroup(tx, e, func(r *row) { r.miss(us) })
+		return d, err
 	}
-	return nil
+	d.values, err = schemas.DecodeFields(e.Type, e.Data, schemas.PKGroupFields)
+	return d, err
 }
 
-func foldGroupObserved(tx *Tx, e schemas.Recorded) error {
-	object, values, us, err := observed(e, groupEntity.fields)
-	if err == nil {
-		err = isItself(object, "uuid", e.Subject)
+func foldGroup(tx *Tx, t *tenant, e schemas.Recorded, d said) error {
+	switch e.Type {
+	case schemas.GroupObserved, schemas.GroupImported:
+		if err := t.sight(tx, e.Subject, d); err != nil {
+			return err
+		}
 	}
-	if err == nil {
-		err = normaliseMembers(values)
-	}
-	if err != nil {
-		return err
-	}
-	if err := sight(tx, e, values, us); err != nil {
-		return err
-	}
-	return mergeGroup(tx, e, func(r *row) { r.observe(values, us, e.ID) })
+	return t.mergeGroup(tx, e, func(r *row) {
+		switch e.Type {
+		case schemas.PKGroupCreate:
+			r.see(e.Time.UnixMicro())
+			r.set(d.values, versionOf(rankCreate, e))
+			r.fallback()
+		case schemas.PKGroupUpdate:
+			r.see(e.Time.UnixMicro())
+			r.set(d.values, versionOf(rankUpdate, e))
+		case schemas.PKGroupDelete:
+			r.delete(e)
+		case schemas.GroupObserved, schemas.GroupImported:
+			r.observe(d.values, d.us, e.ID)
+		case schemas.GroupAbsent:
+			r.miss(d.us)
+		}
+	})
 }

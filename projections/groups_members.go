@@ -10,55 +10,54 @@ import (
 
 // mergeGroup lets merge change the group's row, and brings its members in
 // step.
-func mergeGroup(tx *Tx, e schemas.Recorded, merge func(*row)) error {
-	r, err := tx.row(groupEntity, e.Route.Tenant, e.Subject)
+func (t *tenant) mergeGroup(tx *Tx, e schemas.Recorded, merge func(*row)) error {
+	r, err := t.row(tx, groupEntity, e.Subject)
 	if err != nil {
 		return err
 	}
-	merge(r)
-	if err := tx.write(r); err != nil {
-		return err
-	}
+	t.change(tx, r, merge)
+	was, is := r.before, r.values
 	if e.Type == schemas.GroupObserved || e.Type == schemas.GroupImported || r.deleted != (r.deletedUS != nil) {
-		if err := settleAndShow(tx, r); err != nil {
+		if was, is, err = t.settleAndShow(tx, r); err != nil {
 			return err
 		}
 	}
-	return tx.announce(r, schemas.GroupChanged, "group")
+	return tx.announceAs(r, schemas.GroupChanged, "group", was, is, !slices.Equal(was, is))
 }
 
-// settleAndShow settles the group's members and lets the change tell of those
+// settleAndShow settles the group's members, and gives its values with those
 // that are not gone, before and after.
-func settleAndShow(tx *Tx, r *row) error {
-	before, err := membersOf(tx, r.key[0])
-	if err != nil {
-		return err
+func (t *tenant) settleAndShow(tx *Tx, r *row) (was, is []any, err error) {
+	group := r.key[1]
+	before, err := t.membersOf(tx, group)
+	if err == nil {
+		err = t.settleGroup(tx, group)
 	}
-	if err := settleGroup(tx, r.key[0]); err != nil {
-		return err
-	}
-	after, err := membersOf(tx, r.key[0])
 	if err != nil {
-		return err
+		return nil, nil, err
+	}
+	after, err := t.membersOf(tx, group)
+	if err != nil {
+		return nil, nil, err
 	}
 	i := r.column(groupMembersField.Name)
-	r.before, r.values, r.moved = slices.Clone(r.before), slices.Clone(r.values), true
-	if r.before[i] != nil {
-		r.before[i] = before
+	was, is = slices.Clone(r.before), slices.Clone(r.values)
+	if was[i] != nil {
+		was[i] = before
 	}
-	if r.values[i] != nil {
-		r.values[i] = after
+	if is[i] != nil {
+		is[i] = after
 	}
-	return nil
+	return was, is, nil
 }
 
 // membersOf is who is in the group: a JSON array of uuids, sorted.
-func membersOf(tx *Tx, group string) (string, error) {
-	var list []string
-	err := tx.Each(`SELECT member_uuid FROM group_members WHERE group_uuid = ? ORDER BY member_uuid`, []any{group}, func(r Row) error {
-		list = append(list, r.Text(0))
-		return nil
-	})
+func (t *tenant) membersOf(tx *Tx, group string) (string, error) {
+	rows, err := tx.rows(`SELECT member_uuid FROM group_members WHERE system_uuid = ? AND group_uuid = ? ORDER BY member_uuid`, t.system, group)
+	list := make([]string, len(rows))
+	for i, r := range rows {
+		list[i] = r.Text(0)
+	}
 	return jsonList(list), err
 }
 
@@ -84,57 +83,53 @@ func normaliseMembers(values []schemas.Value) error {
 
 // sight notes when members were seen in a group. Sightings are never removed:
 // a member that comes back was first seen when it was.
-func sight(tx *Tx, e schemas.Recorded, values []schemas.Value, us int64) error {
-	for _, v := range values {
+func (t *tenant) sight(tx *Tx, group string, d said) error {
+	for _, v := range d.values {
 		if v.Field.Name != groupMembersField.Name {
 			continue
 		}
-		return tx.Exec(`INSERT INTO group_sightings (group_uuid, member_uuid, system_uuid, first_seen_us, last_seen_us)
-			SELECT ?1, value, ?2, ?3, ?3 FROM json_each(?4) WHERE true
-			ON CONFLICT (group_uuid, member_uuid) DO UPDATE SET first_seen_us = min(first_seen_us, excluded.first_seen_us),
-				last_seen_us = max(last_seen_us, excluded.last_seen_us)`, e.Subject, e.Route.Tenant, us, v.Value)
+		return tx.Exec(`INSERT INTO group_sightings (system_uuid, group_uuid, member_uuid, first_seen_us, last_seen_us)
+			SELECT ?1, ?2, value, ?3, ?3 FROM json_each(?4) WHERE true
+			ON CONFLICT (system_uuid, group_uuid, member_uuid) DO UPDATE SET first_seen_us = min(first_seen_us, excluded.first_seen_us),
+				last_seen_us = max(last_seen_us, excluded.last_seen_us)`, t.system, group, d.us, v.Value)
 	}
 	return nil
 }
 
-// inGroup is who the API last said is in group ?1, less those that are gone;
-// nobody is in a group that is gone.
-const inGroup = `SELECT s.group_uuid, s.member_uuid, s.system_uuid, s.first_seen_us, s.last_seen_us
+// inGroup is who the API last said is in group ?2 of system ?1, less those that
+// are gone; nobody is in a group that is gone.
+const inGroup = `SELECT s.system_uuid, s.group_uuid, s.member_uuid, s.first_seen_us, s.last_seen_us
 	FROM groups g CROSS JOIN json_each(g.members) l
-	CROSS JOIN group_sightings s ON s.group_uuid = g.uuid AND s.member_uuid = l.value
-	LEFT JOIN members m ON m.uuid = s.member_uuid AND m.system_uuid = g.system_uuid
-	WHERE g.uuid = ?1 AND g.deleted_us IS NULL AND m.deleted_us IS NULL`
+	CROSS JOIN group_sightings s ON s.system_uuid = g.system_uuid AND s.group_uuid = g.uuid AND s.member_uuid = l.value
+	LEFT JOIN members m ON m.system_uuid = g.system_uuid AND m.uuid = s.member_uuid
+	WHERE g.system_uuid = ?1 AND g.uuid = ?2 AND g.deleted_us IS NULL AND m.deleted_us IS NULL`
 
 // settleGroup makes the group's rows in group_members what follows from the
 // rest.
-func settleGroup(tx *Tx, group string) error {
-	err := tx.touchEach("group_members", `DELETE FROM group_members
-		WHERE group_uuid = ?1 AND member_uuid NOT IN (SELECT member_uuid FROM (`+inGroup+`))
-		RETURNING group_uuid || '/' || member_uuid`, group)
+func (t *tenant) settleGroup(tx *Tx, group string) error {
+	if err := t.flushRows(tx); err != nil {
+		return err
+	}
+	err := tx.Exec(`DELETE FROM group_members
+		WHERE system_uuid = ?1 AND group_uuid = ?2 AND member_uuid NOT IN (SELECT member_uuid FROM (`+inGroup+`))`, t.system, group)
 	if err != nil {
 		return err
 	}
-	return tx.touchEach("group_members", `INSERT INTO group_members (group_uuid, member_uuid, system_uuid, first_seen_us, last_seen_us)
+	return tx.Exec(`INSERT INTO group_members (system_uuid, group_uuid, member_uuid, first_seen_us, last_seen_us)
 		`+inGroup+`
-		ON CONFLICT (group_uuid, member_uuid) DO UPDATE SET first_seen_us = excluded.first_seen_us, last_seen_us = excluded.last_seen_us
-			WHERE (first_seen_us, last_seen_us) <> (excluded.first_seen_us, excluded.last_seen_us)
-		RETURNING group_uuid || '/' || member_uuid`, group)
+		ON CONFLICT (system_uuid, group_uuid, member_uuid) DO UPDATE SET first_seen_us = excluded.first_seen_us, last_seen_us = excluded.last_seen_us`,
+		t.system, group)
 }
 
 // settleGroupsOf settles every group the member was ever seen in: it is gone,
 // or there again.
-func settleGroupsOf(tx *Tx, system, member string) error {
-	var groups []string
-	err := tx.Each(`SELECT group_uuid FROM group_sightings WHERE member_uuid = ? AND system_uuid = ? ORDER BY group_uuid`,
-		[]any{member, system}, func(r Row) error {
-			groups = append(groups, r.Text(0))
-			return nil
-		})
+func (t *tenant) settleGroupsOf(tx *Tx, member string) error {
+	groups, err := tx.rows(`SELECT group_uuid FROM group_sightings WHERE system_uuid = ? AND member_uuid = ? ORDER BY group_uuid`, t.system, member)
 	if err != nil {
 		return err
 	}
-	for _, group := range groups {
-		if err := settleGroup(tx, group); err != nil {
+	for _, r := range groups {
+		if err := t.settleGroup(tx, r.Text(0)); err != nil {
 			return err
 		}
 	}

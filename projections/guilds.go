@@ -13,9 +13,17 @@ var guildsSQL string
 
 // Guilds is what systems and members have set for single Discord servers.
 var Guilds = Projection{
-	Name: "guilds", Source: schemas.PluralKit, Version: 2,
+	Name: "guilds", Source: schemas.PluralKit, Version: 3,
 	Schema: guildsSQL,
-	Fold:   foldGuild,
+	Handlers: map[string]Handler{
+		schemas.PKSystemGuildUpdate: on(readGuild, foldGuild),
+		schemas.SystemGuildObserved: on(readGuild, foldGuild),
+		schemas.SystemGuildAbsent:   on(readGuild, foldGuild),
+		schemas.PKMemberGuildUpdate: on(readGuild, foldGuild),
+		schemas.MemberGuildObserved: on(readGuild, foldGuild),
+		schemas.MemberGuildAbsent:   on(readGuild, foldGuild),
+	},
+	Quiet: quietColumns,
 }
 
 var systemGuildEntity = entity{
@@ -25,72 +33,77 @@ var systemGuildEntity = entity{
 }.prepare()
 
 var memberGuildEntity = entity{
-	table: "member_guilds", keys: []string{"member_uuid", "guild_id"}, owned: true, deletes: true, absents: true,
+	table: "member_guilds", keys: []string{"system_uuid", "member_uuid", "guild_id"}, deletes: true, absents: true,
 	fields: schemas.PKMemberGuildFields,
 	shape:  []string{"display_name", "avatar_url", "keep_proxy"},
 }.prepare()
 
-func foldGuild(tx *Tx, e schemas.Recorded) error {
-	if e.Route.Source != schemas.PluralKit {
-		return nil
+// guildSaid is what an event says about one Discord server.
+type guildSaid struct {
+	said
+	guild    string
+	ofMember bool
+}
+
+func readGuild(e schemas.Recorded) (d guildSaid, err error) {
+	var object schemas.Object
+	en := systemGuildEntity
+	switch e.Type {
+	case schemas.PKMemberGuildUpdate, schemas.MemberGuildObserved, schemas.MemberGuildAbsent:
+		if err := checkID("members", e.Subject); err != nil {
+			return d, err
+		}
+		en, d.ofMember = memberGuildEntity, true
 	}
 	switch e.Type {
-	case schemas.PKSystemGuildUpdate, schemas.SystemGuildObserved, schemas.SystemGuildAbsent:
-		return mergeGuild(tx, e, systemGuildEntity, e.Route.Tenant, nil)
-	case schemas.PKMemberGuildUpdate, schemas.MemberGuildObserved, schemas.MemberGuildAbsent:
-		member, err := tx.row(memberEntity, e.Route.Tenant, e.Subject) // another system's is refused
+	case schemas.SystemGuildAbsent, schemas.MemberGuildAbsent:
+		d.guild, d.us, err = absent(e)
+	case schemas.SystemGuildObserved, schemas.MemberGuildObserved:
+		object, d.values, d.us, err = observed(e, en.fields)
+	default:
+		if object, err = dataObject(e); err == nil {
+			d.values, err = object.Fields(en.fields)
+		}
+	}
+	if err == nil && object != nil {
+		d.guild, err = object.Text("guild_id")
+	}
+	if err == nil {
+		err = needID("the guild", d.guild)
+	}
+	return d, err
+}
+
+// foldGuild merges what the event says of the system or of a member in one
+// Discord server.
+func foldGuild(tx *Tx, t *tenant, e schemas.Recorded, d guildSaid) error {
+	var ownerUS any // when the owner went
+	en, key := systemGuildEntity, []string{d.guild}
+	if d.ofMember {
+		member, err := t.row(tx, memberEntity, e.Subject)
 		if err != nil {
 			return err
 		}
-		return mergeGuild(tx, e, memberGuildEntity, e.Subject, member.deletedUS)
+		ownerUS = member.deletedUS
+		en, key = memberGuildEntity, []string{e.Subject, d.guild}
 	}
-	return nil
-}
-
-// mergeGuild merges what the event says of owner in one Discord server;
-// ownerUS is when the owner went.
-func mergeGuild(tx *Tx, e schemas.Recorded, en *entity, owner string, ownerUS any) error {
-	guild, merge, err := readGuild(e, en)
-	if err == nil {
-		err = needID("the guild", guild)
-	}
+	r, err := t.row(tx, en, key...)
 	if err != nil {
 		return err
 	}
-	r, err := tx.row(en, e.Route.Tenant, owner, guild)
-	if err != nil {
-		return err
-	}
-	merge(r)
-	r.ownerUS = ownerUS
-	return tx.write(r)
-}
-
-// readGuild reads which Discord server the event is about, and what it says.
-func readGuild(e schemas.Recorded, en *entity) (guild string, merge func(*row), err error) {
-	var object schemas.Object
-	var values []schemas.Value
-	var us int64
-	switch e.Type {
-	case schemas.SystemGuildAbsent, schemas.MemberGuildAbsent:
-		guild, us, err = absent(e)
-		return guild, func(r *row) { r.miss(us) }, err
-	case schemas.SystemGuildObserved, schemas.MemberGuildObserved:
-		object, values, us, err = observed(e, en.fields)
-		merge = func(r *row) { r.observe(values, us, e.ID) }
-	default:
-		if object, err = dataObject(e); err == nil {
-			values, err = object.Fields(en.fields)
-		}
-		merge = func(r *row) {
-			r.set(values, versionOf(rankUpdate, e))
+	t.change(tx, r, func(r *row) {
+		switch e.Type {
+		case schemas.SystemGuildAbsent, schemas.MemberGuildAbsent:
+			r.miss(d.us)
+		case schemas.SystemGuildObserved, schemas.MemberGuildObserved:
+			r.observe(d.values, d.us, e.ID)
+		default:
+			r.set(d.values, versionOf(rankUpdate, e))
 			r.see(e.Time.UnixMicro())
 		}
-	}
-	if err == nil {
-		guild, err = object.Text("guild_id")
-	}
-	return guild, merge, err
+		r.ownerUS = ownerUS
+	})
+	return nil
 }
 
 // dataObject is the data of an event that must have some.

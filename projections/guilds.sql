@@ -20,9 +20,9 @@ CREATE TABLE system_guilds (
 
 -- What a member has set for one Discord server.
 CREATE TABLE member_guilds (
+	system_uuid  TEXT NOT NULL,
 	member_uuid  TEXT NOT NULL,
 	guild_id     TEXT NOT NULL,
-	system_uuid  TEXT NOT NULL,
 	display_name TEXT,
 	avatar_url   TEXT,
 	keep_proxy   INTEGER, -- NULL: as the member's own
@@ -32,8 +32,5 @@ CREATE TABLE member_guilds (
 	seen_us      INTEGER,
 	absent_us    INTEGER,
 	deleted_us   INTEGER, -- set: it has no settings there any more, or is gone itself
-	PRIMARY KEY (member_uuid, guild_id)
+	PRIMARY KEY (system_uuid, member_uuid, guild_id)
 ) STRICT, WITHOUT ROWID;
-
--- For what a system's members have set.
-CREATE INDEX member_guilds_by_system ON member_guilds (system_uuid, guild_id);

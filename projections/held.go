@@ -68,7 +68,7 @@ func (d *DB) heldSwitches(ctx context.Context, where string, args ...any) ([]sch
 	err := d.held(ctx, func(tx *Tx, _ schemas.Position) error {
 		return tx.each(ctx, `SELECT w.uuid, w.timestamp_us,
 			(SELECT json_group_array(value ORDER BY place) FROM (SELECT l.value AS value, min(l.key) AS place
-				FROM json_each(w.members) l LEFT JOIN members m ON m.uuid = l.value AND m.system_uuid = w.system_uuid
+				FROM json_each(w.members) l LEFT JOIN members m ON m.system_uuid = w.system_uuid AND m.uuid = l.value
 				WHERE m.deleted_us IS NULL GROUP BY l.value)),
 			w.members IS NULL, w.ordered, w.listed, w.deleted_us IS NOT NULL, w.removed_us IS NOT NULL,
 			max(coalesce(w.seen_us, 0), coalesce(w.removed_us, 0)), w.stand_in FROM switches w WHERE `+where, values(nil, args), nil, func(r Row) error {
@@ -155,7 +155,7 @@ func readHeld(ctx context.Context, tx *Tx, system string, h *schemas.Held) error
 func heldEntities(ctx context.Context, tx *Tx, en *entity, system string) ([]schemas.HeldEntity, error) {
 	var list []schemas.HeldEntity
 	n := len(en.keys)
-	err := tx.each(ctx, en.held, values(nil, []any{system, maxHeld + 1}), nil, func(got Row) error {
+	err := tx.each(ctx, en.ofTenant, values(nil, []any{system, maxHeld + 1}), nil, func(got Row) error {
 		if len(list) == maxHeld {
 			return fmt.Errorf("%w: over %d rows of %s", ErrTooLarge, maxHeld, en.table)
 		}
@@ -167,7 +167,7 @@ func heldEntities(ctx context.Context, tx *Tx, en *entity, system string) ([]sch
 		if err != nil {
 			return err
 		}
-		held, err := r.again().held()
+		held, err := r.held()
 		list = append(list, held)
 		return err
 	})
@@ -176,7 +176,7 @@ func heldEntities(ctx context.Context, tx *Tx, en *entity, system string) ([]sch
 
 // held is the row as others compare it.
 func (r *row) held() (schemas.HeldEntity, error) {
-	h := schemas.HeldEntity{Gone: r.deleted}
+	h := schemas.HeldEntity{Gone: r.deletedUS != nil}
 	for i, name := range r.of.keys {
 		switch name {
 		case "guild_id":
@@ -198,8 +198,8 @@ func (r *row) held() (schemas.HeldEntity, error) {
 		h.Object["guild_id"] = appendJSON(nil, h.Guild)
 	}
 	h.TouchedUS, _ = r.seenUS.(int64)
-	if d, final := r.versions[deletion]; final {
-		h.Final, h.TouchedUS = true, max(h.TouchedUS, d.us)
+	if r.removed != nil {
+		h.Final, h.TouchedUS = true, max(h.TouchedUS, r.removed.us)
 	}
 	return h, nil
 }

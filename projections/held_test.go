@@ -231,8 +231,8 @@ func TestHeldSwitches(t *testing.T) {
 func TestHeldPlans(t *testing.T) {
 	db := openTest(t, All)
 	for _, en := range []*entity{memberEntity, groupEntity, accountEntity, systemGuildEntity, memberGuildEntity, autoproxyEntity, settingsEntity} {
-		if plan := selectRows(t, db, `EXPLAIN QUERY PLAN `+en.held, "sys", 1); strings.Contains(plan, "SCAN") {
-			t.Errorf("%s\n%s", en.held, plan)
+		if plan := selectRows(t, db, `EXPLAIN QUERY PLAN `+en.ofTenant, "sys", 1); strings.Contains(plan, "SCAN") {
+			t.Errorf("%s\n%s", en.ofTenant, plan)
 		}
 	}
 }

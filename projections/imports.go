@@ -14,17 +14,11 @@ var importsSQL string
 var Imports = Projection{
 	Name: "imports", Source: schemas.PluralKit, Version: 1,
 	Schema: importsSQL,
-	Fold:   foldImport,
+	Handlers: map[string]Handler{
+		schemas.PKImportSuccess: on(nothingToRead, foldImport),
+	},
 }
 
-func foldImport(tx *Tx, e schemas.Recorded) error {
-	if e.Route.Source != schemas.PluralKit || e.Type != schemas.PKImportSuccess {
-		return nil
-	}
-	made, err := tx.Get(`INSERT INTO imports (system_uuid, event_id, time_us) VALUES (?, ?, ?)
-		ON CONFLICT (system_uuid, event_id) DO NOTHING RETURNING 1`, e.Route.Tenant, e.ID, e.Time.UnixMicro())
-	if err != nil || made == nil {
-		return err
-	}
-	return tx.Touch("imports", e.Route.Tenant+"/"+e.ID)
+func foldImport(tx *Tx, t *tenant, e schemas.Recorded, _ struct{}) error {
+	return tx.Exec(`INSERT OR IGNORE INTO imports (system_uuid, event_id, time_us) VALUES (?, ?, ?)`, t.system, e.ID, e.Time.UnixMicro())
 }

@@ -18,13 +18,17 @@ var membersSQL string
 // deleted member keeps its row as a tombstone, so that no late event brings
 // it back.
 var Members = Projection{
-	Name: "members", Source: schemas.PluralKit, Version: 4, // 4: readable times before 1970
+	Name: "members", Source: schemas.PluralKit, Version: 5,
 	Schema: membersSQL,
-	Fold:   foldMember,
-	Ahead: map[string]Decoder{
-		schemas.PKMemberCreate: inAdvance(readMember),
-		schemas.PKMemberUpdate: inAdvance(readMember),
+	Handlers: map[string]Handler{
+		schemas.PKMemberCreate: on(readMember, foldMember),
+		schemas.PKMemberUpdate: on(readMember, foldMember),
+		schemas.PKMemberDelete: on(readMember, foldMember),
+		schemas.MemberObserved: on(readMember, foldMember),
+		schemas.MemberImported: on(readMember, foldMember),
+		schemas.MemberAbsent:   on(readMember, foldMember),
 	},
+	Quiet: quietColumns,
 	Queries: []Query{{
 		Name: "members", Path: "members",
 		Doc: "The system's members, as PluralKit's API shows them to the owner, by name.",
@@ -33,19 +37,18 @@ var Members = Projection{
 		Name: "member", Path: "members/{ref}", One: true,
 		Doc:    "One member.",
 		Params: []Param{{Name: "ref", Doc: "The member's uuid, or its short id, in any case and with or without a dash."}},
-		// A short id may belong to two members for a moment; a uuid never. The
-		// + keeps SQLite from looking through all members of the system.
-		SQL: selectMember + ` WHERE +system_uuid = :tenant AND uuid IN (SELECT lower(:ref) UNION ALL
-				SELECT uuid FROM members WHERE system_uuid = :tenant AND id = replace(lower(:ref), '-', ''))
+		// A short id may belong to two members for a moment; a uuid never.
+		SQL: selectMember + ` WHERE system_uuid = :tenant AND uuid IN (SELECT lower(:ref) UNION ALL
+				SELECT uuid FROM members WHERE +system_uuid = :tenant AND id = replace(lower(:ref), '-', ''))
 			ORDER BY uuid = lower(:ref) DESC, uuid LIMIT 1`,
 	}},
 }
 
-var selectMember = `SELECT ` + shownFields(schemas.PKMemberObject, `(SELECT s.id FROM systems s WHERE s.uuid = m.system_uuid)`) + `, ` +
+var selectMember = `SELECT ` + shownFields(schemas.PKMemberObject, `(SELECT s.id FROM systems s WHERE s.system_uuid = m.system_uuid)`) + `, ` +
 	shownPrivacy(schemas.PKMemberObject) + ` FROM current_members m`
 
 var memberEntity = entity{
-	table: "members", keys: []string{"uuid"}, owned: true, snapshots: true, deletes: true, absents: true,
+	table: "members", keys: []string{"system_uuid", "uuid"}, snapshots: true, deletes: true, absents: true,
 	fields:   schemas.PKMemberObjectFields,
 	defaults: schemas.PKMemberObject.Created(),
 	counters: []string{"message_count", "last_message_timestamp"},
@@ -54,69 +57,44 @@ var memberEntity = entity{
 	privacy:  schemas.PKMemberObject.PrivacySettings(),
 }.prepare()
 
-func foldMember(tx *Tx, e schemas.Recorded) error {
-	if e.Route.Source != schemas.PluralKit {
-		return nil
+func readMember(e schemas.Recorded) (d said, err error) {
+	if err := checkID("members", e.Subject); err != nil {
+		return d, err
 	}
 	switch e.Type {
-	case schemas.PKMemberCreate, schemas.PKMemberUpdate, schemas.PKMemberDelete:
-		return foldMemberEvent(tx, e)
-	case schemas.MemberObserved:
-		object, values, us, err := observed(e, schemas.PKMemberObjectFields)
-		if err == nil {
-			err = isItself(object, "uuid", e.Subject)
-		}
-		if err == nil {
-			err = normaliseTags(values)
-		}
-		if err != nil {
-			return err
-		}
-		return mergeMember(tx, e.Route.Tenant, e.Subject, func(r *row) { r.observe(values, us, e.ID) })
-	case schemas.MemberImported:
-		values, us, err := imported(e, schemas.PKMemberObjectFields, e.Subject)
-		if err == nil {
-			err = normaliseTags(values)
-		}
-		if err != nil {
-			return err
-		}
-		return mergeMember(tx, e.Route.Tenant, e.Subject, func(r *row) { r.imported(values, us, e.ID) })
 	case schemas.MemberAbsent:
-		_, us, err := absent(e)
-		if err != nil {
-			return err
-		}
-		return mergeMember(tx, e.Route.Tenant, e.Subject, func(r *row) { r.miss(us) })
+		_, d.us, err = absent(e)
+		return d, err
+	case schemas.MemberObserved, schemas.MemberImported:
+		d.values, d.us, err = observedAs(e, schemas.PKMemberObjectFields, e.Subject)
+	default:
+		d.values, err = schemas.DecodeFields(e.Type, e.Data, schemas.PKMemberFields)
 	}
-	return nil // of a message, its own fold merges the snapshot
-}
-
-func readMember(e schemas.Recorded) ([]schemas.Value, error) {
-	values, err := schemas.DecodeFields(e.Type, e.Data, schemas.PKMemberFields)
 	if err == nil {
-		err = normaliseTags(values)
+		err = normaliseTags(d.values)
 	}
-	return values, err
+	return d, err
 }
 
-func foldMemberEvent(tx *Tx, e schemas.Recorded) error {
-	values, err := data(tx, e, readMember)
-	if err != nil {
-		return err
-	}
-	return mergeMember(tx, e.Route.Tenant, e.Subject, func(r *row) {
-		if e.Type == schemas.PKMemberDelete {
+func foldMember(tx *Tx, t *tenant, e schemas.Recorded, d said) error {
+	return t.mergeMember(tx, e.Subject, func(r *row) {
+		switch e.Type {
+		case schemas.PKMemberCreate:
+			r.see(e.Time.UnixMicro())
+			r.set(slices.DeleteFunc(d.values, untrustedAvatar), versionOf(rankCreate, e))
+			r.fallback()
+		case schemas.PKMemberUpdate:
+			r.see(e.Time.UnixMicro())
+			r.set(d.values, versionOf(rankUpdate, e))
+		case schemas.PKMemberDelete:
 			r.delete(e)
-			return
+		case schemas.MemberObserved:
+			r.observe(d.values, d.us, e.ID)
+		case schemas.MemberImported:
+			r.imported(d.values, d.us, e.ID)
+		case schemas.MemberAbsent:
+			r.miss(d.us)
 		}
-		r.see(e.Time.UnixMicro())
-		if e.Type == schemas.PKMemberUpdate {
-			r.set(values, versionOf(rankUpdate, e))
-			return
-		}
-		r.set(slices.DeleteFunc(values, untrustedAvatar), versionOf(rankCreate, e))
-		r.fallback()
 	})
 }
 
@@ -127,85 +105,60 @@ func untrustedAvatar(v schemas.Value) bool { return v.Field.Name == "avatar_url"
 // mergeMember lets merge change the member's row, and does what follows from
 // the change: its proxy tags, what a member that goes takes with it and one
 // that comes back brings, the change event, the front it may be in.
-func mergeMember(tx *Tx, system, member string, merge func(*row)) error {
-	r, err := tx.row(memberEntity, system, member)
+func (t *tenant) mergeMember(tx *Tx, member string, merge func(*row)) error {
+	r, err := t.row(tx, memberEntity, member)
 	if err != nil {
 		return err
 	}
-	merge(r)
-	if err := tx.write(r); err != nil {
-		return err
-	}
+	stored := r.stored
+	t.change(tx, r, merge)
 	gone := r.deletedUS != nil
 	if r.deletedUS != r.wasDeletedUS {
-		if err := settleOwned(tx, system, member, r.deletedUS); err != nil {
+		if err := t.settleOwned(tx, r); err != nil {
 			return err
 		}
 	}
 	if r.changed("proxy_tags") || r.deleted != gone {
-		if err := replaceTags(tx, r); err != nil {
-			return err
-		}
+		t.tags[r] = t.tags[r] || stored
 	}
 	if err := tx.announce(r, schemas.MemberChanged, "member"); err != nil {
 		return err
 	}
 	switch {
 	case gone && !r.deleted:
-		return leaveSwitches(tx, system, member)
+		return t.leaveSwitches(tx, r.key[1])
 	case r.deleted && !gone:
-		return rejoinSwitches(tx, system, member)
+		return t.rejoinSwitches(tx, r.key[1])
 	case !gone && r.changed("name", "display_name", "pronouns", "color", "avatar_url", "id"):
-		return refreshFront(tx, system, member) // a front shows these
+		return t.refreshFront(tx, member) // a front shows these
 	}
 	return nil
-}
-
-// memberDeleted reports whether the member is known to be gone: what an event
-// says of it then comes too late. Of another system's member it says nothing.
-func memberDeleted(tx *Tx, system, member string) (bool, error) {
-	r, err := tx.look(memberEntity, system, member)
-	return r != nil && r.deletedUS != nil, err
 }
 
 // settleOwned brings in step what PluralKit silently removes with a member,
-// and what is there again if the member is, deletedUS being nil. (Switches are
-// for the fold of fronting.)
-func settleOwned(tx *Tx, system, member string, deletedUS any) error {
-	err := tx.touchEach("member_guilds", `UPDATE member_guilds
-		SET deleted_us = nullif(min(coalesce(?3, 9223372036854775807),
-			iif(absent_us > coalesce(seen_us, 0), absent_us, 9223372036854775807)), 9223372036854775807)
-		WHERE member_uuid = ?2 AND system_uuid = ?1
-		RETURNING member_uuid || '/' || guild_id`, system, member, deletedUS)
+// and what is there again if the member is. (Switches are for the fold of
+// fronting.)
+func (t *tenant) settleOwned(tx *Tx, member *row) error {
+	uuid := member.key[1]
+	guilds, err := t.every(tx, memberGuildEntity)
 	if err != nil {
 		return err
 	}
-	err = tx.touchEach("autoproxy", `UPDATE autoproxy SET autoproxy_member = iif(?3 IS NULL, named_member, NULL)
-		WHERE system_uuid = ?1 AND named_member = ?2 AND autoproxy_member IS NOT iif(?3 IS NULL, named_member, NULL)
-		RETURNING system_uuid || '/' || guild_id || '/' || channel_id`, system, member, deletedUS)
-	if err != nil {
-		return err
-	}
-	return settleGroupsOf(tx, system, member)
-}
-
-// touchEach runs a statement that returns the keys of the rows it changed,
-// and notes the event with each.
-func (tx *Tx) touchEach(table, query string, args ...any) error {
-	var keys []string
-	err := tx.Each(query, args, func(r Row) error {
-		keys = append(keys, r.Text(0))
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, key := range keys {
-		if err := tx.Touch(table, key); err != nil {
-			return err
+	for _, r := range guilds {
+		if r.key[1] == uuid {
+			t.change(tx, r, func(r *row) { r.ownerUS = member.deletedUS })
 		}
 	}
-	return nil
+	proxies, err := t.every(tx, autoproxyEntity)
+	if err != nil {
+		return err
+	}
+	for _, r := range proxies {
+		if named, _ := namedMember(r).(string); named == uuid {
+			t.change(tx, r, func(r *row) { pointAt(r, member.deletedUS != nil) })
+		}
+	}
+	return t.settleGroupsOf(tx, uuid)
 }
 
 type proxyTag struct {
@@ -281,25 +234,18 @@ func tagsAreNormal(list string) bool {
 	return true
 }
 
-// replaceTags makes the member's rows in proxy_tags those of its list; none
-// while it is gone.
-func replaceTags(tx *Tx, r *row) error {
-	i := r.column("proxy_tags")
-	had := !r.deleted && r.before[i] != nil && r.before[i] != "[]"
-	has := r.deletedUS == nil && r.values[i] != nil && r.values[i] != "[]"
-	if !had && !has {
-		return nil
-	}
-	if err := tx.Exec(`DELETE FROM proxy_tags WHERE member_uuid = ?`, r.key[0]); err != nil {
-		return err
-	}
-	if has {
-		err := tx.Exec(`INSERT INTO proxy_tags (member_uuid, position, system_uuid, prefix, suffix)
-			SELECT ?, key, ?, value ->> 'prefix', value ->> 'suffix' FROM json_each(?)`,
-			r.key[0], r.tenant, r.values[i])
-		if err != nil {
+// storeTags makes the member's rows in proxy_tags those of its list; none while
+// it is gone. had: the file may have some.
+func storeTags(tx *Tx, r *row, had bool) error {
+	if had {
+		if err := tx.Exec(`DELETE FROM proxy_tags WHERE system_uuid = ? AND member_uuid = ?`, r.key[0], r.key[1]); err != nil {
 			return err
 		}
 	}
-	return tx.Touch("proxy_tags", r.key[0])
+	tags := r.values[r.column("proxy_tags")]
+	if r.deletedUS != nil || tags == nil || tags == "[]" {
+		return nil
+	}
+	return tx.Exec(`INSERT INTO proxy_tags (system_uuid, member_uuid, position, prefix, suffix)
+		SELECT ?, ?, key, value ->> 'prefix', value ->> 'suffix' FROM json_each(?)`, r.key[0], r.key[1], tags)
 }

@@ -1,8 +1,8 @@
 -- A member of a system. Fields that no event has told of are NULL; a deleted
 -- member keeps its row, with deleted_us set.
 CREATE TABLE members (
-	uuid                      TEXT PRIMARY KEY,
 	system_uuid               TEXT NOT NULL,
+	uuid                      TEXT NOT NULL,
 	id                        TEXT,    -- PluralKit's short id; may change, and be another's later
 	name                      TEXT,
 	display_name              TEXT,
@@ -36,23 +36,22 @@ CREATE TABLE members (
 	observed_id               TEXT,
 	seen_us                   INTEGER,
 	absent_us                 INTEGER,
-	deleted_us                INTEGER
+	deleted_us                INTEGER,
+	PRIMARY KEY (system_uuid, uuid)
 ) STRICT, WITHOUT ROWID;
 
--- For the list of a system's members, and for short ids.
-CREATE INDEX members_by_id ON members (system_uuid, id);
-
--- For short ids, of which nobody knows whose they are.
-CREATE INDEX members_by_id_alone ON members (id);
+-- For short ids and uuids of which nobody knows whose they are.
+CREATE INDEX members_by_id ON members (id);
+CREATE INDEX members_by_uuid ON members (uuid);
 
 -- A proxy tag of a member that is not deleted: what its list holds.
 CREATE TABLE proxy_tags (
+	system_uuid TEXT NOT NULL,
 	member_uuid TEXT NOT NULL,
 	position    INTEGER NOT NULL, -- from 0, as PluralKit lists them
-	system_uuid TEXT NOT NULL,
 	prefix      TEXT,
 	suffix      TEXT,
-	PRIMARY KEY (member_uuid, position)
+	PRIMARY KEY (system_uuid, member_uuid, position)
 ) STRICT, WITHOUT ROWID;
 
 -- Members that are not deleted, without the bookkeeping, with readable times.

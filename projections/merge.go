@@ -3,8 +3,9 @@ package projections
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
+	"strconv"
+	"strings"
 
 	"switchlog/schemas"
 )
@@ -40,110 +41,140 @@ func versionOf(rank int, e schemas.Recorded) fieldVersion {
 	return fieldVersion{rank: rank, us: e.Time.UnixMicro(), id: e.ID}
 }
 
-// MarshalJSON is [rank, time, id]: there is one for each field of each row.
-func (v fieldVersion) MarshalJSON() ([]byte, error) { return json.Marshal([]any{v.rank, v.us, v.id}) }
+// append writes [rank, time, id]: there is one for each field of each row.
+func (v fieldVersion) append(b []byte) []byte {
+	b = strconv.AppendInt(append(b, '['), int64(v.rank), 10)
+	b = strconv.AppendInt(append(b, ','), v.us, 10)
+	return append(appendJSON(append(b, ','), v.id), ']')
+}
 
 func (v *fieldVersion) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, &[...]any{&v.rank, &v.us, &v.id})
 }
 
-// A row is a row of an entity's table while an event is merged into it: read
-// once, changed in memory, written once, and only if something is different.
+// maxColumns is how many fields an entity has at most: as many as row.explicit
+// has bits.
+const maxColumns = 64
+
+// A row is a row of an entity's table in memory. An event is merged into it
+// between begin and finish.
 //
-// versions says what set each field. A field that is not in it was set by the
-// newest observation if there is one, else by the newest snapshot, else by
-// nothing (its value is then NULL or a default). Snapshots are by far the most
-// frequent, both are nearly always complete, and so they cost no entries at
-// all; if one does lack a field, an entry keeps the version that field had.
+// by and explicit say what set each field. A field whose bit is not in explicit
+// was set by the newest observation if there is one, else by the newest snapshot,
+// else by nothing (its value is then NULL or a default). Snapshots are by far the
+// most frequent, both are nearly always complete, and so they cost no versions at
+// all; if one does lack a field, by keeps the version that field had.
 //
 // A thing is gone if it has a delete event, which is final, or if the API last
 // had it not (absent_us) after the last sign of life (seen_us).
 type row struct {
-	of     *entity
-	key    []string
-	tenant string
+	of  *entity
+	key []string
 
-	before []any // as read: string, int64 or nil, in the order of columns
-	values []any // as they will be; the same slice as before until one differs
+	values []any // string, int64 or nil, in the order of columns
+	before []any // as they were before this event; the same slice as values until one differs
+	spare  []any // room for values when one differs; nil: there is none
 	moved  bool  // values is no longer before
 
-	exists, deleted bool // before this event
-	wasDeletedUS    any  // before this event, as deletedUS
-	versions        map[string]fieldVersion
+	by       []fieldVersion // beside values; nil: explicit is 0
+	explicit uint64         // which of by mean anything, by bits
+	removed  *fieldVersion  // its own delete event; nil: there was none
 
-	sharedValues, sharedVersions bool // they are the memory's as well
+	exists           bool
+	existed, deleted bool // before this event
+	wasDeletedUS     any  // before this event, as deletedUS
 
 	deletedUS, absentUS, seenUS any    // int64 or nil
 	ownerUS                     any    // deletedUS of what it belongs to
 	observedUS, snapshotUS      any    // int64 or nil
 	observedID, snapshotID      string // empty: there was none
+	derived                     any    // the column of that name, see entity
 
-	dirty bool // bookkeeping beside values that save must write
+	dirty bool // something beside values changed that save must write
 	noted bool // the snapshot columns moved
+
+	stored bool    // the file has the row, if an older one
+	change writing // what of it is not in the file
+	waits  bool    // it is among those to be written
 }
 
-// row reads the row of en under key, or makes an empty one in memory. A row
-// that is another tenant's is ErrInvalid: nobody writes into that.
-func (tx *Tx) row(en *entity, tenant string, key ...string) (*row, error) {
-	if key[0] == "" || tenant == "" {
-		return nil, fmt.Errorf("%w: %s: no id", schemas.ErrInvalid, en.table)
-	}
-	// It will be the subject of a change. That must be found out before it is
-	// asked whether anybody would hear of one: a rebuild has fewer listeners.
-	if !schemas.IsID(key[0]) {
-		return nil, fmt.Errorf("%w: %s: the id %q has spaces around it, control characters or bytes that are not UTF-8", schemas.ErrInvalid, en.table, clip(key[0]))
-	}
-	h, err := tx.find(en, key)
-	if err != nil {
-		return nil, err
-	}
-	if h == nil {
-		none := make([]any, len(en.columns))
-		return &row{of: en, key: key, tenant: tenant, before: none, values: none}, nil
-	}
-	if h.row.tenant != tenant {
-		return nil, fmt.Errorf("%w: %s: the id is another system's", schemas.ErrInvalid, en.table)
-	}
-	return h.row.again(), nil
+// writing says how much of a row is to be written.
+type writing int
+
+const (
+	nothing  writing = iota
+	counters         // what moves with every message, see entity
+	whole
+)
+
+// newRow is a row that the file has not.
+func newRow(en *entity, key []string) *row {
+	none := make([]any, len(en.columns))
+	return &row{of: en, key: key, before: none, values: none}
 }
 
-// again is the row as it is before the next event.
-func (r *row) again() *row {
-	next := *r
-	next.before, next.moved = next.values, false
-	next.sharedValues, next.sharedVersions = true, true
-	next.exists, next.deleted, next.wasDeletedUS = true, next.deletedUS != nil, next.deletedUS
-	next.ownerUS, next.dirty, next.noted = nil, false, false
-	return &next
+// checkID refuses an id that no row can have: it would be the subject of a
+// change. That must be found out before anybody asks whether one is heard: a
+// rebuild has fewer listeners.
+func checkID(table, id string) error {
+	if id == "" {
+		return fmt.Errorf("%w: %s: no id", schemas.ErrInvalid, table)
+	}
+	if !schemas.IsID(id) {
+		return fmt.Errorf("%w: %s: the id %q has spaces around it, control characters or bytes that are not UTF-8", schemas.ErrInvalid, table, clip(id))
+	}
+	return nil
+}
+
+// begin readies the row for the next event.
+func (r *row) begin() {
+	if r.moved {
+		r.before, r.spare, r.moved = r.values, r.before, false
+	}
+	r.existed, r.deleted, r.wasDeletedUS = r.exists, r.deletedUS != nil, r.deletedUS
+	r.ownerUS, r.dirty, r.noted = nil, false, false
 }
 
 // scan makes a row of what is read of it, without the key.
 func (en *entity) scan(got Row, key []string) (*row, error) {
 	n := len(en.columns)
-	r := &row{of: en, key: key, tenant: got.Text(n + 1), values: make([]any, n)}
+	r := newRow(en, key)
 	for i := range n {
 		r.values[i] = got[i]
 	}
 	if text := got.Text(n); text != "{}" {
-		if err := json.Unmarshal([]byte(text), &r.versions); err != nil {
+		var versions map[string]fieldVersion
+		if err := json.Unmarshal([]byte(text), &versions); err != nil {
 			return nil, fmt.Errorf("%s: versions: %w", en.table, err)
 		}
+		for name, v := range versions {
+			if name == deletion {
+				r.removed = &v
+				continue
+			}
+			r.note(en.place(name, -1), v)
+		}
 	}
+	r.derived = got[n+1]
 	r.snapshotUS, r.snapshotID = got[n+2], got.Text(n+3)
 	r.observedUS, r.observedID = got[n+4], got.Text(n+5)
 	r.seenUS, r.absentUS, r.deletedUS = got[n+6], got[n+7], got[n+8]
+	r.exists, r.stored, r.dirty = true, true, false
 	return r, nil
 }
 
 // version is what set column i.
 func (r *row) version(i int) fieldVersion {
-	if v, explicit := r.versions[r.of.columns[i].Name]; explicit {
-		return v
+	if r.has(i) {
+		return r.by[i]
 	}
 	return r.implied(i)
 }
 
-// implied is what set column i if versions has no entry.
+// has reports whether column i has a version of its own.
+func (r *row) has(i int) bool { return r.explicit&(1<<i) != 0 }
+
+// implied is what set column i if it has no version of its own.
 func (r *row) implied(i int) fieldVersion {
 	switch {
 	case r.observes(i):
@@ -179,8 +210,8 @@ func (r *row) observe(values []schemas.Value, us int64, id string) {
 	old.us, _ = r.observedUS.(int64)
 	if v.after(old) {
 		for i, c := range r.of.columns {
-			if _, explicit := r.versions[c.Name]; !explicit && !c.silent {
-				r.note(c.Name, r.implied(i))
+			if !r.has(i) && !c.silent {
+				r.note(i, r.implied(i))
 			}
 		}
 		r.observedUS, r.observedID, r.dirty = us, id, true
@@ -219,11 +250,11 @@ func (r *row) snapshot(values []schemas.Value, us int64, id string) {
 		r.set(values, v) // it may have what a newer one lacked
 		return
 	}
-	carried := make([]bool, len(r.of.columns))
+	var carried uint64 // columns, by bits
 	i := -1
 	for _, val := range values {
 		i = r.of.place(val.Field.Name, i)
-		carried[i] = true
+		carried |= 1 << i
 		if r.version(i).after(v) {
 			continue
 		}
@@ -234,12 +265,12 @@ func (r *row) snapshot(values []schemas.Value, us int64, id string) {
 			r.forget(i)
 		}
 	}
-	for i, c := range r.of.columns {
-		if _, explicit := r.versions[c.Name]; !carried[i] && !explicit && !r.observes(i) {
-			r.note(c.Name, old)
+	for i := range r.of.columns {
+		if carried&(1<<i) == 0 && !r.has(i) && !r.observes(i) {
+			r.note(i, old)
 		}
 	}
-	r.snapshotUS, r.snapshotID, r.noted = us, id, true
+	r.snapshotUS, r.snapshotID, r.noted = us, strings.Clone(id), true
 }
 
 // imported merges the values of a whole object as a file has it. They weigh
@@ -269,8 +300,8 @@ const deletion = "deleted_us"
 // counts.
 func (r *row) delete(e schemas.Recorded) {
 	v := versionOf(rankUpdate, e)
-	if old, was := r.versions[deletion]; !was || old.after(v) {
-		r.note(deletion, v)
+	if r.removed == nil || r.removed.after(v) {
+		r.removed, r.dirty = &v, true
 	}
 }
 
@@ -286,8 +317,8 @@ func (r *row) tombstone(us int64) {
 // took it.
 func (r *row) settle() {
 	gone := r.ownerUS
-	if d, deleted := r.versions[deletion]; deleted {
-		gone = earlier(gone, d.us)
+	if r.removed != nil {
+		gone = earlier(gone, r.removed.us)
 	}
 	seen, _ := r.seenUS.(int64)
 	if absent, was := r.absentUS.(int64); was && absent > seen {
@@ -313,33 +344,27 @@ func (r *row) remember(i int, v fieldVersion) {
 		r.forget(i)
 		return
 	}
-	r.note(r.of.columns[i].Name, v)
+	r.note(i, v)
 }
 
-// note makes an entry of versions.
-func (r *row) note(name string, v fieldVersion) {
-	r.ownVersions()
-	if r.versions == nil {
-		r.versions = make(map[string]fieldVersion)
+// note gives column i a version of its own.
+func (r *row) note(i int, v fieldVersion) {
+	if r.by == nil {
+		r.by = make([]fieldVersion, len(r.of.columns))
 	}
-	r.versions[name], r.dirty = v, true
-}
-
-// ownVersions makes sure that a change of versions is not the memory's.
-func (r *row) ownVersions() {
-	if r.sharedVersions {
-		r.versions, r.sharedVersions = maps.Clone(r.versions), false
-	}
+	r.by[i], r.dirty = v, true
+	r.explicit |= 1 << i
 }
 
 func (r *row) forget(i int) {
-	if _, explicit := r.versions[r.of.columns[i].Name]; explicit {
-		r.ownVersions()
-		delete(r.versions, r.of.columns[i].Name)
-		r.dirty = true
+	if r.has(i) {
+		r.by[i], r.dirty = fieldVersion{}, true
+		r.explicit &^= 1 << i
 	}
 }
 
+// put sets column i. A text is copied: it is a part of the event's data, of
+// which the rest need not stay in memory.
 func (r *row) put(i int, value any) {
 	if on, is := value.(bool); is {
 		value = int64(0)
@@ -350,8 +375,17 @@ func (r *row) put(i int, value any) {
 	if r.values[i] == value {
 		return
 	}
-	if !r.moved || r.sharedValues {
-		r.values, r.moved, r.sharedValues = slices.Clone(r.values), true, false
+	if text, is := value.(string); is {
+		value = strings.Clone(text)
+	}
+	if !r.moved {
+		if r.spare == nil {
+			r.values = slices.Clone(r.values)
+		} else {
+			copy(r.spare, r.values)
+			r.values, r.spare = r.spare, nil
+		}
+		r.moved = true
 	}
 	r.values[i] = value
 }

@@ -1,11 +1,13 @@
 package projections
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"switchlog/schemas"
 )
@@ -19,23 +21,13 @@ var messagesSQL string
 // The objects inside a message are the only complete ones that PluralKit ever
 // sends, so they also fill the gaps in systems and members.
 var Messages = Projection{
-	Name: "messages", Source: schemas.PluralKit, Version: 4, // 3: a sender is an account of the system; 4: members of an event are known by their exact names
+	Name: "messages", Source: schemas.PluralKit, Version: 5, // 4: members of an event are known by their exact names; 5: the tenant begins every key
 	Schema: messagesSQL,
-	Fold:   foldMessage,
-	Ahead:  map[string]Decoder{schemas.PKMessageCreate: inAdvance(readMessage)},
-}
-
-func foldMessage(tx *Tx, e schemas.Recorded) error {
-	if e.Route.Source != schemas.PluralKit {
-		return nil
-	}
-	switch e.Type {
-	case schemas.PKMessageCreate:
-		return foldMessageCreate(tx, e)
-	case schemas.MessageAbsent:
-		return foldMessageAbsent(tx, e)
-	}
-	return nil
+	Handlers: map[string]Handler{
+		schemas.PKMessageCreate: on(readMessage, foldMessage),
+		schemas.MessageAbsent:   on(readMessageAbsent, foldMessageAbsent),
+	},
+	Quiet: []string{"absent_us", "seen_us"},
 }
 
 // A message is what CREATE_MESSAGE says.
@@ -60,23 +52,23 @@ func readMessage(e schemas.Recorded) (message, error) {
 	if m.system, err = snapshotOf("system", m.System, systemSnapshot); err != nil {
 		return m, err
 	}
-	m.member, err = snapshotOf("member", m.Member, memberSnapshot)
+	if m.system != nil && m.system.uuid != e.Route.Tenant {
+		return m, fmt.Errorf("%w: the message is another system's", schemas.ErrInvalid)
+	}
+	if m.member, err = snapshotOf("member", m.Member, memberSnapshot); err == nil && m.member != nil {
+		err = checkID("members", m.member.uuid)
+	}
 	return m, err
 }
 
-func foldMessageCreate(tx *Tx, e schemas.Recorded) error {
-	m, err := data(tx, e, readMessage)
-	if err != nil {
+// foldMessage notes the message, and merges the objects in it. A message that
+// comes twice has the same objects: they change nothing the second time.
+func foldMessage(tx *Tx, t *tenant, e schemas.Recorded, m message) error {
+	t.addMessage(tx, e, m)
+	if err := t.nameAccount(tx, m.Sender); err != nil {
 		return err
 	}
-	if m.system != nil && m.system.uuid != e.Route.Tenant {
-		return fmt.Errorf("%w: the message is another system's", schemas.ErrInvalid)
-	}
-	fresh, err := insertMessage(tx, e, m)
-	if err != nil || !fresh {
-		return err
-	}
-	err = mergeSystem(tx, e.Route.Tenant, func(r *row) {
+	err := t.mergeSystem(tx, func(r *row) {
 		if m.system != nil {
 			r.snapshot(m.system.values, m.us, m.ID)
 		}
@@ -84,81 +76,74 @@ func foldMessageCreate(tx *Tx, e schemas.Recorded) error {
 	if err != nil || m.member == nil {
 		return err
 	}
-	return mergeMember(tx, e.Route.Tenant, m.member.uuid, func(r *row) { r.snapshot(m.member.values, m.us, m.ID) })
+	return t.mergeMember(tx, m.member.uuid, func(r *row) { r.snapshot(m.member.values, m.us, m.ID) })
 }
 
-// insertMessage adds the row and reports whether there was none, or one that
-// only knew of an absence: the id of a message is never used again.
-func insertMessage(tx *Tx, e schemas.Recorded, m message) (bool, error) {
-	var memberUUID *string
+// A messageRow is a row of messages that waits to be written.
+type messageRow struct {
+	system, id                       string
+	member                           *string
+	us                               int64
+	original, sender, channel, guild any
+	seenUS                           int64
+}
+
+// insertMessage: the id of a message is never used again. What a row knows of an
+// absence stays.
+var insertMessage = newInserts(`INSERT INTO messages (system_uuid, id, member_uuid, timestamp_us, original, sender, channel, guild, seen_us) VALUES `, 9,
+	` ON CONFLICT (system_uuid, id) DO UPDATE SET member_uuid = excluded.member_uuid, timestamp_us = excluded.timestamp_us,
+		original = excluded.original, sender = excluded.sender, channel = excluded.channel, guild = excluded.guild,
+		seen_us = excluded.seen_us, deleted_us = iif(absent_us > excluded.seen_us, absent_us, NULL)
+		WHERE seen_us IS NULL`)
+
+func (t *tenant) addMessage(tx *Tx, e schemas.Recorded, m message) {
+	tx.Changed()
+	r := messageRow{system: t.system, id: m.ID, us: m.us, original: m.Original, sender: m.Sender, channel: m.Channel, seenUS: e.Time.UnixMicro()}
 	if m.member != nil {
-		memberUUID = &m.member.uuid
-	}
-	system := e.Route.Tenant
-	made, err := tx.Get(`INSERT INTO messages (id, system_uuid, member_uuid, timestamp_us, original, sender, channel, guild, seen_us)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET member_uuid = excluded.member_uuid, timestamp_us = excluded.timestamp_us,
-			original = excluded.original, sender = excluded.sender, channel = excluded.channel, guild = excluded.guild,
-			seen_us = excluded.seen_us, deleted_us = iif(absent_us > excluded.seen_us, absent_us, NULL)
-			WHERE seen_us IS NULL AND system_uuid = excluded.system_uuid
-		RETURNING 1`,
-		m.ID, system, memberUUID, m.us, m.Original, m.Sender, m.Channel, m.Guild, e.Time.UnixMicro())
-	if err != nil {
-		return false, err
-	}
-	if made == nil {
-		return false, ownMessage(tx, m.ID, system)
+		r.member = &m.member.uuid
 	}
 	if m.Guild != nil {
-		tx.seeGuild(system, *m.Guild)
+		r.guild = *m.Guild
+		if !t.guilds[*m.Guild] {
+			guild := strings.Clone(*m.Guild)
+			t.guilds[guild], t.seen = true, append(t.seen, guild)
+		}
 	}
-	if err := nameAccount(tx, system, m.Sender); err != nil {
-		return false, err
-	}
-	return true, tx.Touch("messages", m.ID)
+	t.state.messages = append(t.state.messages, r)
 }
 
-// seeGuild notes that the system was proxied in that Discord server. It nearly
-// always is the one that was seen before.
-func (tx *Tx) seeGuild(system, guild string) {
-	g := &messageGuild{system, guild}
-	if key := keptKey([]string{system, guild}); tx.kept.get("message_guilds", key) == nil {
-		tx.kept.add("message_guilds", key, g).changed()
+// flushMessages writes the messages that wait, those of a system side by side.
+func (s *pluralKit) flushMessages(tx *Tx) error {
+	slices.SortStableFunc(s.messages, func(a, b messageRow) int {
+		return cmp.Or(strings.Compare(a.system, b.system), strings.Compare(a.id, b.id))
+	})
+	insert := &s.inserts
+	for _, m := range s.messages {
+		if err := insert.add(tx, m.system, m.id, m.member, m.us, m.original, m.sender, m.channel, m.guild, m.seenUS); err != nil {
+			return err
+		}
 	}
+	clear(s.messages)
+	s.messages = s.messages[:0]
+	return insert.flush(tx)
 }
 
-// messageGuild is a row of message_guilds in memory.
-type messageGuild struct{ system, guild string }
-
-func (g *messageGuild) store(tx *Tx) error {
-	return tx.run(`INSERT OR IGNORE INTO message_guilds (system_uuid, guild_id) VALUES (?, ?)`, g.system, g.guild)
-}
-
-// ownMessage refuses the id of a message of another system.
-func ownMessage(tx *Tx, id, system string) error {
-	owner, err := tx.Get(`SELECT system_uuid FROM messages WHERE id = ?`, id)
-	if err == nil && owner != nil && owner.Text(0) != system {
-		err = fmt.Errorf("%w: messages: the id is another system's", schemas.ErrInvalid)
-	}
-	return err
-}
-
-// foldMessageAbsent notes that the API had the message not.
-func foldMessageAbsent(tx *Tx, e schemas.Recorded) error {
+func readMessageAbsent(e schemas.Recorded) (said, error) {
 	_, us, err := absent(e)
 	if err == nil {
 		err = needID("the message", e.Subject)
 	}
-	if err == nil {
-		err = ownMessage(tx, e.Subject, e.Route.Tenant)
-	}
-	if err != nil {
+	return said{us: us}, err
+}
+
+// foldMessageAbsent notes that the API had the message not.
+func foldMessageAbsent(tx *Tx, t *tenant, e schemas.Recorded, d said) error {
+	if err := t.state.flushMessages(tx); err != nil {
 		return err
 	}
-	return tx.touchEach("messages", `INSERT INTO messages (id, system_uuid, absent_us, deleted_us) VALUES (?1, ?2, ?3, ?3)
-		ON CONFLICT (id) DO UPDATE SET absent_us = ?3, deleted_us = iif(?3 > coalesce(seen_us, 0), ?3, NULL)
-			WHERE ?3 > coalesce(absent_us, 0)
-		RETURNING id`, e.Subject, e.Route.Tenant, us)
+	return tx.Exec(`INSERT INTO messages (system_uuid, id, absent_us, deleted_us) VALUES (?1, ?2, ?3, ?3)
+		ON CONFLICT (system_uuid, id) DO UPDATE SET absent_us = ?3, deleted_us = iif(?3 > coalesce(seen_us, 0), ?3, NULL)
+			WHERE ?3 > coalesce(absent_us, 0)`, t.system, e.Subject, d.us)
 }
 
 // A snapshot is a whole object as a message showed it.

@@ -27,9 +27,9 @@ func observed(e schemas.Recorded, fields []schemas.Field) (schemas.Object, []sch
 	return o.Object, values, us, nil
 }
 
-// imported reads an imported event about id: its fields, and the newest moment
-// that its file speaks of.
-func imported(e schemas.Recorded, fields []schemas.Field, id string) ([]schemas.Value, int64, error) {
+// observedAs reads an observed or imported event about id: its fields, and when
+// it was asked for, or the newest moment that the file speaks of.
+func observedAs(e schemas.Recorded, fields []schemas.Field, id string) ([]schemas.Value, int64, error) {
 	object, values, us, err := observed(e, fields)
 	if err == nil {
 		err = isItself(object, "uuid", id)

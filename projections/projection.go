@@ -10,27 +10,76 @@ import "switchlog/schemas"
 // becomes true or false.
 //
 // Schema holds STRICT tables and views; nothing is ever migrated. Changing
-// Schema, or what Fold does, means raising Version: the file is then built
+// Schema, or what a handler does, means raising Version: the file is then built
 // anew from the log.
 type Projection struct {
-	Name    string
-	Source  string // kind of the source whose events it folds; its queries are asked below that
-	Version int
-	Schema  string
-	Fold    Fold
-	Ahead   map[string]Decoder // by event type: what Fold asks data for, read in advance; may be nil
-	Queries []Query
+	Name     string
+	Source   string // kind of the source whose events it folds; its queries are asked below that
+	Version  int
+	Schema   string
+	Handlers map[string]Handler // by event type; under "" is the one for events of any type
+	State    func() State       // what it keeps in memory between events; nil: nothing
+	Quiet    []string           // columns whose change alone does not count as one for explain
+	Queries  []Query
 }
 
-// Fold changes the projection's rows by one event. It depends on the event
-// and its own tables, nothing else: no clock, no randomness, no network
-// (Law 5); and its rows must come out the same in whatever order a provider
-// may send (Law 6). It ignores types it does not know.
+// A Handler folds the events of one type into the projection's rows.
 //
-// An error that wraps schemas.ErrInvalid means this event breaks the contract
-// of its type: everything the event did is undone and it is noted in the
-// table skipped. Any other error stops the projection, to be tried again.
-type Fold func(tx *Tx, e schemas.Recorded) error
+// Decode reads the event's data and checks it. It is pure, and may run on
+// another goroutine before the event's turn. Nil: the data is not needed.
+//
+// Fold changes rows by the event. It depends on the event, what Decode gave and
+// its own tables, nothing else: no clock, no randomness, no network (Law 5);
+// and its rows must come out the same in whatever order a provider may send
+// (Law 6).
+//
+// An error that wraps schemas.ErrInvalid means that the event breaks the
+// contract of its type; it is noted in the table skipped. Both functions check
+// first and change then: such an error must come before the first change. Any
+// other error stops the projection, to be tried again.
+type Handler struct {
+	Decode func(e schemas.Recorded) (any, error)
+	Fold   func(tx *Tx, e schemas.Recorded, data any) error
+}
+
+// On makes a Handler of two functions that agree on the type of the data.
+func On[T any](decode func(schemas.Recorded) (T, error), fold func(*Tx, schemas.Recorded, T) error) Handler {
+	return Handler{
+		Decode: func(e schemas.Recorded) (any, error) { return decode(e) },
+		Fold:   func(tx *Tx, e schemas.Recorded, data any) error { return fold(tx, e, data.(T)) },
+	}
+}
+
+// Any makes the Handlers of a fold that takes events of every type of its
+// source and reads their data itself.
+func Any(fold func(*Tx, schemas.Recorded) error) map[string]Handler {
+	return map[string]Handler{"": {Fold: func(tx *Tx, e schemas.Recorded, _ any) error { return fold(tx, e) }}}
+}
+
+// A State is what a projection keeps in memory of its rows, for one database.
+// It is used by one goroutine at a time, and only while events are folded.
+// Whoever changes it calls [Tx.Changed].
+type State interface {
+	// Flush writes everything that the file does not have yet. The engine calls
+	// it before a commit; a rebuild, where no one reads the file, only at its end.
+	Flush(tx *Tx) error
+	// Trim keeps what is in memory within its limits. It is called after each event.
+	Trim(tx *Tx) error
+	// Forget drops everything: the transaction was undone, or memory is wanted.
+	// What is not flushed by then is lost, as it must be.
+	Forget()
+}
+
+// A Listener is a State that is called for each event after it was folded, and
+// for each change that an event causes.
+type Listener interface {
+	State
+	// Hears reports whether the listener may need an event of that type and route.
+	Hears(tx *Tx, typ string, route schemas.Route) (bool, error)
+	// Listen takes an event; n is 0 for the event that is folded, else it counts
+	// the changes the event caused that the listener hears, from 1.
+	Listen(tx *Tx, e schemas.Event, n int) error
+}
 
 // A Query is a question as data: the HTTP route, the NATS endpoint, the
 // command and the OpenAPI entry follow from it.

@@ -22,11 +22,7 @@ const maxParamBytes = 1024
 // unknown, missing or malformed), ErrTooLarge, ErrStale, ErrDamaged, or ctx's
 // error: SQLite is interrupted when ctx ends.
 func (d *DB) Ask(ctx context.Context, source, name string, params map[string]string) (Answer, error) {
-	q, known := d.queries[source][name]
-	if !known {
-		return Answer{}, fmt.Errorf("%w: %q of source %q", ErrUnknownQuery, clip(name), clip(source))
-	}
-	args, err := q.bind(params)
+	q, args, err := d.query(source, name, params)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -42,6 +38,16 @@ func (d *DB) Ask(ctx context.Context, source, name string, params map[string]str
 		return Answer{}, fmt.Errorf("query %s: %w", name, err)
 	}
 	return a, nil
+}
+
+// query finds a query and binds its parameters.
+func (d *DB) query(source, name string, params map[string]string) (Query, []driver.NamedValue, error) {
+	q, known := d.queries[source][name]
+	if !known {
+		return q, nil, fmt.Errorf("%w: %q of source %q", ErrUnknownQuery, clip(name), clip(source))
+	}
+	args, err := q.bind(params)
+	return q, args, err
 }
 
 func (a *Answer) read(ctx context.Context, tx *Tx, q Query, args []driver.NamedValue) error {

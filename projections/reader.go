@@ -120,6 +120,9 @@ func position(r Row) schemas.Position {
 
 // read answers a question from one state of the file.
 func (d *DB) read(ctx context.Context, fn func(*Tx, schemas.Position) error) error {
+	if err := d.settle(); err != nil {
+		return d.fault(err)
+	}
 	err := d.readers.with(ctx, func(tx *Tx) error {
 		return tx.snapshot(ctx, func(p schemas.Position) error { return fn(tx, p) })
 	})

@@ -66,13 +66,34 @@ func (d *DB) Scratch(sent uint64) (*DB, error) {
 		floor:   max(d.position().Seq, sent),
 		live:    d,
 
-		decoders: d.decoders,
+		handlers: d.handlers,
 	}
 	if err := s.open(scratchOptions); err != nil {
 		return nil, fmt.Errorf("projections: %s: %w", path, errors.Join(err, removeFiles(path)))
 	}
 	d.lent = s
 	return s, nil
+}
+
+// settle writes what a scratch keeps in memory. Between batches nobody reads the
+// file of one, so it is written when somebody does.
+func (d *DB) settle() error {
+	if !d.scratch {
+		return nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.settleLocked()
+}
+
+func (d *DB) settleLocked() error {
+	if d.closed {
+		return errClosed
+	}
+	if d.broken != nil {
+		return d.broken
+	}
+	return d.atomically(d.tx.Settle)
 }
 
 // Discard closes a scratch and removes its files.
@@ -147,6 +168,9 @@ func (d *DB) Replace(ctx context.Context, scratch *DB) error {
 		return fmt.Errorf("projections: replace: %w", err)
 	}
 	if err := d.replaceable(scratch); err != nil {
+		return fmt.Errorf("projections: replace: %w", err)
+	}
+	if err := scratch.settleLocked(); err != nil {
 		return fmt.Errorf("projections: replace: %w", err)
 	}
 	if err := scratch.atomically(func() error { return d.handOutbox(scratch) }); err != nil {

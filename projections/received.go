@@ -24,12 +24,12 @@ func received(name, kind, schema string) Projection {
 	return Projection{
 		Name: name, Source: kind, Version: 1,
 		Schema: schema,
-		Fold: func(tx *Tx, e schemas.Recorded) error {
+		Handlers: Any(func(tx *Tx, e schemas.Recorded) error {
 			if e.Route != schemas.GenericRoute(kind, e.Route.Tenant) {
 				return nil
 			}
 			return foldReceived(tx, e)
-		},
+		}),
 		Queries: []Query{{
 			Name: "received", Path: "received",
 			Doc: "What was received, the latest first.",
@@ -71,19 +71,14 @@ func foldReceived(tx *Tx, e schemas.Recorded) error {
 	if contentType == nil && (data != nil || bytes != nil) {
 		contentType = "application/json"
 	}
-	made, err := tx.Get(`INSERT INTO received (source, tenant, sender, id, type, subject, time_us, seq,
+	return tx.Exec(`INSERT INTO received (source, tenant, sender, id, type, subject, time_us, seq,
 			dataschema, datacontenttype, extensions, data, data_bytes)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (source, tenant, sender, id) DO UPDATE SET type = excluded.type, subject = excluded.subject,
 			time_us = excluded.time_us, seq = excluded.seq, dataschema = excluded.dataschema, datacontenttype = excluded.datacontenttype,
 			extensions = excluded.extensions, data = excluded.data, data_bytes = excluded.data_bytes
 		WHERE (excluded.time_us, excluded.type, ifnull(excluded.subject, ''), excluded.extensions, ifnull(excluded.data, ''), ifnull(excluded.data_bytes, x''))
-			< (time_us, type, ifnull(subject, ''), extensions, ifnull(data, ''), ifnull(data_bytes, x''))
-		RETURNING 1`,
+			< (time_us, type, ifnull(subject, ''), extensions, ifnull(data, ''), ifnull(data_bytes, x''))`,
 		e.Route.Source, e.Route.Tenant, e.Source, e.ID, e.Type, textOrNull(e.Subject), e.Time.UnixMicro(), int64(e.Seq),
 		textOrNull(e.DataSchema), contentType, string(others), data, bytes)
-	if err != nil || made == nil {
-		return err
-	}
-	return tx.Touch("received", e.MsgID())
 }

@@ -28,6 +28,7 @@ func (d *DB) Rest() error {
 	if d.closed {
 		return nil
 	}
+	d.tx.forgetStates() // between batches all of them are flushed
 	err := errors.Join(d.tx.exec(shrinkSQL), d.readers.rest())
 	C.trim()
 	if err != nil {

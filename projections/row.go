@@ -2,31 +2,75 @@ package projections
 
 import (
 	"encoding/json"
-	"maps"
-	"slices"
-	"strings"
 
 	"switchlog/schemas"
 )
 
-// write has the row written if it is new or different, and notes the event as one
-// that made it so.
-func (tx *Tx) write(r *row) error {
+// finish ends an event's changes of the row. It reports whether there is
+// something to write that was not before.
+func (r *row) finish() bool {
 	if r.of.absents {
 		r.settle()
 	}
-	changed := r.changed()
-	visible := !r.exists || changed || r.deleted != (r.deletedUS != nil)
+	change := nothing
 	switch {
-	case visible || r.dirty:
-		tx.keep(r, whole)
+	case !r.existed || r.dirty || r.changed() || r.deleted != (r.deletedUS != nil):
+		change = whole
 	case r.moved || r.noted:
-		tx.keep(r, counters)
+		change = counters
 	}
-	if !visible {
+	r.exists = true
+	r.change = max(r.change, change)
+	return change != nothing
+}
+
+// store writes what of the row is not in the file.
+func (r *row) store(tx *Tx) error {
+	query, args := r.of.note, []any(nil)
+	switch {
+	case r.change == nothing:
 		return nil
+	case !r.stored:
+		query, args = r.of.insert, append(r.keyArgs(), r.state()...)
+	case r.change == whole:
+		query, args = r.of.save, append(r.state(), r.keyArgs()...)
+	default:
+		args = append(r.moving(), r.keyArgs()...)
 	}
-	return tx.Touch(r.of.table, strings.Join(r.key, "/"))
+	r.stored, r.change = true, nothing
+	return tx.Exec(query, args...)
+}
+
+// load reads a row, or makes one that the file has not.
+func (tx *Tx) load(en *entity, key ...string) (*row, error) {
+	args := make([]any, len(key))
+	for i, part := range key {
+		args[i] = part
+	}
+	got, err := tx.Get(en.read, args...)
+	if err != nil {
+		return nil, err
+	}
+	if got == nil {
+		return newRow(en, key), nil
+	}
+	return en.scan(got, key)
+}
+
+// merge lets fn change the row under key, and writes it: for projections that
+// keep nothing in memory.
+func (tx *Tx) merge(en *entity, fn func(*row), key ...string) error {
+	if err := checkID(en.table, key[0]); err != nil {
+		return err
+	}
+	r, err := tx.load(en, key...)
+	if err != nil {
+		return err
+	}
+	r.begin()
+	fn(r)
+	r.finish()
+	return r.store(tx)
 }
 
 func (r *row) keyArgs() []any {
@@ -39,9 +83,12 @@ func (r *row) keyArgs() []any {
 
 // state is what insert and save write, in the order of makeSQL.
 func (r *row) state() []any {
-	args := make([]any, 0, len(r.values)+len(r.key)+8)
+	args := make([]any, 0, len(r.values)+len(r.key)+9)
 	args = append(args, r.values...)
 	args = append(args, r.versionsText())
+	if r.of.derived != "" {
+		args = append(args, r.derived)
+	}
 	if !r.of.told {
 		args = append(args, r.seenUS, r.observedUS, textOrNull(r.observedID))
 	}
@@ -75,19 +122,32 @@ func textOrNull(s string) any {
 	return s
 }
 
-// versionsText is the column versions: equal versions give equal text.
+// versionsText is the column versions: names in order, so that equal versions
+// give equal text.
 func (r *row) versionsText() string {
+	if r.explicit == 0 && r.removed == nil {
+		return "{}"
+	}
 	b := []byte{'{'}
-	for i, name := range slices.Sorted(maps.Keys(r.versions)) {
-		if i > 0 {
+	entry := func(name string, v fieldVersion) {
+		if len(b) > 1 {
 			b = append(b, ',')
 		}
-		b = append(appendJSON(b, name), ':')
-		v, err := r.versions[name].MarshalJSON()
-		if err != nil {
-			panic("projections: a version that is no JSON: " + err.Error())
+		b = v.append(append(append(append(b, '"'), name...), `":`...))
+	}
+	removed := r.removed
+	for _, i := range r.of.byName {
+		name := r.of.columns[i].Name
+		if removed != nil && name > deletion {
+			entry(deletion, *removed)
+			removed = nil
 		}
-		b = append(b, v...)
+		if r.has(i) {
+			entry(name, r.by[i])
+		}
+	}
+	if removed != nil {
+		entry(deletion, *removed)
 	}
 	return string(append(b, '}'))
 }
@@ -96,22 +156,28 @@ func (r *row) versionsText() string {
 // entity is different: once for each cause and entity, since an event that
 // comes again finds nothing to change. Counters alone are not worth it.
 func (tx *Tx) announce(r *row, typ, noun string) error {
-	had := r.exists && !r.deleted && known(r.before)
-	has := r.deletedUS == nil && known(r.values)
-	if had == has && (!has || !r.changed()) {
+	return tx.announceAs(r, typ, noun, r.before, r.values, r.changed())
+}
+
+// announceAs is announce with what is shown before and after.
+func (tx *Tx) announceAs(r *row, typ, noun string, was, is []any, changed bool) error {
+	had := r.existed && !r.deleted && known(was)
+	has := r.deletedUS == nil && known(is)
+	if had == has && (!has || !changed) {
 		return nil
 	}
 	if heard, err := tx.Hears(typ); err != nil || !heard {
 		return err
 	}
+	id := r.key[len(r.key)-1]
 	var before, after json.RawMessage
 	if had {
-		before = r.of.object(r.key[0], r.before)
+		before = r.of.object(id, was)
 	}
 	if has {
-		after = r.of.object(r.key[0], r.values)
+		after = r.of.object(id, is)
 	}
-	change, err := schemas.NewChange(typ, noun, r.key[0], tx.event, before, after)
+	change, err := schemas.NewChange(typ, noun, id, tx.event, before, after)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,12 @@ var settingsSQL string
 var Settings = Projection{
 	Name: "settings", Source: schemas.PluralKit, Version: 3,
 	Schema: settingsSQL,
-	Fold:   foldSettings,
+	Handlers: map[string]Handler{
+		schemas.PKSettingsUpdate: on(readSettings, foldSettings),
+		schemas.SettingsObserved: on(readSettings, foldSettings),
+		schemas.SettingsImported: on(readSettings, foldSettings),
+	},
+	Quiet: quietColumns,
 	Queries: []Query{{
 		Name: "settings", Path: "settings", One: true,
 		Doc: "The system's settings, as PluralKit's API shows them to its owner.",
@@ -28,34 +33,32 @@ var settingsEntity = entity{
 	shape:  schemas.PKSettingsObject.Names(),
 }.prepare()
 
-func foldSettings(tx *Tx, e schemas.Recorded) error {
-	whole := e.Type == schemas.SettingsObserved || e.Type == schemas.SettingsImported
-	if e.Route.Source != schemas.PluralKit || e.Type != schemas.PKSettingsUpdate && !whole {
-		return nil
-	}
-	var values []schemas.Value
-	var us int64
-	var err error
-	if whole {
-		_, values, us, err = observed(e, schemas.PKSettingsFields)
+func readSettings(e schemas.Recorded) (d said, err error) {
+	if e.Type == schemas.PKSettingsUpdate {
+		d.values, err = schemas.DecodeFields(e.Type, e.Data, schemas.PKSettingsFields)
 	} else {
-		values, err = schemas.DecodeFields(e.Type, e.Data, schemas.PKSettingsFields)
+		_, d.values, d.us, err = observed(e, schemas.PKSettingsFields)
 	}
+	return d, err
+}
+
+func foldSettings(tx *Tx, t *tenant, e schemas.Recorded, d said) error {
+	if e.Type == schemas.PKSettingsUpdate {
+		if err := t.mergeSystem(tx, func(r *row) { r.see(e.Time.UnixMicro()) }); err != nil {
+			return err
+		}
+	}
+	r, err := t.row(tx, settingsEntity)
 	if err != nil {
 		return err
 	}
-	r, err := tx.row(settingsEntity, e.Route.Tenant, e.Route.Tenant)
-	if err != nil {
-		return err
-	}
-	if whole {
-		r.observe(values, us, e.ID)
-	} else {
-		r.set(values, versionOf(rankUpdate, e))
+	t.change(tx, r, func(r *row) {
+		if e.Type != schemas.PKSettingsUpdate {
+			r.observe(d.values, d.us, e.ID)
+			return
+		}
+		r.set(d.values, versionOf(rankUpdate, e))
 		r.see(e.Time.UnixMicro())
-	}
-	if err := tx.write(r); err != nil {
-		return err
-	}
+	})
 	return tx.announce(r, schemas.SettingsChanged, "settings")
 }

@@ -18,7 +18,9 @@ var sourceStatesSQL string
 var SourceStates = Projection{
 	Name: "source_states", Source: schemas.PluralKit, Version: 2, // 2: readable times before 1970
 	Schema: sourceStatesSQL,
-	Fold:   foldSourceState,
+	Handlers: map[string]Handler{
+		schemas.SourceObserved: on(readSourceState, foldSourceState),
+	},
 	Queries: []Query{{
 		Name: "source_states", Path: "source/states",
 		Doc: "How the source stood with PluralKit, the newest first: while it was not ok, things may have been missed.",
@@ -27,36 +29,29 @@ var SourceStates = Projection{
 	}},
 }
 
-func foldSourceState(tx *Tx, e schemas.Recorded) error {
-	if e.Route.Source != schemas.PluralKit || e.Type != schemas.SourceObserved {
-		return nil
-	}
+func readSourceState(e schemas.Recorded) (schemas.SourceReport, error) {
 	object, _, us, err := observed(e, nil)
 	if err != nil {
-		return err
+		return schemas.SourceReport{}, err
 	}
 	state, err := object.Text("state")
 	if err != nil {
-		return err
+		return schemas.SourceReport{}, err
 	}
-	is, err := schemas.NewSourceReport(schemas.SourceState(state), us)
-	if err != nil {
-		return err
-	}
-	system := e.Route.Tenant
-	was, err := sourceState(tx, system)
+	return schemas.NewSourceReport(schemas.SourceState(state), us)
+}
+
+func foldSourceState(tx *Tx, t *tenant, e schemas.Recorded, is schemas.SourceReport) error {
+	was, err := sourceState(tx, t.system)
 	if err != nil {
 		return err
 	}
 	made, err := tx.Get(`INSERT INTO source_states (system_uuid, since_us, event_id, state) VALUES (?, ?, ?, ?)
-		ON CONFLICT (system_uuid, since_us, event_id) DO NOTHING RETURNING 1`, system, us, e.ID, state)
+		ON CONFLICT (system_uuid, since_us, event_id) DO NOTHING RETURNING 1`, t.system, is.SinceUS, e.ID, string(is.State))
 	if err != nil || made == nil {
 		return err
 	}
-	if err := tx.Touch("source_states", system+"/"+e.ID); err != nil {
-		return err
-	}
-	if newest, err := sourceState(tx, system); err != nil || newest.eventID != e.ID || was.state == state {
+	if newest, err := sourceState(tx, t.system); err != nil || newest.eventID != e.ID || was.state == string(is.State) {
 		return err
 	}
 	return tx.announceSource(was, is)

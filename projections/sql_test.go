@@ -27,6 +27,9 @@ func TestSQL(t *testing.T) {
 		{"/* ; */ select ';' as \"a;b\" -- ; it's\n ; ;\n-- end", 5, `[a;b] [[;]] false`},
 		{`WITH n(i) AS (VALUES (1), (2)) SELECT sum(i) AS s FROM n`, 5, `[s] [[3]] false`},
 		{`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT i FROM n`, 5, `[i] [[1] [2] [3]] false`},
+		{`SELECT 1 AS [really?]`, 5, `[really?] [[1]] false`}, // a person's text is left as it is
+		{`SELECT 1 /* it's a ? */ AS x, '?' AS y`, 5, `[x y] [[1 ?]] false`},
+		{`SELECT 1 AS "a:b", 2 AS ` + "`c?`" + ` -- ?`, 5, `[a:b c?] [[1 2]] false`},
 		{`VALUES (1)`, 5, `[column1] [[1]] false`},
 		{`SELECT name FROM current_things ORDER BY 1 DESC LIMIT 1`, 5, `[name] [[two]] false`},
 		{`SELECT name FROM pragma_table_info('tallies')`, 5, `[name] [[system_uuid] [kind] [n]] false`},

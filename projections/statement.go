@@ -6,95 +6,44 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/mattn/go-sqlite3"
 )
 
-// A statement is prepared SQL, and the tables it is about.
+// A statement is prepared SQL.
 type statement struct {
 	*sqlite3.SQLiteStmt
-	text          string
-	bound         []driver.NamedValue // the arguments, used again
-	reads, writes []string
+	text   string
+	bound  []driver.NamedValue // the arguments, used again
+	writes bool
 }
 
-// prepare prepares a statement, or finds it prepared.
-func (tx *Tx) prepare(query string) (*statement, error) {
-	if stmt, ok := tx.stmts[query]; ok {
-		return stmt, nil
-	}
-	stmt := &statement{text: query}
-	tx.preparing = stmt
-	prepared, err := tx.conn.Prepare(steady(query))
-	tx.preparing = nil
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", short(query), err)
-	}
-	stmt.SQLiteStmt = prepared.(*sqlite3.SQLiteStmt)
-	tx.stmts[query] = stmt
-	return stmt, nil
-}
-
-// authorize is SQLite's authorizer. It allows everything: SQLite tells it which
-// tables the statement that is being prepared reads and writes, also through
-// views, and that is what we want to know.
-func (tx *Tx) authorize(op int, table, _, _ string) int {
-	stmt := tx.preparing
-	if stmt == nil {
-		return sqlite3.SQLITE_OK // prepared again, after the tables changed
-	}
-	switch op {
-	case sqlite3.SQLITE_READ:
-		stmt.reads = include(stmt.reads, table)
-	case sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE:
-		stmt.reads, stmt.writes = include(stmt.reads, table), include(stmt.writes, table)
-	}
-	return sqlite3.SQLITE_OK
-}
-
-func include(list []string, s string) []string {
-	if slices.Contains(list, s) {
-		return list
-	}
-	return append(list, s)
-}
-
-// ready prepares a statement of a fold, and makes what it will see true: rows
-// of its tables that wait to be written are written, and those it may change
-// are not remembered.
+// ready prepares a statement of ours, or finds it prepared. If it writes, that
+// counts as a change.
 func (tx *Tx) ready(query string) (*statement, error) {
-	stmt, err := tx.prepare(query)
-	if err != nil || tx.kept.empty() {
-		return stmt, err
-	}
-	for _, table := range stmt.reads {
-		if err := tx.settle(table); err != nil {
+	stmt, ok := tx.stmts[query]
+	if !ok {
+		var err error
+		if stmt, err = tx.prepare(query, steady(query)); err != nil {
 			return nil, err
 		}
 	}
-	for _, table := range stmt.writes {
-		tx.kept.drop(table)
+	if stmt.writes {
+		tx.changes++
 	}
 	return stmt, nil
 }
 
-// run is Exec of a statement that needs nothing to be settled.
-func (tx *Tx) run(query string, args ...any) error {
-	stmt, err := tx.prepare(query)
+// prepare prepares a text and keeps the statement under a name.
+func (tx *Tx) prepare(name, text string) (*statement, error) {
+	prepared, err := tx.conn.Prepare(text)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("%s: %w", short(name), err)
 	}
-	return stmt.run(args)
-}
-
-// first is Get of a statement that needs nothing to be settled.
-func (tx *Tx) first(query string, args ...any) (Row, error) {
-	stmt, err := tx.prepare(query)
-	if err != nil {
-		return nil, err
-	}
-	return stmt.first(args)
+	stmt := &statement{SQLiteStmt: prepared.(*sqlite3.SQLiteStmt), text: name}
+	stmt.writes = !stmt.Readonly()
+	tx.stmts[name] = stmt
+	return stmt, nil
 }
 
 func (s *statement) run(args []any) error {

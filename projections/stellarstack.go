@@ -16,9 +16,9 @@ var stellarStackSQL string
 //
 // Deliveries come in no order, so the newest by the panel's own time counts.
 var StellarStack = Projection{
-	Name: "stellarstack", Source: schemas.StellarStack, Version: 2, // 2: readable times before 1970
-	Schema: stellarStackSQL,
-	Fold:   foldStellarStack,
+	Name: "stellarstack", Source: schemas.StellarStack, Version: 3,
+	Schema:   stellarStackSQL,
+	Handlers: Any(foldStellarStack),
 	Queries: []Query{{
 		Name: "servers", Path: "servers",
 		Doc: "The panel's servers, as last heard of, by name.",
@@ -37,7 +37,7 @@ var StellarStack = Projection{
 }
 
 var stellarServerEntity = entity{
-	table: "stellarstack_servers", keys: []string{"source", "server_id"}, owner: "source", told: true, deletes: true,
+	table: "stellarstack_servers", keys: []string{"source", "server_id"}, told: true, deletes: true,
 	fields: stellarServerFields,
 }.prepare()
 
@@ -64,9 +64,6 @@ var stellarStates = map[string]string{
 }
 
 func foldStellarStack(tx *Tx, e schemas.Recorded) error {
-	if e.Route.Source != schemas.StellarStack {
-		return nil
-	}
 	d, err := schemas.ReadStellarStack(e.Event)
 	if err != nil {
 		return err
@@ -76,6 +73,9 @@ func foldStellarStack(tx *Tx, e schemas.Recorded) error {
 	}
 	if d.Server != nil && d.Server.ID == "" {
 		d.Server = nil
+	}
+	if err := checkID("stellarstack_servers", e.Route.Tenant); err != nil {
+		return err
 	}
 	us, err := schemas.ParseTime(d.Timestamp)
 	if err != nil {
@@ -102,24 +102,16 @@ func insertStellarEvent(tx *Tx, e schemas.Recorded, d schemas.StellarStackEvent,
 	if d.Server != nil {
 		server, name = *d.Server, &d.Server.Name
 	}
-	made, err := tx.Get(`INSERT INTO stellarstack_events
+	return tx.Exec(`INSERT INTO stellarstack_events
 			(source, timestamp_us, event, server_id, data, server_name, status, verified, id, received_us)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (source, timestamp_us, event, server_id, data) DO UPDATE SET server_name = excluded.server_name,
 			status = excluded.status, verified = excluded.verified, id = excluded.id, received_us = excluded.received_us
-			WHERE (excluded.received_us, excluded.id) < (received_us, id) RETURNING 1`,
+			WHERE (excluded.received_us, excluded.id) < (received_us, id)`,
 		e.Route.Tenant, us, d.Event, server.ID, data, name, server.Status, stellarVerified(e), e.ID, e.Time.UnixMicro())
-	if err != nil || made == nil {
-		return err
-	}
-	return tx.Touch("stellarstack_events", e.Route.Tenant+"/"+e.ID)
 }
 
 func mergeStellarServer(tx *Tx, e schemas.Recorded, s schemas.StellarStackServer, us int64) error {
-	r, err := tx.row(stellarServerEntity, e.Route.Tenant, e.Route.Tenant, s.ID)
-	if err != nil {
-		return err
-	}
 	values := map[string]any{"verified": stellarVerified(e)}
 	if s.Name != "" {
 		values["name"] = s.Name
@@ -130,11 +122,12 @@ func mergeStellarServer(tx *Tx, e schemas.Recorded, s schemas.StellarStackServer
 	if state, tells := stellarStates[e.Type]; tells {
 		values["state"], values["since"] = state, us
 	}
-	r.set(pick(stellarServerFields, values), fieldVersion{rank: rankUpdate, us: us, id: e.ID})
-	if e.Type == schemas.StellarStackServerDeleted {
-		r.tombstone(us)
-	}
-	return tx.write(r)
+	return tx.merge(stellarServerEntity, func(r *row) {
+		r.set(pick(stellarServerFields, values), fieldVersion{rank: rankUpdate, us: us, id: e.ID})
+		if e.Type == schemas.StellarStackServerDeleted {
+			r.tombstone(us)
+		}
+	}, e.Route.Tenant, s.ID)
 }
 
 // sortedJSON is an object with its members in order, at every depth: StellarStack

@@ -15,9 +15,17 @@ var systemsSQL string
 // from the first event of the system on, whatever that is about: a join with
 // systems loses nobody. Until more is known its fields are NULL.
 var Systems = Projection{
-	Name: "systems", Source: schemas.PluralKit, Version: 4,
+	Name: pluralKitState, Source: schemas.PluralKit, Version: 5,
 	Schema: systemsSQL,
-	Fold:   foldSystem,
+	State:  newPluralKit,
+	Handlers: map[string]Handler{
+		schemas.PKSystemUpdate: on(readSystem, foldSystem),
+		schemas.SystemObserved: on(readSystem, foldSystem),
+		schemas.SystemImported: on(readSystem, foldSystem),
+		schemas.SystemAbsent:   on(readSystem, foldSystem),
+		"":                     on(nothingToRead, foldAny),
+	},
+	Quiet: quietColumns,
 	Queries: []Query{{
 		Name: "system", Path: "system", One: true,
 		Doc: "The system, as PluralKit's API shows it to its owner.",
@@ -25,82 +33,73 @@ var Systems = Projection{
 				strftime('%Y-%m-%dT%H:%M:%S', (created_us - (created_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
 					|| printf('.%06dZ', (created_us % 1000000 + 1000000) % 1000000) AS created,
 				` + shownPrivacy(schemas.PKSystemObject) + `
-			FROM systems WHERE uuid = :tenant AND deleted_us IS NULL ORDER BY uuid LIMIT 1`,
+			FROM systems WHERE system_uuid = :tenant AND deleted_us IS NULL ORDER BY uuid LIMIT 1`,
 	}},
 }
 
 var systemEntity = entity{
-	table: "systems", keys: []string{"uuid"}, owned: true, snapshots: true, deletes: true, absents: true,
+	table: "systems", keys: []string{"system_uuid", "uuid"}, snapshots: true, deletes: true, absents: true,
 	fields:  schemas.PKSystemObjectFields,
 	shape:   schemas.PKSystemObject.Names(),
 	privacy: schemas.PKSystemObject.PrivacySettings(),
 }.prepare()
 
-func foldSystem(tx *Tx, e schemas.Recorded) error {
-	switch {
-	case e.Type == schemas.SourceAdded || e.Type == schemas.SourceLearned:
-		return foldLinked(tx, e)
-	case e.Route.Source != schemas.PluralKit:
-		return nil
-	}
-	switch e.Type {
-	case schemas.PKSystemUpdate:
-		values, err := schemas.DecodeFields(e.Type, e.Data, schemas.PKSystemFields)
-		if err != nil {
-			return err
-		}
-		return mergeSystem(tx, e.Route.Tenant, func(r *row) {
-			r.set(values, versionOf(rankUpdate, e))
-			r.see(e.Time.UnixMicro())
-		})
-	case schemas.PKSettingsUpdate:
-		return mergeSystem(tx, e.Route.Tenant, func(r *row) { r.see(e.Time.UnixMicro()) })
-	case schemas.SystemObserved:
-		object, values, us, err := observed(e, schemas.PKSystemObjectFields)
-		if err == nil {
-			err = isItself(object, "uuid", e.Route.Tenant)
-		}
-		if err != nil {
-			return err
-		}
-		return mergeSystem(tx, e.Route.Tenant, func(r *row) { r.observe(values, us, e.ID) })
-	case schemas.SystemImported:
-		values, us, err := imported(e, schemas.PKSystemObjectFields, e.Route.Tenant)
-		if err != nil {
-			return err
-		}
-		return mergeSystem(tx, e.Route.Tenant, func(r *row) { r.imported(values, us, e.ID) })
-	case schemas.SystemAbsent:
-		_, us, err := absent(e)
-		if err != nil {
-			return err
-		}
-		return mergeSystem(tx, e.Route.Tenant, func(r *row) { r.miss(us) })
-	}
-	return mergeSystem(tx, e.Route.Tenant, func(*row) {})
+// quietColumns are bookkeeping, and what moves with every message.
+var quietColumns = []string{"versions", "seen_us", "observed_us", "observed_id", "snapshot_us", "snapshot_id", "absent_us",
+	"message_count", "last_message_timestamp_us"}
+
+// said is what an event says of an entity, checked.
+type said struct {
+	values []schemas.Value
+	us     int64 // of an observation, import or absence: the moment it stands for
 }
 
-// foldLinked makes the row of a system that a source was added for.
-func foldLinked(tx *Tx, e schemas.Recorded) error {
-	if e.Route.Source != schemas.SelfSource {
-		return nil
+func readSystem(e schemas.Recorded) (said, error) {
+	var d said
+	var err error
+	switch e.Type {
+	case schemas.PKSystemUpdate:
+		d.values, err = schemas.DecodeFields(e.Type, e.Data, schemas.PKSystemFields)
+	case schemas.SystemAbsent:
+		_, d.us, err = absent(e)
+	default:
+		d.values, d.us, err = observedAs(e, schemas.PKSystemObjectFields, e.Route.Tenant)
 	}
-	source, err := schemas.Decode[schemas.SourceEvent](e.Event)
-	if err != nil || source.Kind != schemas.PluralKit || source.Tenant == "" {
+	return d, err
+}
+
+func foldSystem(tx *Tx, t *tenant, e schemas.Recorded, d said) error {
+	return t.mergeSystem(tx, func(r *row) {
+		switch e.Type {
+		case schemas.PKSystemUpdate:
+			r.set(d.values, versionOf(rankUpdate, e))
+			r.see(e.Time.UnixMicro())
+		case schemas.SystemObserved:
+			r.observe(d.values, d.us, e.ID)
+		case schemas.SystemImported:
+			r.imported(d.values, d.us, e.ID)
+		case schemas.SystemAbsent:
+			r.miss(d.us)
+		}
+	})
+}
+
+// foldAny makes the system's row, whatever the event is about.
+func foldAny(tx *Tx, t *tenant, _ schemas.Recorded, _ struct{}) error {
+	r, err := t.row(tx, systemEntity, t.system)
+	if err != nil || r.exists {
 		return err
 	}
-	return mergeSystem(tx, source.Tenant, func(*row) {})
+	t.change(tx, r, func(*row) {})
+	return nil
 }
 
 // mergeSystem makes the system's row if there is none, and lets merge change it.
-func mergeSystem(tx *Tx, system string, merge func(*row)) error {
-	r, err := tx.row(systemEntity, system, system)
+func (t *tenant) mergeSystem(tx *Tx, merge func(*row)) error {
+	r, err := t.row(tx, systemEntity, t.system)
 	if err != nil {
 		return err
 	}
-	merge(r)
-	if err := tx.write(r); err != nil {
-		return err
-	}
+	t.change(tx, r, merge)
 	return tx.announce(r, schemas.SystemChanged, "system")
 }

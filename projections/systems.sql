@@ -2,8 +2,8 @@
 -- that no event has told of are NULL; one that is
 -- gone keeps its row, with deleted_us set.
 CREATE TABLE systems (
-	uuid                  TEXT PRIMARY KEY,
-	system_uuid           TEXT NOT NULL, -- the same, as every PluralKit table has it
+	system_uuid           TEXT NOT NULL, -- as every PluralKit table has it
+	uuid                  TEXT NOT NULL, -- the same
 	id                    TEXT,          -- PluralKit's short id; may change
 	name                  TEXT,
 	description           TEXT,
@@ -29,7 +29,8 @@ CREATE TABLE systems (
 	observed_id           TEXT,
 	seen_us               INTEGER,
 	absent_us             INTEGER,
-	deleted_us            INTEGER
+	deleted_us            INTEGER,
+	PRIMARY KEY (system_uuid, uuid)
 ) STRICT, WITHOUT ROWID;
 
 -- For short ids, of which nobody knows whose they are.

@@ -18,32 +18,54 @@ import (
 // prepared: database/sql costs more than SQLite itself on statements this
 // small. It is used by one goroutine at a time.
 type Tx struct {
-	conn  *sqlite3.SQLiteConn
-	stmts map[string]*statement // by SQL text; the texts are constants
-	kept  memory                // rows of entities, and what waits to be written
-	limit int                   // of rows that are kept
+	conn    *sqlite3.SQLiteConn
+	stmts   map[string]*statement // by SQL text; the texts are constants
+	changes int                   // statements that write, and changes of states, so far
 
-	preparing *statement // for authorize; else nil
+	states   map[string]State // by projection; of a connection that only reads: none
+	listener Listener         // nil: nobody listens
 
 	view  context.Context  // of a View: what is read ends with it; else nil
 	event schemas.Recorded // the event being folded
-	ahead any              // what was read of it in advance; nil: nothing
 	out   int              // entries it has put in the outbox
 	mute  bool             // its entries are left out, see Scratch
-	heard int              // changes it has caused that some subscription listens for
-
-	audience *audience // who has subscribed; nil: there is no table of them, or nothing is folded
+	heard int              // changes it has caused that the listener hears
 }
 
 func newTx(conn *sqlite3.SQLiteConn) *Tx {
-	tx := &Tx{conn: conn, stmts: make(map[string]*statement), limit: maxKept}
-	conn.RegisterAuthorizer(tx.authorize)
-	return tx
+	return &Tx{conn: conn, stmts: make(map[string]*statement)}
 }
 
 // begin turns to the next event.
-func (tx *Tx) begin(e schemas.Recorded, ahead any, mute bool) {
-	tx.event, tx.ahead, tx.out, tx.mute, tx.heard = e, ahead, 0, mute, 0
+func (tx *Tx) begin(e schemas.Recorded, mute bool) {
+	tx.event, tx.out, tx.mute, tx.heard = e, 0, mute, 0
+}
+
+// Event is the event that is being folded.
+func (tx *Tx) Event() schemas.Recorded { return tx.event }
+
+// State is what the projection of that name keeps in memory.
+func (tx *Tx) State(name string) State { return tx.states[name] }
+
+// Changed notes that a State was changed: from here on the event cannot be
+// refused any more.
+func (tx *Tx) Changed() { tx.changes++ }
+
+// Settle writes everything that states keep in memory and the file has not.
+// After it a statement sees the rows as they are at this event.
+func (tx *Tx) Settle() error {
+	for _, s := range tx.states {
+		if err := s.Flush(tx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (tx *Tx) forgetStates() {
+	for _, s := range tx.states {
+		s.Forget()
+	}
 }
 
 // Exec runs one statement. Arguments are nil, bool, int, int64, float64, string,
@@ -84,6 +106,16 @@ func (tx *Tx) Get(query string, args ...any) (Row, error) {
 	return stmt.first(args)
 }
 
+// rows returns all rows of the answer. For fewer than memory has room for.
+func (tx *Tx) rows(query string, args ...any) ([]Row, error) {
+	var all []Row
+	err := tx.Each(query, args, func(r Row) error {
+		all = append(all, append(Row(nil), r...))
+		return nil
+	})
+	return all, err
+}
+
 // Each calls fn with every row of the answer, until fn returns an error;
 // io.EOF means enough. The row is only valid during the call, and fn must not
 // run the same query.
@@ -109,13 +141,13 @@ func (tx *Tx) Publish(change schemas.Event) error { return tx.PublishFront(chang
 
 // PublishFront is Publish and PutFront in one entry.
 func (tx *Tx) PublishFront(change schemas.Event, tenant string, front []byte) error {
-	found, err := tx.listeners(change.Type, change.Route)
+	hears, err := tx.hears(change.Type, change.Route)
 	if err != nil {
 		return err
 	}
-	if len(found) > 0 {
+	if hears {
 		tx.heard++
-		if err := tx.deliver(change, tx.heard); err != nil {
+		if err := tx.listener.Listen(tx, change, tx.heard); err != nil {
 			return err
 		}
 	}
@@ -131,6 +163,43 @@ func (tx *Tx) PublishFront(change schemas.Event, tenant string, front []byte) er
 	return tx.send(m.Subject, m.ID, m.Body, tenant, front)
 }
 
+// listen hands the event itself to the listener.
+func (tx *Tx) listen(e schemas.Event) error {
+	hears, err := tx.hears(e.Type, e.Route)
+	if err != nil || !hears {
+		return err
+	}
+	return tx.listener.Listen(tx, e, 0)
+}
+
+func (tx *Tx) hears(typ string, r schemas.Route) (bool, error) {
+	if tx.listener == nil {
+		return false, nil
+	}
+	return tx.listener.Hears(tx, typ, r)
+}
+
+// Hears reports whether anybody would hear of a change of this type that the
+// event caused: the outbox, which a rebuild has not, or the listener. A fold
+// need not make one that nobody hears.
+func (tx *Tx) Hears(typ string) (bool, error) {
+	if !tx.mute {
+		return true, nil
+	}
+	return tx.hears(typ, changeRoute(typ, tx.event.Route))
+}
+
+// Mute reports whether nothing of the event is sent: it is folded in a rebuild.
+func (tx *Tx) Mute() bool { return tx.mute }
+
+// changeRoute is the route of a change of this type that an event caused.
+func changeRoute(typ string, cause schemas.Route) schemas.Route {
+	if r, err := schemas.RouteOf(schemas.Event{Type: typ, Source: schemas.SelfURI}); err == nil {
+		cause.Noun, cause.Verb = r.Noun, r.Verb
+	}
+	return cause
+}
+
 // PutFront puts a new entry of the FRONTERS bucket into the outbox.
 func (tx *Tx) PutFront(tenant string, front []byte) error {
 	return tx.send("", "", nil, tenant, front)
@@ -142,27 +211,21 @@ func (tx *Tx) send(subject, id string, body []byte, key string, front []byte) er
 	if tx.mute {
 		return nil
 	}
-	// Nothing that a fold keeps in memory is in the outbox.
-	return tx.run(`INSERT INTO outbox (seq, n, subject, msg_id, body, fronters_key, fronters) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+	return tx.Exec(`INSERT INTO outbox (seq, n, subject, msg_id, body, fronters_key, fronters) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		int64(tx.event.Seq), n, subject, id, body, key, front)
 }
 
 // exec runs SQL that is not worth keeping prepared: schema, pragmas.
 func (tx *Tx) exec(query string) error {
-	if err := tx.settleAll(); err != nil {
-		return err
-	}
-	tx.kept = memory{} // it may change anything
 	if _, err := tx.conn.Exec(query, nil); err != nil {
 		return fmt.Errorf("%s: %w", short(query), err)
 	}
 	return nil
 }
 
-// forget gives up the prepared statements, and what is remembered.
+// forget gives up the prepared statements.
 func (tx *Tx) forget() error {
 	var err error
-	tx.kept = memory{}
 	for query, stmt := range tx.stmts {
 		err = errors.Join(err, stmt.Close())
 		delete(tx.stmts, query)

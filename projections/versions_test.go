@@ -18,7 +18,7 @@ const versionsFile = "testdata/versions.txt"
 // projection is shared, and counts for every projection.
 var (
 	engineSources = []string{"all.go", "answer.go", "compare.go", "db.go", "doc.go", "explain.go", "held.go", "metrics.go", "outbox.go",
-		"projection.go", "query.go", "reader.go", "rebuild.go", "rest.go", "sql.go", "view.go", "apply.go", "engine.sql", "tx.go"}
+		"projection.go", "query.go", "reader.go", "rebuild.go", "replay.go", "skipped.go", "ahead.go", "statement.go", "steady.go", "rest.go", "sql.go", "view.go", "apply.go", "engine.sql", "tx.go"}
 	engineRowSources = []string{"apply.go", "engine.sql", "tx.go"}
 )
 

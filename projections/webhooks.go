@@ -19,7 +19,11 @@ var webhooksSQL string
 var Webhooks = Projection{
 	Name: "webhooks", Source: schemas.SelfSource, Version: 2, // 1: first; 2: debounce_s; a condition that does not compile is written
 	Schema: webhooksSQL,
-	Fold:   foldWebhook,
+	Handlers: map[string]Handler{
+		schemas.SubscriptionCreated: On(readWebhook, foldWebhook),
+		schemas.SubscriptionUpdated: On(readWebhook, foldWebhook),
+		schemas.SubscriptionDeleted: On(readWebhook, foldWebhook),
+	},
 	Queries: []Query{{
 		Name: "webhooks", Path: "webhooks",
 		Doc: "The outgoing webhooks, newest first.",
@@ -31,22 +35,15 @@ var Webhooks = Projection{
 	}},
 }
 
-func foldWebhook(tx *Tx, e schemas.Recorded) error {
-	if e.Route.Source != schemas.SelfSource {
-		return nil
-	}
-	switch e.Type {
-	case schemas.SubscriptionCreated, schemas.SubscriptionUpdated, schemas.SubscriptionDeleted:
-	default:
-		return nil
-	}
+func readWebhook(e schemas.Recorded) (schemas.Subscription, error) {
 	s, err := schemas.Decode[schemas.Subscription](e.Event)
-	if err != nil {
-		return err
+	if err == nil && s.ID == "" {
+		err = fmt.Errorf("%w: %s: no id", schemas.ErrInvalid, e.Type)
 	}
-	if s.ID == "" {
-		return fmt.Errorf("%w: %s: no id", schemas.ErrInvalid, e.Type)
-	}
+	return s, err
+}
+
+func foldWebhook(tx *Tx, e schemas.Recorded, s schemas.Subscription) error {
 	old, err := tx.Get(`SELECT updated_us, event_id, deleted_us FROM webhooks WHERE id = ?`, s.ID)
 	if err != nil {
 		return err
@@ -63,8 +60,10 @@ func foldWebhook(tx *Tx, e schemas.Recorded) error {
 	if err != nil {
 		return err
 	}
-	tx.audience.forget()
-	return tx.Touch("webhooks", s.ID)
+	if audience := tx.State(Deliveries.Name); audience != nil {
+		audience.Forget()
+	}
+	return nil
 }
 
 // writeWebhook writes the row. A condition that does not compile is written
@@ -143,7 +142,7 @@ func deleteWebhook(tx *Tx, webhook string, us int64, id string) error {
 }
 
 // subscriptions reads those that are enabled, in the order of their ids.
-func (tx *Tx) subscriptions() ([]schemas.Subscription, error) {
+func subscriptions(tx *Tx) ([]schemas.Subscription, error) {
 	var all []schemas.Subscription
 	err := tx.Each(`SELECT id, owner, events, source, tenant, server_id, condition, ordered, owner_only, debounce_s
 		FROM webhooks WHERE enabled = 1 ORDER BY id`, nil, func(r Row) error {

@@ -35,7 +35,7 @@ var star = []row{
 	{pkg: "projections/mirror", ours: []string{"projections", "schemas"},
 		why: "PluralKit's API, from the tables"},
 	{pkg: "projections/statistics", why: "arithmetic on switches: it knows no table"},
-	{pkg: "projections/query/ui", ours: []string{"projections", "schemas"}, why: "pages made of the same queries"},
+	{pkg: "projections/query/ui", why: "pages made of the same queries, which it asks for through an interface"},
 	{pkg: "cmd/switchlog", ours: []string{anything}, why: "wires everything to everything"},
 	{pkg: "test", ours: []string{anything}, why: "proof needs the whole"},
 	{pkg: "test/bench", ours: []string{anything}, why: "measures the whole"},
@@ -78,7 +78,7 @@ var outsiders = []outsider{
 	{"golang.org/x/sync", []string{anything}, "errgroup, semaphore: almost the standard library"},
 	{"golang.org/x/term", []string{"cmd/switchlog"}, "only cmd talks to a terminal"},
 	{"golang.org/x/text", []string{"cmd/switchlog"}, "how wide a letter is on a terminal"},
-	{"golang.org/x/time", []string{"ingest", "ingest/pluralkit", "processor/deliver", "projections/query"},
+	{"golang.org/x/time", []string{"ingest", "ingest/pluralkit", "processor/deliver", "projections/query", "projections/query/ui"},
 		"rate limits stand where requests pass"},
 	{"gopkg.in/yaml.v3", []string{"cmd/switchlog"}, "the settings file"},
 }
@@ -87,6 +87,8 @@ var outsiders = []outsider{
 // production code.
 var testTools = []string{
 	"github.com/anishathalye/porcupine",
+	"github.com/chromedp/cdproto",
+	"github.com/chromedp/chromedp",
 	"github.com/rogpeppe/go-internal",
 	"github.com/santhosh-tekuri/jsonschema/v6",
 	"github.com/standard-webhooks/standard-webhooks/libraries",

@@ -15,6 +15,7 @@ need make make
 need sqlite3 sqlite3        # the shell people read the database with
 need node nodejs            # a client of PluralKit's API that the mirror is asked with
 need npm npm                # and what it is installed with
+need chromium chromium       # a browser that the dashboard is looked at with
 need fusermount3 fuse3      # disks that fail: the tests mount them without being root
 
 # gcc alone does not bring the C library's headers on Debian.

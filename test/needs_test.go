@@ -15,7 +15,7 @@ import (
 func needs(t *testing.T, user string, without []string, env ...string) (out, asked string, code int) {
 	t.Helper()
 	bin := t.TempDir()
-	for _, name := range []string{"bash", "awk", "sort", "head", "gcc", "git", "make", "sqlite3", "node", "npm", "fusermount3", "go"} {
+	for _, name := range []string{"bash", "awk", "sort", "head", "gcc", "git", "make", "sqlite3", "node", "npm", "chromium", "fusermount3", "go"} {
 		path, err := exec.LookPath(name)
 		if err != nil {
 			t.Fatal(err)

@@ -49,7 +49,7 @@ func TestReconcile(t *testing.T) {
 		out, _, code := s.try("", "reconcile", "--json")
 		return code <= 1 && json.Unmarshal([]byte(out), &r) == nil && r.Emitted == 0
 	})
-	if got := strings.Join(rows(t, db, `SELECT m.name FROM group_members g JOIN members m ON m.uuid = g.member_uuid`), " "); got != "Ash" {
+	if got := strings.Join(rows(t, db, `SELECT m.name FROM group_members g JOIN members m ON m.system_uuid = g.system_uuid AND m.uuid = g.member_uuid`), " "); got != "Ash" {
 		t.Errorf("group members: got %q, want Ash", got)
 	}
 	// The fake sends its webhooks nowhere, and status says so.

@@ -133,7 +133,7 @@ func goFiles(t *testing.T) []goFile {
 }
 
 func inTestdata(name string) bool {
-	return strings.HasPrefix(name, "testdata/") || strings.Contains(name, "/testdata/")
+	return strings.HasPrefix(name, "testdata/") || strings.Contains(name, "/testdata/") || strings.Contains(name, "/thirdparty/")
 }
 
 // at is where a node stands, as file:line.

@@ -38,6 +38,7 @@ func (a admin) routes(mux *http.ServeMux) {
 	handle("GET /api/admin/replay", a.replay)
 	handle("POST /api/admin/import", a.importFile)
 	handle("GET /api/admin/doctor", a.doctor)
+	handle("POST /api/admin/open", a.open)
 	database := func(pattern string, fn func(w http.ResponseWriter, r *http.Request) error) {
 		if !a.n.runs(roleProcess) {
 			fn = noDatabase
@@ -248,26 +249,6 @@ func (a admin) sql(w http.ResponseWriter, r *http.Request) error {
 		rows = [][]any{}
 	}
 	answerJSON(w, http.StatusOK, sqlAnswer{Columns: columns, Rows: rows, Truncated: truncated})
-	return nil
-}
-
-func (a admin) explain(w http.ResponseWriter, r *http.Request) error {
-	table, key := r.URL.Query().Get("table"), r.URL.Query().Get("key")
-	ctx, cancel := context.WithTimeout(r.Context(), adminTimeout)
-	defer cancel()
-	seqs, err := a.n.db.Causes(ctx, table, key)
-	if err != nil {
-		return err
-	}
-	out := causes{Table: table, Key: key, Events: []recordedJS{}}
-	for _, seq := range seqs {
-		_, m, err := a.n.events.Get(ctx, seq)
-		if err != nil {
-			return err
-		}
-		out.Events = append(out.Events, recordedJS{Seq: seq, Event: m.Body})
-	}
-	answerJSON(w, http.StatusOK, out)
 	return nil
 }
 

@@ -5,9 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"switchlog/processor"
 	"switchlog/projections"
@@ -33,125 +30,53 @@ func (a admin) long(w http.ResponseWriter, r *http.Request, swap bool) error {
 	report := func(p progress) error {
 		return errors.Join(e.Encode(p), flush.Flush())
 	}
-	o, err := a.n.compareWithReplay(r.Context(), swap, report)
+	replayed, err := a.n.db.Replay(r.Context(), foldedLog{a.n}, swap, func(p projections.Progress) error {
+		return report(progress{Step: p.Step, Done: p.Done, Total: p.Total})
+	})
 	if err != nil {
 		a.n.log.Error("rebuild", "err", err)
 		return report(progress{Error: err.Error()})
+	}
+	o := &outcome{Events: replayed.Events, Position: replayed.Events, Seconds: replayed.Seconds, Rows: replayed.Rows,
+		Differences: replayed.Total, Skipped: replayed.Skipped, Swapped: replayed.Swapped}
+	for _, d := range replayed.First {
+		o.First = append(o.First, difference(d))
 	}
 	a.n.log.Info("rebuilt beside and compared", logAttrs(o)...)
 	return report(progress{Step: "done", Done: o.Events, Total: o.Events, Outcome: o})
 }
 
-// compareWithReplay folds the log into a scratch database and compares it with
-// the live one at the same position; with swap it then takes its place. The
-// live one goes on folding until the last moment.
-func (n *node) compareWithReplay(ctx context.Context, swap bool, report func(progress) error) (_ *outcome, err error) {
-	begun := time.Now()
-	sent, err := n.changes.Sent(ctx)
-	if err != nil {
-		return nil, err
-	}
-	scratch, err := n.db.Scratch(sent)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, scratch.Discard()) }()
-	pos, err := n.db.Position(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := n.fill(ctx, scratch, pos.Seq, report); err != nil {
-		return nil, err
-	}
-	o := &outcome{}
-	err = n.loop.Hold(ctx, func(ctx context.Context) error {
-		pos, err := n.db.Position(ctx)
-		if err != nil {
-			return err
-		}
-		if err := n.fill(ctx, scratch, pos.Seq, report); err != nil {
-			return err
-		}
-		o.Events, o.Position = pos.Seq, pos.Seq
-		if err := report(progress{Step: "compare", Done: pos.Seq, Total: pos.Seq}); err != nil {
-			return err
-		}
-		if err := n.compare(ctx, scratch, o); err != nil || !swap {
-			return err
-		}
-		o.Swapped = true
-		return n.db.Replace(ctx, scratch)
-	})
-	o.Seconds = time.Since(begun).Seconds()
-	return o, err
+// foldedLog is the log, and the loop that folds it, as a replay needs them.
+type foldedLog struct{ n *node }
+
+var _ projections.Log = foldedLog{}
+
+func (l foldedLog) End(ctx context.Context) (string, uint64, error) {
+	last, err := l.n.events.Last(ctx)
+	return last.Epoch, last.Seq, err
 }
 
-func (n *node) compare(ctx context.Context, scratch *projections.DB, o *outcome) error {
-	c, err := n.db.Compare(ctx, scratch)
-	if err != nil {
-		return err
-	}
-	o.Rows, o.Differences = c.Rows, c.Total
-	for _, d := range c.First {
-		o.First = append(o.First, difference(d))
-	}
-	o.Skipped, err = scratch.SkippedCount(ctx)
-	return err
+func (l foldedLog) Sent(ctx context.Context) (uint64, error) { return l.n.changes.Sent(ctx) }
+
+func (l foldedLog) Hold(ctx context.Context, fn func(context.Context) error) error {
+	return l.n.loop.Hold(ctx, fn)
 }
 
-// fill folds the log up to seq into db, which nobody else writes.
-func (n *node) fill(ctx context.Context, db *projections.DB, to uint64, report func(progress) error) error {
-	pos, err := db.Position(ctx)
-	if err != nil || pos.Seq >= to {
-		return err
-	}
-	last, err := n.events.Last(ctx)
-	if err != nil {
-		return err
-	}
-	batches := make(chan []schemas.Recorded)
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		defer close(batches)
-		return n.batches(ctx, processor.ReadOptions{From: pos.Seq + 1, To: to}, batches)
-	})
-	g.Go(func() error {
-		for batch := range batches {
-			if err := db.Apply(ctx, last.Epoch, batch); err != nil {
-				return err
-			}
-			if err := report(progress{Step: "fold", Done: batch[len(batch)-1].Seq, Total: to}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return g.Wait()
-}
-
-// batches reads a part of the log, the next batch while the last is folded.
-func (n *node) batches(ctx context.Context, o processor.ReadOptions, to chan<- []schemas.Recorded) error {
+func (l foldedLog) Batches(ctx context.Context, from, to uint64, fn func([]schemas.Recorded) error) error {
 	var batch []schemas.Recorded
-	hand := func() error {
-		if len(batch) == 0 {
-			return nil
-		}
-		select {
-		case to <- batch:
-			batch = nil
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	err := n.events.Read(ctx, o, func(e schemas.Recorded, _ schemas.Message) error {
+	err := l.n.events.Read(ctx, processor.ReadOptions{From: from, To: to}, func(e schemas.Recorded, _ schemas.Message) error {
 		batch = append(batch, e)
 		if len(batch) < rebuildBatch {
 			return nil
 		}
-		return hand()
+		full := batch
+		batch = nil
+		return fn(full)
 	})
-	return errors.Join(err, hand())
+	if err != nil || len(batch) == 0 {
+		return err
+	}
+	return fn(batch)
 }
 
 // refresh replaces a database that other tables or folds have made (the old
@@ -173,23 +98,6 @@ func (n *node) refresh(ctx context.Context) error {
 	if !stale && (pos.Seq > 0 || sent == 0) {
 		return nil
 	}
-	return n.rebuildWhole(ctx, sent)
-}
-
-func (n *node) rebuildWhole(ctx context.Context, sent uint64) (err error) {
-	last, err := n.events.Last(ctx)
-	if err != nil {
-		return err
-	}
-	n.log.Info("building the database from the log", "events", last.Seq)
-	scratch, err := n.db.Scratch(sent)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, scratch.Discard()) }()
-	quiet := func(progress) error { return nil }
-	if err := n.fill(ctx, scratch, last.Seq, quiet); err != nil {
-		return err
-	}
-	return n.db.Replace(ctx, scratch)
+	n.log.Info("building the database from the log")
+	return n.db.Refill(ctx, foldedLog{n}, sent)
 }

@@ -76,6 +76,7 @@ func newRoot(program string, environ []string) *cobra.Command {
 		newSource(),
 		newWebhook(),
 		newStatus(),
+		newOpen(),
 		newTail(),
 		newReplay(),
 		newImport(),

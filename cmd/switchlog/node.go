@@ -27,6 +27,7 @@ import (
 	"switchlog/projections"
 	"switchlog/projections/mirror"
 	"switchlog/projections/query"
+	"switchlog/projections/query/ui"
 	"switchlog/schemas"
 )
 
@@ -85,6 +86,7 @@ type node struct {
 	loop    *processor.Loop
 	changes *processor.Changes
 	sender  *deliver.Sender
+	pages   *ui.Handler // nil without the role query, too
 
 	delivering   sync.WaitGroup // the part that runs the sender
 	sendable     chan struct{}  // closed when the database knows of all that was accepted before the start
@@ -222,8 +224,11 @@ func (n *node) openDatabase() (err error) {
 		return err
 	}
 	n.wal = newWALWatch(n.path(fileDatabase)+"-wal", time.Now, n.metrics)
+	if n.runs(roleQuery) {
+		n.pages = ui.New(n.pagesConfig())
+	}
 	n.loop = processor.NewLoop(processor.LoopConfig{
-		Log: n.events, Sink: watchedSink{n.db, n.reconcilers}, Applied: n.applied, Logger: n.log, Metrics: n.metrics,
+		Log: n.events, Sink: watchedSink{n.db, n.reconcilers, n.pages}, Applied: n.applied, Logger: n.log, Metrics: n.metrics,
 	})
 	n.changes = processor.NewChanges(processor.ChangesConfig{
 		Log: n.events, Outbox: n.db, Ready: n.loop.CaughtUp(), Logger: n.log, Metrics: n.metrics,

@@ -30,6 +30,8 @@ func (n *node) privateHandler() http.Handler {
 	if n.runs(roleQuery) {
 		mux.Handle("/api/v1/", query.NewHandler(n.queryConfig()))
 		mux.Handle(mirror.Root, mirror.NewHandler(n.mirrorConfig()))
+		mux.Handle("GET /{$}", n.pages)
+		mux.Handle("/ui/", n.pages)
 	}
 	sources := n.adminOnly(n.folded(ingest.NewSourcesHandler(n.registry)))
 	mux.Handle("/api/admin/sources", sources)

@@ -11,6 +11,7 @@ import (
 
 	"switchlog/ingest/pluralkit"
 	"switchlog/projections"
+	"switchlog/projections/query/ui"
 	"switchlog/schemas"
 )
 
@@ -205,11 +206,13 @@ func (n *node) settled(ctx context.Context) error {
 	return n.db.Wait(ctx, n.spool.Anchor().Seq)
 }
 
-// watchedSink is the database as the live loop sees it: reconcilers hear of
-// each event that was folded. A rebuild does not go through it (Law 8).
+// watchedSink is the database as the live loop sees it: reconcilers and open
+// pages of the dashboard are told of each event that was folded. A rebuild does
+// not go through it (Law 8).
 type watchedSink struct {
 	*projections.DB
-	r *reconcilers
+	r     *reconcilers
+	pages *ui.Handler // nil: there is no dashboard
 }
 
 // Apply folds, and tells.
@@ -220,6 +223,9 @@ func (w watchedSink) Apply(ctx context.Context, epoch string, batch []schemas.Re
 	for _, e := range batch {
 		if e.Route.Source != schemas.PluralKit {
 			continue
+		}
+		if w.pages != nil {
+			w.pages.Changed(e.Route.Tenant)
 		}
 		if r := w.r.find(e.Route.Tenant); r != nil {
 			r.Seen(e)

@@ -5,20 +5,13 @@ import (
 	"switchlog/schemas"
 )
 
-// selectGroup is the group of an expression for its uuid, and its system.
-func selectGroup(uuid string) string {
-	return `SELECT ` + groupShape.columns + `, e.system_uuid FROM groups e
-		WHERE e.uuid = ` + uuid + ` AND e.deleted_us IS NULL`
-}
-
 var (
-	groupByUUID = selectGroup(`?`)
-	groupByID   = selectGroup(`(SELECT uuid FROM groups WHERE id = ?1 AND deleted_us IS NULL
-		ORDER BY system_uuid = ?2 DESC, coalesce(versions ->> '$.id[1]', observed_us) DESC, uuid LIMIT 1)`)
+	groupByUUID    = claimedEntity(groupShape, "groups", "uuid")
+	groupByID      = claimedEntity(groupShape, "groups", "id")
 	groupsOfSystem = `SELECT ` + groupShape.columns + ` FROM groups e
 		WHERE e.system_uuid = ? AND e.deleted_us IS NULL` + listOrder
-	groupsOfMember = `SELECT ` + groupShape.columns + ` FROM group_members g JOIN groups e ON e.uuid = g.group_uuid
-		WHERE g.member_uuid = ? AND e.system_uuid = ? AND e.deleted_us IS NULL` + listOrder
+	groupsOfMember = `SELECT ` + groupShape.columns + ` FROM group_members g JOIN groups e ON e.system_uuid = g.system_uuid AND e.uuid = g.group_uuid
+		WHERE g.member_uuid = ? AND g.system_uuid = ? AND e.deleted_us IS NULL` + listOrder
 )
 
 const (

@@ -25,7 +25,7 @@ func getSystemGuild(q *request) ([]byte, error) {
 }
 
 const autoproxy = `SELECT a.autoproxy_mode, coalesce(m.id, a.autoproxy_member), a.last_latch_timestamp_us FROM autoproxy a
-	LEFT JOIN members m ON m.uuid = a.autoproxy_member AND m.system_uuid = a.system_uuid
+	LEFT JOIN members m ON m.system_uuid = a.system_uuid AND m.uuid = a.autoproxy_member
 	WHERE a.system_uuid = ? AND a.guild_id = ? AND a.channel_id = ''`
 
 // getAutoproxy knows autoproxy of servers only, like PluralKit. A server never

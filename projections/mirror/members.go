@@ -14,20 +14,25 @@ const maxList = 10_000
 // Lists are in no order at PluralKit. Ours are as the entities were made.
 const listOrder = ` ORDER BY e.created_us IS NULL, e.created_us, e.uuid LIMIT 10001`
 
-// selectMember is the member of an expression for its uuid, and its system.
-func selectMember(uuid string) string {
-	return `SELECT ` + memberShape.columns + `, e.system_uuid FROM members e
-		WHERE e.uuid = ` + uuid + ` AND e.deleted_us IS NULL`
+// claimedEntity is the member or group of an id, or of a uuid, and its system.
+func claimedEntity(of *shape, table, column string) string {
+	said := `observed_us`
+	if column == "id" { // which PluralKit's API says, or the system itself
+		said = `CASE WHEN versions ->> '$.id' IS NULL THEN observed_us END`
+	}
+	return `SELECT ` + of.columns + `, e.system_uuid FROM ` + table + ` e JOIN (` + claimed(`SELECT system_uuid AS system, uuid AS thing, `+said+` AS said
+		FROM `+table+` WHERE `+column+` = ?1 AND deleted_us IS NULL`) + `) k ON e.system_uuid = k.system AND e.uuid = k.thing`
 }
 
 var (
-	memberByUUID = selectMember(`?`)
-	memberByID   = selectMember(`(SELECT uuid FROM members WHERE id = ?1 AND deleted_us IS NULL
-		ORDER BY system_uuid = ?2 DESC, coalesce(versions ->> '$.id[1]', observed_us, snapshot_us) DESC, uuid LIMIT 1)`)
+	memberByUUID = claimedEntity(memberShape, "members", "uuid")
+	memberByID   = claimedEntity(memberShape, "members", "id")
+	memberOf     = `SELECT ` + memberShape.columns + `, e.system_uuid FROM members e
+		WHERE e.system_uuid = ? AND e.uuid = ? AND e.deleted_us IS NULL`
 	membersOfSystem = `SELECT ` + memberShape.columns + ` FROM members e
 		WHERE e.system_uuid = ? AND e.deleted_us IS NULL` + listOrder
-	membersOfGroup = `SELECT ` + memberShape.columns + ` FROM group_members g JOIN members e ON e.uuid = g.member_uuid
-		WHERE g.group_uuid = ? AND e.system_uuid = ? AND e.deleted_us IS NULL` + listOrder
+	membersOfGroup = `SELECT ` + memberShape.columns + ` FROM group_members g JOIN members e ON e.system_uuid = g.system_uuid AND e.uuid = g.member_uuid
+		WHERE g.group_uuid = ? AND g.system_uuid = ? AND e.deleted_us IS NULL` + listOrder
 )
 
 // find finds a member or group and the system it belongs to.
@@ -35,7 +40,7 @@ func (q *request) find(ref, byUUID, byID string, of *shape, none error) (project
 	short, _ := schemas.PluralKitShortID(ref) // empty, which nobody has, if it is none
 	query, args := byID, []any{short, q.viewer.owns}
 	if uuid, isUUID := schemas.PluralKitUUID(ref); isUUID {
-		query, args = byUUID, []any{uuid}
+		query, args[0] = byUUID, uuid
 	}
 	row, err := q.tx.Get(query, args...)
 	if err != nil {

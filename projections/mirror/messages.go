@@ -10,12 +10,16 @@ import (
 
 const (
 	messageColumns = `timestamp_us, id, original, sender, channel, guild, system_uuid, member_uuid`
-	messageByID    = `SELECT ` + messageColumns + ` FROM messages WHERE id = ? AND deleted_us IS NULL`
+	messageClaims  = `SELECT *, system_uuid AS system, NULL AS said FROM messages`
+)
+
+var (
+	messageByID = `SELECT ` + messageColumns + ` FROM (` + claimed(messageClaims+` WHERE id = ?1 AND deleted_us IS NULL`) + `)`
 
 	// There is no index of originals, so this reads all messages of the moment
 	// the original is from.
-	messageByOriginal = `SELECT ` + messageColumns + ` FROM messages WHERE id > ?1 AND id < ?2 AND length(id) = length(?1)
-		AND original = ?1 AND deleted_us IS NULL ORDER BY id LIMIT 1`
+	messageByOriginal = `SELECT ` + messageColumns + ` FROM (` + claimed(messageClaims+` WHERE id > ?1 AND id < ?3 AND length(id) = length(?1)
+		AND original = ?1 AND deleted_us IS NULL`) + `)`
 )
 
 // originalLifetime is how long PluralKit finds a message by the id of what was
@@ -30,7 +34,7 @@ func getMessage(q *request) ([]byte, error) {
 	if !allDigits(id) {
 		return nil, errBadRequest
 	}
-	m, err := q.tx.Get(messageByID, id)
+	m, err := q.tx.Get(messageByID, id, q.viewer.owns)
 	if m == nil && err == nil {
 		m, err = q.byOriginal(id)
 	}
@@ -62,7 +66,7 @@ func (q *request) byOriginal(id string) (projections.Row, error) {
 		return nil, nil // no id, it is too large
 	}
 	until := strconv.FormatUint(n+uint64(proxyingTakes.Milliseconds())<<22, 10)
-	m, err := q.tx.Get(messageByOriginal, id, until)
+	m, err := q.tx.Get(messageByOriginal, id, q.viewer.owns, until)
 	if m == nil || q.now().Sub(snowflakeTime(m.Text(1))) >= originalLifetime {
 		return nil, err
 	}
@@ -75,11 +79,11 @@ const nobody = `,"system":null,"member":null}`
 // appendAuthor writes the rest of a message: its system and its member, or
 // neither, if the member is gone.
 func (q *request) appendAuthor(b []byte, systemUUID, memberUUID string) ([]byte, error) {
-	m, err := q.tx.Get(memberByUUID, memberUUID)
+	m, err := q.tx.Get(memberOf, systemUUID, memberUUID)
 	if err != nil {
 		return nil, err
 	}
-	if m == nil || m.Text(memberShape.width) != systemUUID {
+	if m == nil {
 		return append(b, nobody...), nil
 	}
 	s, err := q.findSystem(systemByUUID, systemUUID)

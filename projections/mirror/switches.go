@@ -8,9 +8,9 @@ import (
 // A page of history: whoever it shows is named by short id, hidden members
 // too. Of switches with one timestamp the order is ours; PluralKit has none.
 const switchPage = `SELECT w.uuid, w.timestamp_us,
-		(SELECT json_group_array(coalesce(m.id, t.member_uuid) ORDER BY t.position) FROM switch_stints t
-			LEFT JOIN members m ON m.uuid = t.member_uuid AND m.system_uuid = w.system_uuid
-			WHERE t.system_uuid = w.system_uuid AND t.timestamp_us = w.timestamp_us AND t.switch_uuid = w.uuid)
+		(SELECT json_group_array(coalesce(m.id, l.uuid) ORDER BY l.place)
+			FROM (SELECT value AS uuid, min(key) AS place FROM json_each(w.members) GROUP BY value) l
+			LEFT JOIN members m ON m.system_uuid = w.system_uuid AND m.uuid = l.uuid WHERE m.deleted_us IS NULL)
 	FROM switches w WHERE w.system_uuid = ? AND w.listed = 1 AND w.timestamp_us < ?
 	ORDER BY w.timestamp_us DESC, w.uuid DESC LIMIT ?`
 
@@ -55,7 +55,7 @@ func appendSwitch(b []byte, uuid string, us int64) []byte {
 // nothing of has its uuid.
 func selectFront(from, member, position string) string {
 	return `SELECT ` + memberShape.columns + `, w.uuid, w.timestamp_us, ` + member + ` FROM ` + from + `
-		LEFT JOIN members e ON e.uuid = ` + member + ` AND e.system_uuid = ?1
+		LEFT JOIN members e ON e.system_uuid = ?1 AND e.uuid = ` + member + `
 		ORDER BY ` + position + ` LIMIT 10001`
 }
 
@@ -63,11 +63,16 @@ var (
 	// The list that fronts has: it is as quick however many switches there were.
 	currentFront = selectFront(`(SELECT switch_uuid AS uuid, since_us AS timestamp_us, members FROM fronts WHERE system_uuid = ?1) w
 		LEFT JOIN json_each(w.members) list`, `list.value`, `list.key`)
-	oneSwitch = selectFront(`(SELECT uuid, timestamp_us FROM switches WHERE uuid = ?2 AND system_uuid = ?1 AND listed = 1) w
-		LEFT JOIN switch_stints t ON t.system_uuid = ?1 AND t.timestamp_us = w.timestamp_us AND t.switch_uuid = w.uuid`, `t.member_uuid`, `t.position`)
+	oneSwitch = selectFront(`(SELECT s.uuid, s.timestamp_us, (SELECT json_group_array(l.uuid ORDER BY l.place)
+			FROM (SELECT value AS uuid, min(key) AS place FROM json_each(s.members) GROUP BY value) l
+			LEFT JOIN members m ON m.system_uuid = ?1 AND m.uuid = l.uuid WHERE m.deleted_us IS NULL) AS members
+		FROM switches s WHERE s.system_uuid = ?1 AND s.uuid = ?2 AND s.listed = 1) w
+		LEFT JOIN json_each(w.members) list`, `list.value`, `list.key`)
 )
 
-const ownerOfSwitch = `SELECT system_uuid FROM switches WHERE uuid = ? AND listed = 1`
+// whoHasSwitch is whether the system has the switch, else whether any other has.
+const whoHasSwitch = `SELECT EXISTS (SELECT 1 FROM switches WHERE system_uuid = ?1 AND uuid = ?2 AND listed = 1),
+	EXISTS (SELECT 1 FROM switches WHERE uuid = ?2 AND listed = 1)`
 
 // getFronters answers with the latest switch, also if it is in the future.
 func getFronters(q *request) ([]byte, error) {
@@ -92,13 +97,13 @@ func getSwitch(q *request) ([]byte, error) {
 	if !isUUID {
 		return nil, errInternal
 	}
-	row, err := q.tx.Get(ownerOfSwitch, uuid)
+	row, err := q.tx.Get(whoHasSwitch, s.uuid, uuid)
 	switch {
 	case err != nil:
 		return nil, err
-	case row == nil:
+	case row.Int(1) == 0:
 		return nil, errNoSwitch
-	case row.Text(0) != s.uuid || !s.sees(schemas.PKFrontHistoryPrivacy):
+	case row.Int(0) == 0 || !s.sees(schemas.PKFrontHistoryPrivacy):
 		return nil, errSwitchHidden
 	}
 	return q.front(s, oneSwitch, s.uuid, uuid)

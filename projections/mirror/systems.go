@@ -21,17 +21,36 @@ func selectSystem(uuid string) string {
 		e.uuid IS NOT NULL OR EXISTS (SELECT 1 FROM members WHERE system_uuid = k.uuid)
 			OR EXISTS (SELECT 1 FROM switches WHERE system_uuid = k.uuid),
 		e.deleted_us IS NOT NULL
-		FROM (SELECT ` + uuid + ` AS uuid) k LEFT JOIN systems e ON e.uuid = k.uuid WHERE k.uuid IS NOT NULL`
+		FROM (SELECT ` + uuid + ` AS uuid) k LEFT JOIN systems e ON e.system_uuid = k.uuid WHERE k.uuid IS NOT NULL`
 }
 
-// A short id or an account may for a moment be in two systems: of those, the
-// viewer means its own, then the one of which it was said last.
+// PluralKit's API addresses systems by short id and account, and other things by
+// ids alone, without a system. A system may send what it likes with its own token,
+// and so may claim what is another's. So of several that claim a thing the answer
+// is about, in this order: the viewer's own; one of which PluralKit's API said so,
+// the newest if there are more; one that PluralKit's API knows; else about the only
+// one. If that leaves more than one, there is no answer.
+
+// claimed chooses among the claims that a query lists: rows with system, the
+// system's uuid; said, when the API said so (NULL: never); and what else is
+// needed. The viewer's own system is ?2.
+func claimed(claims string) string {
+	return `SELECT * FROM (
+		SELECT c.*, count(*) OVER (PARTITION BY c.level) AS rivals FROM (
+			SELECT q.*, CASE WHEN q.system = ?2 THEN 0 WHEN q.said IS NOT NULL THEN 1
+				WHEN EXISTS (SELECT 1 FROM systems o WHERE o.system_uuid = q.system AND o.observed_id IS NOT NULL) THEN 2 ELSE 3 END AS level
+			FROM (` + claims + `) q) c
+		ORDER BY level, said DESC, system LIMIT 1)
+		WHERE level < 2 OR rivals = 1`
+}
+
 var (
 	systemByUUID = selectSystem(`?1`)
-	systemByID   = selectSystem(`(SELECT uuid FROM systems WHERE id = ?1 AND deleted_us IS NULL
-		ORDER BY uuid = ?2 DESC, coalesce(versions ->> '$.id[1]', observed_us, snapshot_us) DESC, uuid LIMIT 1)`)
-	systemByAccount = selectSystem(`(SELECT system_uuid FROM accounts WHERE id = ?1 AND deleted_us IS NULL
-		ORDER BY system_uuid = ?2 DESC, linked DESC, versions ->> '$.linked[1]' DESC, system_uuid LIMIT 1)`)
+	systemByID   = selectSystem(`(SELECT system FROM (` + claimed(`SELECT system_uuid AS system,
+			CASE WHEN versions ->> '$.id' IS NULL THEN observed_us END AS said
+		FROM systems WHERE id = ?1 AND deleted_us IS NULL`) + `))`)
+	systemByAccount = selectSystem(`(SELECT system FROM (` + claimed(`SELECT system_uuid AS system, observed_us AS said
+		FROM accounts WHERE id = ?1 AND deleted_us IS NULL AND linked IS NOT 0`) + `))`)
 )
 
 // loneSystem is the uuid of the only system there is. Each of the six looks at
