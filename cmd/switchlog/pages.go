@@ -37,12 +37,11 @@ func (s pagesStore) Ask(ctx context.Context, system, query string, params map[st
 
 // pagesReader finds who a token's hash belongs to.
 func (n *node) pagesReader(hash [sha256.Size]byte) (ui.Reader, bool) {
-	for _, k := range n.keys() {
-		if k.Hash == hash { // hashes of long random tokens: how long it takes says nothing
-			return ui.Reader{Name: k.Reader.Name, System: k.Reader.Tenant, Operator: k.Reader.Name == adminUser}, true
-		}
+	reader, ok := n.find(hash)
+	if reader.Source != "" && reader.Source != schemas.PluralKit {
+		return ui.Reader{}, false // the pages are about PluralKit systems
 	}
-	return ui.Reader{}, false
+	return ui.Reader{Name: reader.Name, System: reader.Tenant, Public: reader.Public, Operator: reader.Admin}, ok
 }
 
 // systems are the PluralKit systems there are, by name.
