@@ -44,7 +44,7 @@ var frontingQueries = []Query{{
 	},
 	SQL: `SELECT w.uuid AS switch_uuid, ` + instant("w.timestamp_us") + ` AS started, ` + instant("w.ended_us") + ` AS ended,
 			(w.ended_us - w.timestamp_us) / 1000000.0 AS duration_seconds,
-			(SELECT json_group_array(json_object('uuid', l.uuid, 'name', m.name) ORDER BY l.place) FROM ` + membersIn("w") + `) AS members_json
+			(SELECT json_group_array(json_object('uuid', l.uuid, 'name', m.name, 'display_name', m.display_name, 'color', m.color) ORDER BY l.place) FROM ` + membersIn("w") + `) AS members_json
 		FROM switches w
 		WHERE w.system_uuid = :tenant AND w.listed = 1 AND w.timestamp_us < coalesce(:before, 9223372036854775807)
 			AND w.timestamp_us >= coalesce((SELECT max(p.timestamp_us) FROM switches p
