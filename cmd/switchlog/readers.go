@@ -127,6 +127,9 @@ func (r *readers) apply(ctx context.Context) (next time.Time, err error) {
 		}
 	}
 	r.mu.Unlock()
+	if r.n.pages != nil {
+		r.n.pages.ReadersChanged()
+	}
 	return next, r.endWebhooks(ctx)
 }
 

@@ -151,7 +151,7 @@ func (p *tab) signIn(b *bench, token string) {
 // TestFrontIsLive: the page shows a new front without a reload, after a
 // lost connection too, and ends when the reader is revoked.
 func TestFrontIsLive(t *testing.T) {
-	b := newBench(t, Config{Heartbeat: 200 * time.Millisecond})
+	b := newBench(t, Config{Heartbeat: time.Hour})
 	p := newTab(t, b)
 	p.signIn(b, annaToken)
 	p.await(`document.querySelector("#front-sentence").textContent == "Alder and Birch are fronting."`)
@@ -164,5 +164,6 @@ func TestFrontIsLive(t *testing.T) {
 		t.Error("the live region was replaced: readers of screens would say nothing")
 	}
 	b.revoke(annaToken)
+	b.h.ReadersChanged()
 	p.await(`document.querySelector("#front").textContent.includes("You are signed out")`)
 }

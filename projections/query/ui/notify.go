@@ -39,12 +39,26 @@ func (w *watchers) unwatch(system string, c chan struct{}) {
 	}
 }
 
+// ReadersChanged makes the open pages look whether their readers may still see
+// them.
+func (h *Handler) ReadersChanged() {
+	h.watchers.mu.Lock()
+	defer h.watchers.mu.Unlock()
+	for _, open := range h.watchers.all {
+		wake(open)
+	}
+}
+
 // Changed tells the open pages of a system that its rows may have changed. It
 // does not wait for them.
 func (h *Handler) Changed(system string) {
 	h.watchers.mu.Lock()
 	defer h.watchers.mu.Unlock()
-	for c := range h.watchers.all[system] {
+	wake(h.watchers.all[system])
+}
+
+func wake(open map[chan struct{}]bool) {
+	for c := range open {
 		select {
 		case c <- struct{}{}:
 		default: // it will look anyway
