@@ -74,12 +74,12 @@ func TestKinds(t *testing.T) {
 	s.settled()
 	db := s.database()
 	for query, want := range map[string]string{
-		`SELECT count(*) FROM discord_entitlements`:        "1",
-		`SELECT count(*) FROM botghost_triggers`:           "1",
-		`SELECT count(*) FROM stellarstack_events`:         "1",
-		`SELECT name FROM stellarstack_servers`:            "demo",
-		`SELECT count(*) FROM skipped`:                     "0",
-		`SELECT count(*) FROM entity_events WHERE seq > 6`: "0", // three sources, three events
+		`SELECT count(*) FROM discord_entitlements`: "1",
+		`SELECT count(*) FROM botghost_triggers`:    "1",
+		`SELECT count(*) FROM stellarstack_events`:  "1",
+		`SELECT name FROM stellarstack_servers`:     "demo",
+		`SELECT count(*) FROM skipped`:              "0",
+		`SELECT seq FROM positions`:                 "6", // three sources, three events
 	} {
 		if got := strings.Join(rows(t, db, query), " "); got != want {
 			t.Errorf("%s: got %s, want %s", query, got, want)

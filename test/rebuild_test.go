@@ -203,7 +203,7 @@ func TestRebuild(t *testing.T) {
 		}
 	}
 	out, errOut, code := s.try("", "verify")
-	for _, want := range []string{"members " + member, "somebody else", "switches " + gone, "switch_purges "} {
+	for _, want := range []string{"/" + member, "somebody else", "/" + gone, "switch_purges "} {
 		if !strings.Contains(out, want) {
 			t.Errorf("verify of a damaged database: got %s, want %q in it", out, want)
 		}

@@ -30,7 +30,7 @@ func (a admin) long(w http.ResponseWriter, r *http.Request, swap bool) error {
 	report := func(p progress) error {
 		return errors.Join(e.Encode(p), flush.Flush())
 	}
-	replayed, err := a.n.db.Replay(r.Context(), foldedLog{a.n}, swap, func(p projections.Progress) error {
+	replayed, err := a.n.db.Replay(r.Context(), foldedLog(a), swap, func(p projections.Progress) error {
 		return report(progress{Step: p.Step, Done: p.Done, Total: p.Total})
 	})
 	if err != nil {
