@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -30,12 +31,18 @@ func newLimitedServer(t *testing.T, most, perAddress int, trusted ...netip.Prefi
 	}
 	s := &limitedServer{t: t, address: l.Addr().String(), began: make(chan struct{}, 100), answer: make(chan struct{})}
 	limited := newConnections(l, most, perAddress, trusted, slog.New(slog.DiscardHandler))
-	srv := &http.Server{ConnState: limited.state, Handler: limited.proxied(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	counted := limited.proxied(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/wait" {
 			s.began <- struct{}{}
 			<-s.answer
 		}
-	}))}
+	}))
+	var handling sync.WaitGroup // Close does not wait for handlers
+	srv := &http.Server{ConnState: limited.state, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handling.Add(1)
+		defer handling.Done()
+		counted.ServeHTTP(w, r)
+	})}
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(limited) }()
 	t.Cleanup(func() {
@@ -43,6 +50,7 @@ func newLimitedServer(t *testing.T, most, perAddress int, trusted ...netip.Prefi
 		if err := <-done; err != http.ErrServerClosed {
 			t.Errorf("serve: %v", err)
 		}
+		handling.Wait()
 		limited.mu.Lock()
 		defer limited.mu.Unlock()
 		if limited.open != 0 || len(limited.hosts) != 0 || limited.idle.Len() != 0 || len(limited.clients) != 0 {
