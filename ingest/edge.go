@@ -29,6 +29,7 @@ type EdgeConfig struct {
 	MaxWaiting    int64         // requests of one source that may wait to be stored; 4,096
 
 	Watch      Watcher               // is told what may have been missed; nil: nobody is
+	Pings      *Pings                // remembers PINGs; nil: nobody wants to see them
 	Now        func() time.Time      // the clock; nil: time.Now
 	Log        *slog.Logger          // nil: nothing is logged
 	Registerer prometheus.Registerer // nil: metrics are not registered
@@ -73,6 +74,9 @@ func NewEdge(c EdgeConfig, r *Registry, a Appender) http.Handler {
 	}
 	if c.Watch == nil {
 		c.Watch = nobody{}
+	}
+	if c.Pings == nil {
+		c.Pings = NewPings(c.Now)
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -185,6 +189,9 @@ func (e *edge) handle(w http.ResponseWriter, r *http.Request, k Kind, names []st
 	defer release()
 	req := newRequest(r, names)
 	src, err := e.verify(r.Context(), k, req, body)
+	if err != nil && e.Pings.isProbe(k, body) {
+		return answerProbe(w)
+	}
 	if err != nil {
 		if src != nil {
 			src.stats.refused.Add(1)
@@ -192,7 +199,7 @@ func (e *edge) handle(w http.ResponseWriter, r *http.Request, k Kind, names []st
 		e.logUnless(err, k, schemas.Event{})
 		outcome := refuse(w, err)
 		if outcome == outcomeUnauthorized {
-			e.unverified(k, body)
+			e.unverified(k, src, body)
 		}
 		return outcome
 	}
@@ -205,6 +212,7 @@ func (e *edge) handle(w http.ResponseWriter, r *http.Request, k Kind, names []st
 	if len(events) == 0 {
 		src.stats.lastPing.Store(e.Now().UnixMicro())
 		acknowledge(w, src.source, nil)
+		e.Pings.right(k, src.name, body)
 		e.Watch.Tried(k.Name, src.tenant)
 		return outcomePing
 	}

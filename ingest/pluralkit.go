@@ -34,6 +34,7 @@ var pluralKit = Kind{
 	},
 	Credential:    firstSigningToken,
 	Claims:        claimedSystem,
+	Ping:          readBeginning,
 	Tenant:        func(_ string, settings map[string]string) string { return settings[settingSystem] },
 	TenantSetting: settingSystem,
 	DefaultName:   func(settings map[string]string) string { return settings[settingSystem] },
@@ -97,23 +98,32 @@ func (p pluralKitSource) TellTenant(body []byte) string {
 	return id
 }
 
-// claimedSystem is the first system_id in the beginning of a body, which may
-// break off. Of a ping it is empty: PluralKit sends one with a wrong token on
-// purpose.
-func claimedSystem(beginning []byte) (system string) {
+// claimedSystem is the system that an unverified body names. Of a ping it is
+// empty: PluralKit sends one with a wrong token on purpose.
+func claimedSystem(beginning []byte) string {
+	system, isPing := readBeginning(beginning)
+	if isPing {
+		return ""
+	}
+	return system
+}
+
+// readBeginning reads, in the beginning of a body, which may break off, the
+// first system_id and whether it is a ping.
+func readBeginning(beginning []byte) (system string, isPing bool) {
 	s := scanner{text: beginning}
 	s.open()
 	for first := true; ; first = false {
 		name, more := s.next(first)
 		if !more {
-			return system
+			return system, isPing
 		}
 		value, ok := s.skip(maxDepth)
 		said, isText := text(value)
 		switch {
 		case !ok || !isText:
 		case spells(name, "type") && said == ping:
-			return ""
+			isPing = true
 		case system == "" && spells(name, memberSystem):
 			if id, err := checkSystem(said); err == nil {
 				system = id

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -301,6 +302,7 @@ type SourceStatus struct {
 	URL          string            `json:"url"`
 	Settings     map[string]string `json:"settings"`
 	Created      string            `json:"created"`         // RFC 3339
+	Secrets      []string          `json:"secrets"`         // which it has, by purpose: token, api_token, …
 	Missing      []string          `json:"missing_secrets"` // the registry knows of them, but they are not on this machine
 	CannotVerify bool              `json:"cannot_verify"`   // one of them proves requests: they are answered with 503
 	LastEvent    *string           `json:"last_event"`      // RFC 3339; null: none yet
@@ -346,7 +348,7 @@ func noSource(kind, name string) error {
 func (r *Registry) status(e *entry) SourceStatus {
 	s := SourceStatus{
 		Kind: e.kind, Name: e.name, Tenant: e.tenant,
-		Settings: e.settings, Missing: e.missing, CannotVerify: e.unverifiable,
+		Settings: e.settings, Secrets: slices.Sorted(maps.Keys(e.secrets)), Missing: e.missing, CannotVerify: e.unverifiable,
 		Created:   schemas.FormatTime(e.created),
 		LastEvent: formatMicros(e.stats.lastEvent.Load()),
 		LastPing:  formatMicros(e.stats.lastPing.Load()),
@@ -363,6 +365,9 @@ func (r *Registry) status(e *entry) SourceStatus {
 	s.Unproven, s.LastUnproven = unproven, formatMicros(last)
 	if s.Settings == nil {
 		s.Settings = map[string]string{}
+	}
+	if s.Secrets == nil {
+		s.Secrets = []string{}
 	}
 	if s.Missing == nil {
 		s.Missing = []string{}

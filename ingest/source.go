@@ -92,6 +92,11 @@ type Kind struct {
 	// its body; empty: none. It decides nothing. May be nil: no request names one.
 	Claims func(beginning []byte) (tenant string)
 
+	// Ping reports whether the beginning of a body is the provider's PING, and
+	// whose it says it is. It decides nothing. May be nil: then its PINGs are not
+	// remembered.
+	Ping func(beginning []byte) (tenant string, is bool)
+
 	// Check says what is wrong with settings and secrets together; each alone
 	// is right. It runs when the source is added, and when secrets are
 	// replaced: then with these alone. Its error wraps schemas.ErrInvalid. May

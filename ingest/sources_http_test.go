@@ -58,7 +58,7 @@ func TestSourcesCommands(t *testing.T) {
 		{"POST", "/pluralkit/nobody/rotate", `{"secrets":{"token":"y"}}`, 404, `there is no source pluralkit nobody`},
 
 		{"GET", "/pluralkit/home", "", 200, `{"kind":"pluralkit","name":"home","tenant":"` + testSystem + `","url":"https://hooks.example.org/in/pluralkit",` +
-			`"settings":{"system":"` + testSystem + `"},"created":"2026-03-01T12:00:00.000000Z","missing_secrets":[],"cannot_verify":false,"last_event":null,"last_ping":null,"accepted":0,"refused":0,"unproven":0,"last_unproven":null}`},
+			`"settings":{"system":"` + testSystem + `"},"created":"2026-03-01T12:00:00.000000Z","secrets":["api_token","token"],"missing_secrets":[],"cannot_verify":false,"last_event":null,"last_ping":null,"accepted":0,"refused":0,"unproven":0,"last_unproven":null}`},
 		{"GET", "/pluralkit/nobody", "", 404, `there is no source pluralkit nobody`},
 		{"DELETE", "/pluralkit/nobody", "", 404, `there is no source pluralkit nobody`},
 		{"DELETE", "/pluralkit/home", "", 204, ``},

@@ -81,7 +81,10 @@ func (u *unproven) seen() (total uint64, last int64) {
 // of ours. The answer is written and does not depend on it; the work is
 // bounded, and the same whether the tenant is one of ours or not: nobody can
 // learn from its time which are.
-func (e *edge) unverified(k Kind, body []byte) {
+func (e *edge) unverified(k Kind, src *entry, body []byte) {
+	if e.Pings.refused(k, src, body) == PingEarly {
+		e.Log.Warn(EarlyWords, "source", k.Name)
+	}
 	if k.Claims == nil {
 		return
 	}

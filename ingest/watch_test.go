@@ -157,7 +157,7 @@ func BenchmarkUnverified(b *testing.B) {
 		"large": []byte(`{"a":"` + strings.Repeat("x", 200<<10))} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				h.unverified(pluralKit, body)
+				h.unverified(pluralKit, nil, body)
 			}
 		})
 	}

@@ -28,6 +28,7 @@ var star = []row{
 		why: "what comes in knows no log and no table; its tests may append to the real spool"},
 	{pkg: "ingest/spool", ours: []string{"schemas"}, why: "durable order, of events from anywhere to any log"},
 	{pkg: "ingest/pluralkit", ours: []string{"schemas"}, tests: []string{"projections", "projections/mirror"}, why: "asks PluralKit what is true; what we hold comes through an interface; its tests hold the mirror of that against PluralKit"},
+	{pkg: "ingest/linking", why: "what keeps a webhook from being registered, in words: it knows no event and no table"},
 	{pkg: "processor", ours: []string{"schemas"}, why: "what moves knows no provider and no table; its sink is an interface"},
 	{pkg: "processor/deliver", ours: []string{"schemas"}, why: "what goes out is asked for through an interface"},
 	{pkg: "projections", ours: []string{"schemas"}, why: "a fold sees events, never where they come from (Law 5)"},

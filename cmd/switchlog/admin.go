@@ -39,6 +39,9 @@ func (a admin) routes(mux *http.ServeMux) {
 	handle("POST /api/admin/import", a.importFile)
 	handle("GET /api/admin/doctor", a.doctor)
 	handle("POST /api/admin/open", a.open)
+	handle("GET /api/admin/link", a.link)
+	handle("GET /api/admin/link/pings", a.linkPings)
+	handle("POST /api/admin/link/check", a.linkCheck)
 	database := func(pattern string, fn func(w http.ResponseWriter, r *http.Request) error) {
 		if !a.n.runs(roleProcess) {
 			fn = noDatabase

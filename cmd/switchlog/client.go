@@ -136,9 +136,14 @@ func (c *client) do(ctx context.Context, method, path string, body io.Reader) (i
 		return nil, fmt.Errorf("%s does not know this command (hint: --server wants the private address; is it the public one, or an older server?)", c.base)
 	case res.StatusCode == http.StatusBadRequest:
 		return nil, refusedError{errors.New(says)}
+	case res.StatusCode == http.StatusConflict:
+		return nil, conflictError{errors.New(says)}
 	}
 	return nil, errors.New(says)
 }
+
+// conflictError is the server's sentence for what is taken already.
+type conflictError struct{ error }
 
 // unreachable says why no answer came.
 func (c *client) unreachable(err error) error {

@@ -84,13 +84,7 @@ func (c *call) examine(ctx context.Context, quick bool) []finding {
 
 func printFindings(w io.Writer, findings []finding, problems int) error {
 	for _, f := range findings {
-		mark := map[verdict]string{
-			fine: paint(w, green, " ok "), warning: paint(w, yellow, "look"), problem: paint(w, red, "BAD "),
-		}[f.Verdict]
-		printWrapped(w, fmt.Sprintf("%s  %-12s ", mark, f.Check), f.Says)
-		if f.Hint != "" {
-			printWrapped(w, "                   → ", f.Hint)
-		}
+		printFinding(w, f)
 	}
 	says := fmt.Sprint(problems, " problems")
 	switch problems {
@@ -101,4 +95,15 @@ func printFindings(w io.Writer, findings []finding, problems int) error {
 	}
 	_, err := fmt.Fprintf(w, "\n%s\n", says)
 	return err
+}
+
+// printFinding shows one check, and below it what to do.
+func printFinding(w io.Writer, f finding) {
+	mark := map[verdict]string{
+		fine: paint(w, green, " ok "), warning: paint(w, yellow, "look"), problem: paint(w, red, "BAD "),
+	}[f.Verdict]
+	printWrapped(w, fmt.Sprintf("%s  %-12s ", mark, f.Check), f.Says)
+	if f.Hint != "" {
+		printWrapped(w, "                   → ", f.Hint)
+	}
 }

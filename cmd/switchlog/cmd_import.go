@@ -38,22 +38,8 @@ func newImport() *cobra.Command {
 	}
 	tenant := cmd.Flags().String("tenant", "", "of a pk;export file: the system's uuid, if the file does not tell or no source here is of it")
 	return withServer(cmd, func(ctx context.Context, c *call) error {
-		in := c.cmd.InOrStdin()
-		if c.args[0] != "-" {
-			f, err := openImport(c.args[0])
-			if err != nil {
-				return err
-			}
-			defer f.Close()
-			in = &barReader{f: f, w: c.errOut}
-		}
-		body, err := c.do(ctx, "POST", "/api/admin/import?"+url.Values{"tenant": {*tenant}}.Encode(), in)
+		a, err := c.importFile(ctx, c.args[0], *tenant)
 		if err != nil {
-			return err
-		}
-		defer body.Close()
-		var a importAnswer
-		if err := decode(body, &a); err != nil {
 			return err
 		}
 		if a.Export != nil {
@@ -65,6 +51,25 @@ func newImport() *cobra.Command {
 		}
 		return err
 	})
+}
+
+// importFile sends a file to the server, which takes it in; - is standard input.
+func (c *call) importFile(ctx context.Context, name, tenant string) (a importAnswer, err error) {
+	in := c.cmd.InOrStdin()
+	if name != "-" {
+		f, err := openImport(name)
+		if err != nil {
+			return a, err
+		}
+		defer f.Close()
+		in = &barReader{f: f, w: c.errOut}
+	}
+	body, err := c.do(ctx, "POST", "/api/admin/import?"+url.Values{"tenant": {tenant}}.Encode(), in)
+	if err != nil {
+		return a, err
+	}
+	defer body.Close()
+	return a, decode(body, &a)
 }
 
 // openImport opens a file, unless the server would refuse it for its size: in

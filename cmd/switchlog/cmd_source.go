@@ -31,6 +31,7 @@ type sourceInfo struct {
 	Tenant    string            `json:"tenant"`
 	URL       string            `json:"url"`
 	Settings  map[string]string `json:"settings,omitempty"`
+	Secrets   []string          `json:"secrets,omitempty"` // which it has, by purpose
 	Created   string            `json:"created,omitempty"`
 	LastEvent string            `json:"last_event,omitempty"`
 	LastPing  string            `json:"last_ping,omitempty"`
@@ -293,7 +294,7 @@ func newSourceInfo(s ingest.SourceStatus) sourceInfo {
 		return *p
 	}
 	return sourceInfo{
-		Kind: s.Kind, Name: s.Name, Tenant: s.Tenant, URL: s.URL, Settings: s.Settings, Created: s.Created,
+		Kind: s.Kind, Name: s.Name, Tenant: s.Tenant, URL: s.URL, Settings: s.Settings, Secrets: s.Secrets, Created: s.Created,
 		LastEvent: text(s.LastEvent), LastPing: text(s.LastPing), Accepted: s.Accepted,
 		Conflict: s.Conflict, CannotVerify: s.CannotVerify,
 		Unproven: s.Unproven, LastUnproven: text(s.LastUnproven),

@@ -16,7 +16,8 @@ import (
 type status struct {
 	Version    string            `json:"version"`
 	Ready      bool              `json:"ready"`
-	Problems   []string          `json:"problems"` // why it is not ready, and what else wants a look
+	Problems   []string          `json:"problems"` // why it is not ready
+	Notices    []string          `json:"notices"`  // what else wants a look; it is ready all the same
 	Roles      roles             `json:"roles"`
 	Public     string            `json:"public"` // empty without the role ingest
 	Private    string            `json:"private"`
@@ -120,6 +121,7 @@ func (s status) print(w io.Writer) error {
 	}
 	fmt.Fprintf(w, "switchlog %s: %s, up %s\n", s.Version, state, strings.TrimSuffix(ago(s.Started), " ago"))
 	printProblems(w, s.Problems)
+	printProblems(w, s.Notices)
 	if len(s.Roles) < len(allRoles) {
 		fmt.Fprintf(w, "roles    %s\n", &s.Roles)
 	}

@@ -73,6 +73,7 @@ func newRoot(program string, environ []string) *cobra.Command {
 	root.PersistentFlags().String("server", "", "private address of a server elsewhere, such as http://127.0.0.1:8081 (default: the server of --data)")
 	root.AddCommand(
 		newServe(program, environ),
+		newLink(),
 		newSource(),
 		newWebhook(),
 		newStatus(),

@@ -72,6 +72,7 @@ type node struct {
 	public net.Listener // nil without the role ingest
 	priv   net.Listener
 
+	pings     *ingest.Pings // that the public listener received
 	spool     *spool.Spool
 	registry  *ingest.Registry // set once the spool runs
 	server    *processor.Server
@@ -114,7 +115,7 @@ func (n *node) path(name string) string { return filepath.Join(n.cfg.Data, name)
 // openNode opens what must be there before a webhook can be taken: the
 // directory, the spool, the listeners. It starts nothing.
 func openNode(c Config, log *slog.Logger) (_ *node, err error) {
-	n := &node{cfg: c, log: log, started: time.Now(), metrics: prometheus.NewRegistry(), stopping: make(chan struct{}), sendable: make(chan struct{}), stopped: map[string]string{}}
+	n := &node{cfg: c, log: log, started: time.Now(), metrics: prometheus.NewRegistry(), pings: ingest.NewPings(nil), stopping: make(chan struct{}), sendable: make(chan struct{}), stopped: map[string]string{}}
 	n.authorize = query.Authorizer(n.find)
 	n.readers = newReaders(n)
 	if n.deliverAllow, err = deliver.ParseAllow(c.DeliverAllow); err != nil {

@@ -84,7 +84,7 @@ func (n *node) natsAway() string {
 func (n *node) status(ctx context.Context) (status, error) {
 	e := n.endpoints()
 	s := status{
-		Version: version, Problems: n.problems(),
+		Version: version, Problems: n.problems(), Notices: n.notices(),
 		Public: e.Public, Private: e.Private, NATS: e.NATS,
 		Roles: n.cfg.Roles, Started: schemas.FormatTime(n.started), Sources: []sourceInfo{}, Away: n.alive.away(),
 		Deliveries: deliveryStatus{Problems: []string{}},

@@ -67,7 +67,7 @@ func (n *node) start(ctx, partsCtx context.Context, parts *errgroup.Group, serve
 	n.alive = newHeartbeat(n.path(fileAlive), n.log, time.Now, n.reconcilers.away)
 	part(n.alive.run)
 	if n.runs(roleIngest) {
-		edge := ingest.NewEdge(ingest.EdgeConfig{Watch: n.reconcilers, Log: n.log, Registerer: n.metrics}, n.registry, n.spool)
+		edge := ingest.NewEdge(ingest.EdgeConfig{Watch: n.reconcilers, Pings: n.pings, Log: n.log, Registerer: n.metrics}, n.registry, n.spool)
 		limited := newConnections(n.public, maxConnections, n.cfg.ConnectionsPerAddress, n.cfg.trusted, n.log)
 		public := publicServer(limited.proxied(edge))
 		public.ConnState = limited.state
