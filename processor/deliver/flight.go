@@ -40,8 +40,7 @@ func (w *worker) fly(ctx context.Context, sub schemas.Subscription, d schemas.De
 	if err := w.s.noteUntil(w.base, r.attempt); err != nil {
 		return flown{d: d, err: err}
 	}
-	w.s.disable(w.base, sub, r, w.failingSince())
-	return flown{d: d, r: r}
+	return flown{d: d, r: r, disabled: w.s.disable(w.base, sub, r, w.failingSince())}
 }
 
 // enter waits for the destination's gate, and then for a place among all.
@@ -94,22 +93,24 @@ func (s *Sender) noteUntil(ctx context.Context, a schemas.DeliveryAttempt) error
 	}
 }
 
-// disable stops a subscription whose receiver is gone, or has failed for days.
-func (s *Sender) disable(ctx context.Context, sub schemas.Subscription, r result, since time.Time) {
+// disable stops a subscription whose receiver is gone, or has failed for days,
+// and reports whether it did.
+func (s *Sender) disable(ctx context.Context, sub schemas.Subscription, r result, since time.Time) bool {
 	why, reason := "gone", r.gone
 	bad := r.attempt.Outcome == schemas.OutcomeFailed || r.attempt.Outcome == schemas.OutcomeExhausted
 	if reason == "" {
 		if !bad || since.IsZero() || time.Since(since) < failingFor {
-			return
+			return false
 		}
 		why, reason = "failing", disabledWhy(since, r.attempt)
 	}
 	if err := s.subs.Disable(ctx, sub.ID, reason); err != nil {
 		s.logger.Error("deliver: a subscription is not disabled; the next failure tries again", "subscription", sub.ID, "err", err)
-		return
+		return false
 	}
 	s.metrics.disabled.WithLabelValues(why).Inc()
 	s.logger.Warn("deliver: subscription disabled", "subscription", sub.ID, "reason", reason)
+	return true
 }
 
 func (w *worker) failingSince() time.Time {
@@ -144,6 +145,9 @@ func (w *worker) landed(f flown) {
 		w.queue = slices.DeleteFunc(w.queue, func(d schemas.Delivery) bool { return lane(d) == lane(f.d) })
 	}
 	w.learn(f.r)
+	if f.disabled {
+		w.stop() // at once: the registry's word of it comes a moment later
+	}
 	w.mu.Lock()
 	w.st.Last, w.st.Status, w.st.Response = f.r.attempt.Outcome, f.r.attempt.Status, clip(f.r.attempt.Response, maxShownResponse)
 	if f.r.limited {

@@ -72,6 +72,8 @@ type flown struct {
 	d   schemas.Delivery
 	r   result
 	err error // ours: it was not made
+
+	disabled bool // the subscription was disabled for what came back
 }
 
 func newWorker(s *Sender, sub schemas.Subscription, base context.Context) *worker {
@@ -111,6 +113,15 @@ func (w *worker) subscription() schemas.Subscription {
 // stop has the worker end when what has begun is finished.
 func (w *worker) stop() { w.once.Do(func() { close(w.ending) }) }
 
+func (w *worker) isEnding() bool {
+	select {
+	case <-w.ending:
+		return true
+	default:
+		return false
+	}
+}
+
 // run sends what is due until ctx ends or stop is called, and returns when
 // what has begun is finished.
 func (w *worker) run(ctx context.Context) {
@@ -122,8 +133,10 @@ func (w *worker) run(ctx context.Context) {
 		if err != nil {
 			panic("deliver: " + err.Error()) // sync runs no worker for it
 		}
-		w.fetch(ctx, sub)
-		w.start(ctx, sub, p)
+		if !w.isEnding() {
+			w.fetch(ctx, sub)
+			w.start(ctx, sub, p)
+		}
 		w.publish()
 		timer := time.NewTimer(w.until())
 		select {
