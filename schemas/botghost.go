@@ -71,7 +71,7 @@ func (v *BotGhostVariable) read(element []byte) error {
 
 // Text is the value as it is written into a message; false: it has none.
 func (v BotGhostVariable) Text() (string, bool) {
-	if len(v.Value) == 0 || isNull(v.Value) {
+	if len(v.Value) == 0 || IsNull(v.Value) {
 		return "", false
 	}
 	var s string

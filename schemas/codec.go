@@ -73,7 +73,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 // oneLine checks that data is JSON and takes the line breaks out: an event is
 // a line wherever events are lines. In JSON a line break is never in a string.
 func oneLine(data []byte) ([]byte, error) {
-	if !isJSON(data) {
+	if !IsJSON(data, maxDepth-1) { // the envelope is a level, too
 		return nil, fmt.Errorf("%w: the data of an event must be JSON", ErrInvalid)
 	}
 	if bytes.IndexByte(data, '\n') < 0 && bytes.IndexByte(data, '\r') < 0 {

@@ -37,7 +37,7 @@ func (e *Event) setContentType(s string) {
 	if s != mediaJSON {
 		e.DataContentType = s
 	}
-	if isNull(e.Data) && !e.isJSON() {
+	if IsNull(e.Data) && !e.isJSON() {
 		e.Data = nil
 	}
 	if e.Data == nil && e.Binary == nil {
@@ -87,7 +87,7 @@ func (e *Event) dataBytes() (data []byte, has bool, err error) {
 
 // binary reads data_base64. Null: it is not set.
 func (d *decoder) binary(value []byte) error {
-	if err := d.once(10); err != nil || isNull(value) {
+	if err := d.once(10); err != nil || IsNull(value) {
 		return err
 	}
 	if value[0] != '"' {

@@ -29,8 +29,13 @@ var attributes = []string{
 func (e *Event) UnmarshalJSON(body []byte) error {
 	*e = Event{}
 	d := decoder{event: e}
-	s := scanner{text: body}
-	if err := s.members(d.member); err != nil {
+	s := Scanner{Text: body}
+	for s.Object(); s.Next(); {
+		if err := d.member(s.Name, s.Value); err != nil {
+			return err
+		}
+	}
+	if err := s.Err(); err != nil {
 		return err
 	}
 	for name, value := range e.Extensions {
@@ -110,7 +115,7 @@ func (d *decoder) once(attribute int) error {
 
 // text reads an attribute that is a string. Null: it is not set.
 func (d *decoder) text(attribute int, value []byte, to *string) error {
-	if err := d.once(attribute); err != nil || isNull(value) {
+	if err := d.once(attribute); err != nil || IsNull(value) {
 		return err
 	}
 	if value[0] != '"' {
@@ -127,7 +132,7 @@ func (d *decoder) text(attribute int, value []byte, to *string) error {
 		return err
 	case s == "" && attributes[attribute] != "origin":
 		return fmt.Errorf("%w: %s is empty", ErrInvalid, attributes[attribute])
-	case !isUnicode(value):
+	case HasLoneSurrogate(value):
 		return fmt.Errorf("%w: %s has half a surrogate pair", ErrInvalid, attributes[attribute])
 	}
 	return nil
@@ -150,7 +155,7 @@ func (d *decoder) extension(name string, value []byte) error {
 	switch n := v.(type) {
 	case nil, bool:
 	case string:
-		if !isUnicode(value) {
+		if HasLoneSurrogate(value) {
 			return fmt.Errorf("%w: %s has half a surrogate pair", ErrInvalid, name)
 		}
 	case float64:

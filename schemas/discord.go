@@ -151,7 +151,7 @@ func (a *DiscordAuthorization) read(data []byte) error {
 				return fmt.Errorf("%w: %s: not a whole number", ErrInvalid, name)
 			}
 		case "guild":
-			if a.Guild = nil; isNull(value) {
+			if a.Guild = nil; IsNull(value) {
 				return nil
 			}
 			a.Guild = &DiscordGuild{}

@@ -47,7 +47,7 @@ type Value struct {
 //
 // It walks over data once and makes no map of it: most of a rebuild is this.
 func DecodeFields(typ string, data json.RawMessage, fields []Field) ([]Value, error) {
-	if len(data) == 0 || isNull(data) {
+	if len(data) == 0 || IsNull(data) {
 		return nil, nil
 	}
 	values, err := readFields(data, fields)
@@ -65,7 +65,7 @@ func readFields(data []byte, fields []Field) ([]Value, error) {
 	var room [maxFields]span
 	found := append(room[:0], make([]span, len(fields))...)
 	in, inner, err := find(data, "", fields, found)
-	if err == nil && inner.there() && !isNull(inner.of(data)) {
+	if err == nil && inner.there() && !IsNull(inner.of(data)) {
 		begin := inner.begin
 		if _, _, err = find(inner.of(data), in, fields, found); err != nil {
 			err = fmt.Errorf("%s: %w", in, err)
@@ -115,17 +115,19 @@ func find(object []byte, in string, fields []Field, found []span) (held string, 
 			held = fields[i].In
 		}
 	}
-	s := scanner{text: object}
+	s := Scanner{Text: object}
 	next := 0 // members mostly come in the order of fields
-	err = s.members(func(name, value []byte) error {
+members:
+	for s.Object(); s.Next(); {
+		name := s.Name
 		if bytes.IndexByte(name, '\\') >= 0 {
 			plain, err := unquote(name)
 			if err != nil {
-				return err
+				return "", span{}, err
 			}
 			name = []byte(plain)
 		}
-		at := span{s.at - len(value), s.at}
+		at := span{s.Offset() - len(s.Value), s.Offset()}
 		for range fields {
 			if next == len(fields) {
 				next = 0
@@ -134,15 +136,14 @@ func find(object []byte, in string, fields []Field, found []span) (held string, 
 			next++
 			if f.In == in && f.Name == string(name) {
 				found[next-1] = at
-				return nil
+				continue members
 			}
 		}
 		if in == "" && held != "" && string(name) == held {
 			inner = at
 		}
-		return nil
-	})
-	return held, inner, err
+	}
+	return held, inner, s.Err()
 }
 
 // Fields reads those of the fields that are present in the object.
@@ -154,7 +155,7 @@ func (o Object) Fields(fields []Field) ([]Value, error) {
 		if f.In != "" {
 			nested, seen := inner[f.In]
 			if !seen {
-				if raw, present := o[f.In]; present && !isNull(raw) {
+				if raw, present := o[f.In]; present && !IsNull(raw) {
 					if err := json.Unmarshal(raw, &nested); err != nil {
 						return nil, fmt.Errorf("%w: %s: %w", ErrInvalid, f.In, err)
 					}
@@ -179,7 +180,7 @@ func (o Object) Fields(fields []Field) ([]Value, error) {
 // Text reads a member that is a string; absent and null are empty.
 func (o Object) Text(name string) (string, error) {
 	raw, present := o[name]
-	if !present || isNull(raw) {
+	if !present || IsNull(raw) {
 		return "", nil
 	}
 	v, err := (&Field{Name: name}).decode(string(raw))
@@ -291,5 +292,3 @@ func plainText(raw string) (string, bool) {
 	}
 	return text, true
 }
-
-func isNull(raw json.RawMessage) bool { return string(raw) == "null" }

@@ -25,7 +25,7 @@ func FuzzScan(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if got, want := isJSON(text), json.Valid(text); got != want {
+		if got, want := IsJSON(text, 0), json.Valid(text); got != want {
 			t.Errorf("%q: got %t, want %t", text, got, want)
 		}
 	})
@@ -221,7 +221,7 @@ func FuzzDecodeFields(f *testing.F) {
 	f.Fuzz(func(t *testing.T, list uint8, data []byte) {
 		fields := lists[int(list)%len(lists)]
 		values, err := DecodeFields("t", data, fields)
-		if len(data) > 0 && !isNull(data) {
+		if len(data) > 0 && !IsNull(data) {
 			var object Object // by the decoder, and a map
 			slow := json.Unmarshal(data, &object)
 			var want []Value

@@ -200,7 +200,7 @@ func PublicChange(e Event, of PrivacyReader) (public Event, some bool, err error
 		return Event{}, false, err
 	}
 	for _, object := range []*json.RawMessage{&c.Before, &c.After} {
-		if len(*object) > 0 && !isNull(*object) {
+		if len(*object) > 0 && !IsNull(*object) {
 			if *object, err = show(*object, e.Route.Tenant, of); err != nil {
 				return Event{}, false, err
 			}
@@ -252,7 +252,7 @@ func objectPrivacy(object json.RawMessage) (Privacy, error) {
 	if err := json.Unmarshal(object, &o); err != nil {
 		return Privacy{}, fmt.Errorf("%w: privacy: %w", ErrInvalid, err)
 	}
-	p := Privacy{Settings: make(map[string]string, len(o.Privacy)), Whole: !isNull(orNull(o.Created))}
+	p := Privacy{Settings: make(map[string]string, len(o.Privacy)), Whole: !IsNull(orNull(o.Created))}
 	for name, value := range o.Privacy {
 		if value != nil {
 			p.Settings[name] = *value
@@ -289,7 +289,7 @@ func (t *ObjectType) public(object json.RawMessage, members func(json.RawMessage
 		case f.OwnerOnly && t.Reduced:
 			continue
 		case f.ShowsOthers(p.Open(f.Guard)):
-			if isNull(value) && f.Closed != "" {
+			if IsNull(value) && f.Closed != "" {
 				value = json.RawMessage(f.Closed) // not known looks like private
 			}
 		case f.Stands:
@@ -324,7 +324,7 @@ func standIn(o Object, whole bool) (json.RawMessage, error) {
 // groupMembers are the members of a group as others see them: none, if the group
 // hides who is in it, or if that is not known.
 func groupMembers(list json.RawMessage, p Privacy, visible func(json.RawMessage) (json.RawMessage, error)) (json.RawMessage, error) {
-	if !p.Open(PKGroupMembersPrivacy) || isNull(orNull(list)) {
+	if !p.Open(PKGroupMembersPrivacy) || IsNull(orNull(list)) {
 		return json.RawMessage("[]"), nil
 	}
 	return visible(list)

@@ -54,23 +54,26 @@ func (w *PKSwitch) read(data []byte) error {
 // readMembers calls f with each member of the object that data is; null has
 // none.
 func readMembers(data []byte, f func(name string, value []byte) error) error {
-	if isNull(data) {
+	if IsNull(data) {
 		return nil
 	}
-	s := scanner{text: data}
-	return s.members(func(raw, value []byte) error {
-		name, err := unquote(raw)
+	s := Scanner{Text: data}
+	for s.Object(); s.Next(); {
+		name, err := unquote(s.Name)
 		if err != nil {
 			return err
 		}
-		return f(name, value)
-	})
+		if err := f(name, s.Value); err != nil {
+			return err
+		}
+	}
+	return s.Err()
 }
 
 // readText reads a string; null is the empty one.
 func readText(name string, value []byte, to *string) error {
 	*to = ""
-	if isNull(value) {
+	if IsNull(value) {
 		return nil
 	}
 	if value[0] != '"' {
@@ -84,7 +87,7 @@ func readText(name string, value []byte, to *string) error {
 // readOptional reads a string or null.
 func readOptional(name string, value []byte, to **string) error {
 	*to = nil
-	if isNull(value) {
+	if IsNull(value) {
 		return nil
 	}
 	*to = new(string)
@@ -94,7 +97,7 @@ func readOptional(name string, value []byte, to **string) error {
 // readTexts reads an array of strings, or null.
 func readTexts(name string, value []byte, to **[]string) error {
 	*to = nil
-	if isNull(value) {
+	if IsNull(value) {
 		return nil
 	}
 	list := []string{}
@@ -111,25 +114,19 @@ func readTexts(name string, value []byte, to **[]string) error {
 // readList calls f with each element of the array that value is; null has
 // none.
 func readList(name string, value []byte, f func(element []byte) error) error {
-	if isNull(value) {
+	if IsNull(value) {
 		return nil
 	}
 	if value[0] != '[' {
 		return fmt.Errorf("%w: %s: not a list", ErrInvalid, name)
 	}
-	s := scanner{text: value, at: 1}
-	for s.space(); !s.next(']'); s.space() {
-		begin := s.at
-		if !s.value(1) {
-			panic("schemas: a value that was JSON is none")
-		}
-		if err := f(value[begin:s.at]); err != nil {
+	s := Scanner{Text: value}
+	for s.Array(); s.Next(); {
+		if err := f(s.Value); err != nil {
 			return err
 		}
-		s.space()
-		s.next(',')
 	}
-	return nil
+	return s.Err()
 }
 
 // readInner calls f with each member of the object that value is, or says
@@ -145,7 +142,7 @@ func readInner(name string, value []byte, f func(name string, value []byte) erro
 // readObject keeps an object as it is, a part of the data; null is nil.
 func readObject(name string, value []byte, to *json.RawMessage) error {
 	*to = nil
-	if isNull(value) {
+	if IsNull(value) {
 		return nil
 	}
 	if value[0] != '{' {

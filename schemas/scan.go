@@ -2,82 +2,188 @@ package schemas
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
-	"strconv"
-	"unicode/utf16"
-	"unicode/utf8"
 )
 
 // maxDepth is how deep JSON may be nested; encoding/json has the same limit.
 const maxDepth = 10000
 
-// A scanner walks over JSON text once and accepts exactly what encoding/json
-// accepts (FuzzScan holds one against the other). It exists because replay is
-// mostly reading envelopes, and a map of raw members costs several times as
-// much.
-type scanner struct {
-	text []byte
-	at   int // the next byte to read
+// Scanner walks over JSON text once, builds nothing, and accepts what
+// encoding/json accepts (FuzzScan compares the two), down to MaxDepth levels.
+// It is the only reader of JSON text that is written by hand: the edge must not
+// spend more on a stranger's body than one walk, and replay is mostly reading
+// envelopes, for which a map of raw members costs several times as much.
+//
+// Object or Array enters the text, Next passes one member or element after the
+// other, and Err says whether the text was whole:
+//
+//	s := schemas.Scanner{Text: body}
+//	for s.Object(); s.Next(); {
+//		use(s.Name, s.Value)
+//	}
+//	return s.Err()
+//
+// After a fault every method reports false. Names and values are parts of Text.
+//
+// jsontext's decoder is quicker (about twice, on a switch), but goes 10,000
+// levels deep on the stack of a stranger's request before it objects.
+type Scanner struct {
+	Text     []byte
+	MaxDepth int // levels of objects and arrays; 0: 10,000
+
+	Name  []byte // of the last member, as it is written between its quotes
+	Value []byte // of the last member or element, as it is written
+
+	at     int  // index of the next byte
+	name   int  // index of the opening quote of the last member's name
+	depth  int  // objects and arrays that are open
+	fresh  bool // the last token opened an object or an array
+	array  bool // Next is in an array
+	failed bool
+	deep   bool // it failed since MaxDepth was exceeded
 }
 
-// members calls f with the name and the raw value of each member of the
-// object that text is. Both are slices of text; the name is without quotes,
-// but with its escapes.
-func (s *scanner) members(f func(name, value []byte) error) error {
-	s.space()
-	if !s.next('{') {
-		return s.fault("an object should begin")
+// Object enters the object that begins here.
+func (s *Scanner) Object() bool { s.array = false; return s.enter('{') }
+
+// Array enters the array that begins here.
+func (s *Scanner) Array() bool { s.array = true; return s.enter('[') }
+
+// Next passes the next member of the object, or element of the array, that was
+// entered last. It reports false at its end and at a fault.
+func (s *Scanner) Next() bool {
+	if s.array {
+		return s.Element() && s.Skip()
 	}
-	s.space()
-	for more := !s.next('}'); more; {
-		s.space()
-		begin := s.at
-		if !s.str() {
-			return s.fault("a member's name should be")
-		}
-		name := s.text[begin+1 : s.at-1]
-		s.space()
-		if !s.next(':') {
-			return s.fault("a colon should be")
-		}
-		s.space()
-		begin = s.at
-		if !s.value(1) {
-			return s.fault("a value should be")
-		}
-		if err := f(name, s.text[begin:s.at]); err != nil {
-			return err
-		}
-		s.space()
-		if more = s.next(','); !more && !s.next('}') {
-			return s.fault("the object should go on or end")
-		}
-	}
-	s.space()
-	if s.at != len(s.text) {
-		return s.fault("nothing should follow")
-	}
-	return nil
+	return s.Member() && s.Skip()
 }
 
-func (s *scanner) fault(what string) error {
-	return fmt.Errorf("%w: not JSON: %s at byte %d", ErrInvalid, what, s.at)
-}
-
-// value moves behind one value that is nested depth deep, and reports whether
-// there was one.
-func (s *scanner) value(depth int) bool {
-	if s.at == len(s.text) {
+// Member moves to the value of the object's next member, and sets Name. It
+// reports false behind the object, and at a fault.
+func (s *Scanner) Member() bool {
+	if !s.another('}') {
 		return false
 	}
-	switch s.text[s.at] {
+	s.name = s.at
+	if !s.str() {
+		return s.fail()
+	}
+	s.Name = s.Text[s.name+1 : s.at-1]
+	s.space()
+	if !s.eat(':') {
+		return s.fail()
+	}
+	s.space()
+	return true
+}
+
+// Element moves to the array's next element. It reports false behind the array,
+// and at a fault.
+func (s *Scanner) Element() bool { return s.another(']') }
+
+// Skip passes the value that begins here, and sets Value.
+func (s *Scanner) Skip() bool {
+	from := s.at
+	if s.failed || !s.value(s.maxDepth()-s.depth) {
+		return s.fail()
+	}
+	s.Value = s.Text[from:s.at]
+	return true
+}
+
+// Peek is the next byte that is no space, and so the kind of the value that
+// begins here; 0: the text has ended, or there was a fault.
+func (s *Scanner) Peek() byte {
+	if s.space(); s.failed || s.at == len(s.Text) {
+		return 0
+	}
+	return s.Text[s.at]
+}
+
+// Offset is the index of the next byte, and MemberOffset that of the opening quote
+// of the last member's name.
+func (s *Scanner) Offset() int       { return s.at }
+func (s *Scanner) MemberOffset() int { return s.name }
+
+// Err is nil if one whole value was passed and nothing follows it, else
+// ErrInvalid.
+func (s *Scanner) Err() error {
+	if s.space(); !s.failed && s.depth == 0 && s.at == len(s.Text) && s.at > 0 {
+		return nil
+	}
+	if s.deep {
+		return fmt.Errorf("%w: JSON nested deeper than %d levels", ErrInvalid, s.maxDepth())
+	}
+	return fmt.Errorf("%w: not JSON: at byte %d", ErrInvalid, s.at)
+}
+
+// TooDeep reports whether the fault is that the text is nested deeper than
+// MaxDepth.
+func (s *Scanner) TooDeep() bool { return s.deep }
+
+// IsJSON reports whether text is one JSON value, nested no deeper than most
+// levels.
+func IsJSON(text []byte, most int) bool {
+	s := Scanner{Text: text, MaxDepth: most}
+	s.space()
+	return s.Skip() && s.Err() == nil
+}
+
+func (s *Scanner) maxDepth() int {
+	if s.MaxDepth == 0 {
+		return maxDepth
+	}
+	return s.MaxDepth
+}
+
+func (s *Scanner) enter(bracket byte) bool {
+	if s.space(); s.failed || !s.eat(bracket) {
+		return s.fail()
+	}
+	if s.depth++; s.depth > s.maxDepth() {
+		s.deep = true
+		return s.fail()
+	}
+	s.fresh = true
+	return true
+}
+
+// another moves to the next member or element, or behind the bracket that ends them.
+func (s *Scanner) another(end byte) bool {
+	first := s.fresh
+	s.fresh = false
+	if s.space(); s.failed || s.depth == 0 {
+		return false
+	}
+	if s.eat(end) {
+		s.depth--
+		return false
+	}
+	if !first && !s.eat(',') {
+		return s.fail()
+	}
+	s.space()
+	return true
+}
+
+func (s *Scanner) fail() bool {
+	s.failed = true
+	return false
+}
+
+// value moves behind one value, in which levels more may open, and reports
+// whether there was one.
+func (s *Scanner) value(levels int) bool {
+	if s.at == len(s.Text) {
+		return false
+	}
+	switch s.Text[s.at] {
 	case '"':
 		return s.str()
 	case '{':
-		return depth < maxDepth && s.list('}', true, depth+1)
+		return s.list('}', true, levels-1)
 	case '[':
-		return depth < maxDepth && s.list(']', false, depth+1)
+		return s.list(']', false, levels-1)
 	case 't':
 		return s.word("true")
 	case 'f':
@@ -89,10 +195,14 @@ func (s *scanner) value(depth int) bool {
 }
 
 // list moves behind an object or array that ends in end.
-func (s *scanner) list(end byte, named bool, depth int) bool {
+func (s *Scanner) list(end byte, named bool, levels int) bool {
+	if levels < 0 {
+		s.deep = true
+		return false
+	}
 	s.at++ // { or [
 	s.space()
-	if s.next(end) {
+	if s.eat(end) {
 		return true
 	}
 	for {
@@ -101,82 +211,83 @@ func (s *scanner) list(end byte, named bool, depth int) bool {
 				return false
 			}
 			s.space()
-			if !s.next(':') {
+			if !s.eat(':') {
 				return false
 			}
 			s.space()
 		}
-		if !s.value(depth) {
+		if !s.value(levels) {
 			return false
 		}
 		s.space()
-		if !s.next(',') {
-			return s.next(end)
+		if !s.eat(',') {
+			return s.eat(end)
 		}
 		s.space()
 	}
 }
 
 // str moves behind a string.
-func (s *scanner) str() bool {
-	if !s.next('"') {
+func (s *Scanner) str() bool {
+	if !s.eat('"') {
 		return false
 	}
-	for i, text := s.at, s.text; i < len(text); i++ {
-		switch c := text[i]; {
-		case c > '\\', c >= ' ' && c != '"' && c != '\\':
-		case c == '"':
-			s.at = i + 1
+	at := s.at
+	for at < len(s.Text) {
+		if plain[s.Text[at]] {
+			at++
+			continue
+		}
+		if s.at = at; s.eat('"') {
 			return true
-		case c == '\\':
-			if s.at = i; !s.escape() {
-				return false
-			}
-			i = s.at - 1
-		default: // a control character
+		}
+		if !s.escape() { // or a control character
 			return false
 		}
+		at = s.at
 	}
-	s.at = len(s.text)
+	s.at = at
 	return false
 }
 
+// plain are the bytes that stand for themselves inside a string.
+var plain = func() (p [256]bool) {
+	for c := range p {
+		p[c] = c >= ' ' && c != '"' && c != '\\'
+	}
+	return p
+}()
+
 // escape moves behind a backslash and what it escapes.
-func (s *scanner) escape() bool {
-	s.at++ // the backslash
-	if s.at == len(s.text) {
+func (s *Scanner) escape() bool {
+	if s.Text[s.at] != '\\' || s.at+1 == len(s.Text) {
 		return false
 	}
-	c := s.text[s.at]
-	s.at++
-	if c != 'u' {
-		return bytes.IndexByte([]byte(`"\/bfnrt`), c) >= 0
-	}
-	for range 4 {
-		if s.at == len(s.text) {
-			return false
+	switch s.Text[s.at+1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		s.at += 2
+		return true
+	case 'u':
+		if _, ok := codeUnit(s.Text[s.at:]); ok {
+			s.at += 6
+			return true
 		}
-		c := s.text[s.at] | 0x20 // lower case
-		if (c < '0' || c > '9' || s.text[s.at] < '0') && (c < 'a' || c > 'f') {
-			return false
-		}
-		s.at++
 	}
-	return true
+	return false
 }
 
 // number moves behind a number.
-func (s *scanner) number() bool {
-	s.next('-')
-	if !s.next('0') && !s.digits() {
+func (s *Scanner) number() bool {
+	s.eat('-')
+	if !s.eat('0') && !s.digits() {
 		return false
 	}
-	if s.next('.') && !s.digits() {
+	if s.eat('.') && !s.digits() {
 		return false
 	}
-	if s.next('e') || s.next('E') {
-		if !s.next('+') {
-			s.next('-')
+	if s.eat('e') || s.eat('E') {
+		if !s.eat('+') {
+			s.eat('-')
 		}
 		return s.digits()
 	}
@@ -184,25 +295,25 @@ func (s *scanner) number() bool {
 }
 
 // digits moves behind one digit or more.
-func (s *scanner) digits() bool {
+func (s *Scanner) digits() bool {
 	begin := s.at
-	for s.at < len(s.text) && s.text[s.at] >= '0' && s.text[s.at] <= '9' {
+	for s.at < len(s.Text) && s.Text[s.at] >= '0' && s.Text[s.at] <= '9' {
 		s.at++
 	}
 	return s.at > begin
 }
 
-func (s *scanner) word(w string) bool {
-	if len(s.text)-s.at < len(w) || string(s.text[s.at:s.at+len(w)]) != w {
+func (s *Scanner) word(w string) bool {
+	if !bytes.HasPrefix(s.Text[s.at:], []byte(w)) {
 		return false
 	}
 	s.at += len(w)
 	return true
 }
 
-func (s *scanner) space() {
-	for s.at < len(s.text) {
-		switch s.text[s.at] {
+func (s *Scanner) space() {
+	for s.at < len(s.Text) {
+		switch s.Text[s.at] {
 		case ' ', '\t', '\r', '\n':
 			s.at++
 		default:
@@ -211,69 +322,11 @@ func (s *scanner) space() {
 	}
 }
 
-// next moves behind c if it is next.
-func (s *scanner) next(c byte) bool {
-	if s.at == len(s.text) || s.text[s.at] != c {
+// eat moves behind c if it is next.
+func (s *Scanner) eat(c byte) bool {
+	if s.at == len(s.Text) || s.Text[s.at] != c {
 		return false
 	}
 	s.at++
 	return true
-}
-
-// isJSON reports whether text is one JSON value that an event can hold.
-func isJSON(text []byte) bool {
-	s := scanner{text: text}
-	s.space()
-	if !s.value(1) {
-		return false
-	}
-	s.space()
-	return s.at == len(text)
-}
-
-// isUnicode reports whether a string, as it is written, has both halves of each
-// surrogate pair. A lone one is decoded as U+FFFD, like any other.
-func isUnicode(value []byte) bool {
-	for at := 0; at < len(value); at++ {
-		if value[at] != '\\' {
-			continue
-		}
-		if at++; value[at] != 'u' {
-			continue
-		}
-		r := codeUnit(value[at-1:])
-		if at += 4; !utf16.IsSurrogate(r) {
-			continue
-		}
-		if utf16.DecodeRune(r, codeUnit(value[at+1:])) == utf8.RuneError {
-			return false
-		}
-		at += 6
-	}
-	return true
-}
-
-// codeUnit reads the escape \uXXXX at the beginning of text; 0: it is none.
-func codeUnit(text []byte) rune {
-	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
-		return 0
-	}
-	n, err := strconv.ParseUint(string(text[2:6]), 16, 16)
-	if err != nil {
-		return 0
-	}
-	return rune(n)
-}
-
-// unquote gives the text of what stood between quotes.
-func unquote(raw []byte) (string, error) {
-	if bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
-		return string(raw), nil
-	}
-	var s string
-	quoted := append(append([]byte{'"'}, raw...), '"')
-	if err := json.Unmarshal(quoted, &s); err != nil {
-		return "", fmt.Errorf("%w: %w", ErrInvalid, err)
-	}
-	return s, nil
 }

@@ -22,7 +22,7 @@ func (c contractTest) sample(t *testing.T, typ string) object {
 			longest = e
 		}
 	}
-	if longest.Data == nil || isNull(longest.Data) {
+	if longest.Data == nil || IsNull(longest.Data) {
 		return object{}
 	}
 	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(longest.Data))

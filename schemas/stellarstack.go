@@ -103,7 +103,7 @@ func (e *StellarStackEvent) read(data []byte) error {
 		case "timestamp":
 			return readText(name, value, &e.Timestamp)
 		case "server":
-			if e.Server = nil; isNull(value) {
+			if e.Server = nil; IsNull(value) {
 				return nil
 			}
 			e.Server = &StellarStackServer{}
