@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"switchlog/ingest/registry"
 	"switchlog/schemas"
 )
 
@@ -28,7 +29,7 @@ func (a answerless) SetReadDeadline(time.Time) error { return nil }
 // behind it.
 func BenchmarkEdge(b *testing.B) {
 	reg := openRegistry(b, b.TempDir(), newClock(), &output{}, newLog(b))
-	if _, err := reg.Add(b.Context(), NewSource{Kind: "pluralkit", Name: "home",
+	if _, err := reg.Add(b.Context(), registry.NewSource{Kind: "pluralkit", Name: "home",
 		Settings: map[string]string{"system": testSystem}, Secrets: map[string]string{"token": testToken}}); err != nil {
 		b.Fatal(err)
 	}

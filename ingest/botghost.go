@@ -69,7 +69,7 @@ func (b botGhostSource) Events(r *Request, body []byte) ([]schemas.Event, error)
 	event, key := r.Path["event_id"], r.Header.Get("Authorization")
 	taken := b.Settings[settingEvents]
 	if !botGhostEvent.MatchString(event) || taken != "" && !slices.Contains(strings.Split(taken, ","), event) || spills(event, key) {
-		return nil, fmt.Errorf("%w: the event id", ErrNotFound)
+		return nil, fmt.Errorf("%w: the event id", schemas.ErrNotFound)
 	}
 	data, err := readBotGhost(body)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"switchlog/ingest/registry"
 	"switchlog/schemas"
 )
 
@@ -114,4 +115,13 @@ func (cloudEventsSource) Probe(right bool) (Probe, bool) {
 		Header: http.Header{"Content-Type": {schemas.ContentType}, "Authorization": {"Bearer switchlog-probe"}},
 		Body:   []byte(`{"specversion":"1.0","id":"1","source":"urn:switchlog:probe","type":"` + probeType + `"}`),
 	}, !right
+}
+
+// withoutBearer takes the scheme off a bearer token: it is sent, but no part
+// of the token.
+func withoutBearer(s string) string {
+	if scheme, token, ok := strings.Cut(s, " "); ok && strings.EqualFold(scheme, "Bearer") {
+		return registry.Unwrap(token)
+	}
+	return s
 }

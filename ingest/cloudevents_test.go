@@ -16,6 +16,7 @@ import (
 	"github.com/cloudevents/sdk-go/v2/event"
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 
+	"switchlog/ingest/registry"
 	"switchlog/schemas"
 )
 
@@ -27,7 +28,7 @@ const (
 func newCloudEvents(t testing.TB, settings map[string]string) *bench {
 	t.Helper()
 	b := newBench(t, EdgeConfig{})
-	b.addSource(t, NewSource{Kind: "cloudevents", Name: "bus", Settings: settings, Secrets: map[string]string{"token": ceToken}})
+	b.addSource(t, registry.NewSource{Kind: "cloudevents", Name: "bus", Settings: settings, Secrets: map[string]string{"token": ceToken}})
 	return b
 }
 

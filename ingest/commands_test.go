@@ -3,19 +3,19 @@ package ingest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"switchlog/ingest/registry"
 	"switchlog/schemas"
 )
 
 // addOld adds what registryCommands change: a source and a subscription called "old".
-func addOld(t *testing.T, r *Registry) {
+func addOld(t *testing.T, r *registry.Registry) {
 	t.Helper()
-	if _, err := r.Add(t.Context(), NewSource{Kind: "pluralkit", Name: "old", Secrets: map[string]string{"token": testToken}}); err != nil {
+	if _, err := r.Add(t.Context(), registry.NewSource{Kind: "pluralkit", Name: "old", Secrets: map[string]string{"token": testToken}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.Subscribe(t.Context(), schemas.Subscription{Name: "old", Enabled: true}, discordURL, givenSecret); err != nil {
@@ -24,37 +24,41 @@ func addOld(t *testing.T, r *Registry) {
 }
 
 // registryCommands is every command there is, on a registry that has what addOld adds.
-var registryCommands = map[string]func(context.Context, *Registry) error{
-	"add": func(ctx context.Context, r *Registry) error {
-		_, err := r.Add(ctx, NewSource{Kind: "pluralkit", Name: "new", Settings: map[string]string{"system": testSystem},
+var registryCommands = map[string]func(context.Context, *registry.Registry) error{
+	"add": func(ctx context.Context, r *registry.Registry) error {
+		_, err := r.Add(ctx, registry.NewSource{Kind: "pluralkit", Name: "new", Settings: map[string]string{"system": testSystem},
 			Secrets: map[string]string{"token": otherToken, "api_token": apiToken}})
 		return err
 	},
-	"learn": func(ctx context.Context, r *Registry) error { return r.Learn(ctx, "pluralkit", "old", testSystem) },
-	"rotate": func(ctx context.Context, r *Registry) error {
+	"learn": func(ctx context.Context, r *registry.Registry) error {
+		return r.Learn(ctx, "pluralkit", "old", testSystem)
+	},
+	"rotate": func(ctx context.Context, r *registry.Registry) error {
 		_, err := r.Rotate(ctx, "pluralkit", "old", map[string]string{"token": otherToken}, time.Minute)
 		return err
 	},
-	"remove": func(ctx context.Context, r *Registry) error { return r.Remove(ctx, "pluralkit", "old") },
-	"subscribe": func(ctx context.Context, r *Registry) error {
+	"remove": func(ctx context.Context, r *registry.Registry) error { return r.Remove(ctx, "pluralkit", "old") },
+	"subscribe": func(ctx context.Context, r *registry.Registry) error {
 		_, err := r.Subscribe(ctx, schemas.Subscription{Name: "new", Enabled: true}, discordURL, "")
 		return err
 	},
-	"resubscribe": func(ctx context.Context, r *Registry) error {
-		d := r.newestFirst()[0]
+	"resubscribe": func(ctx context.Context, r *registry.Registry) error {
+		d := r.SubscriptionRecords()[0]
 		s := d.Subscription
 		s.Name = "another"
-		_, err := r.Resubscribe(ctx, s, d.updated, discordURL+"-new")
+		_, err := r.Resubscribe(ctx, s, d.Updated, discordURL+"-new")
 		return err
 	},
-	"rotate a subscription": func(ctx context.Context, r *Registry) error {
-		_, err := r.RotateSubscription(ctx, r.newestFirst()[0].ID, newSigningSecret())
+	"rotate a subscription": func(ctx context.Context, r *registry.Registry) error {
+		_, err := r.RotateSubscription(ctx, r.SubscriptionRecords()[0].ID, r.NewSigningSecret())
 		return err
 	},
-	"disable": func(ctx context.Context, r *Registry) error {
-		return r.Disable(ctx, r.newestFirst()[0].ID, "gone")
+	"disable": func(ctx context.Context, r *registry.Registry) error {
+		return r.Disable(ctx, r.SubscriptionRecords()[0].ID, "gone")
 	},
-	"unsubscribe": func(ctx context.Context, r *Registry) error { return r.Unsubscribe(ctx, r.newestFirst()[0].ID) },
+	"unsubscribe": func(ctx context.Context, r *registry.Registry) error {
+		return r.Unsubscribe(ctx, r.SubscriptionRecords()[0].ID)
+	},
 }
 
 // A command whose context ends while the log does not take its event is refused,
@@ -65,7 +69,7 @@ func TestRegistryTimeoutChangesNothing(t *testing.T) {
 			dir, clock, lines, log := t.TempDir(), newClock(), &output{}, newLog(t)
 			r := openRegistry(t, dir, clock, lines, log)
 			addOld(t, r)
-			was, wasSubscribed, wasLog := r.Sources(), r.newestFirst(), len(log.all())
+			was, wasSubscribed, wasLog, wasSecrets := r.Sources(), r.SubscriptionRecords(), len(log.all()), secretsIn(t, dir)
 
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
@@ -79,18 +83,16 @@ func TestRegistryTimeoutChangesNothing(t *testing.T) {
 			log.before = nil
 
 			again := openRegistry(t, copyDir(t, dir), clock, lines, log)
-			for when, r := range map[string]*Registry{"at once": r, "after a restart": again} {
+			for when, r := range map[string]*registry.Registry{"at once": r, "after a restart": again} {
 				if got := r.Sources(); !reflect.DeepEqual(got, was) {
 					t.Errorf("%s: sources %+v, want %+v", when, got, was)
 				}
-				if got := r.newestFirst(); !reflect.DeepEqual(got, wasSubscribed) {
+				if got := r.SubscriptionRecords(); !reflect.DeepEqual(got, wasSubscribed) {
 					t.Errorf("%s: subscriptions %+v, want %+v", when, got, wasSubscribed)
 				}
 			}
-			secrets, events, pending, err := again.db.load(t.Context())
-			if err != nil || len(events) != wasLog || len(pending) != 0 || len(secrets) != len(again.secrets) {
-				t.Errorf("secrets.db has %d events, %d of them marked, and %d secrets (%v); want %d, none and %d",
-					len(events), len(pending), len(secrets), err, wasLog, len(again.secrets))
+			if events, marked, secrets := eventsIn(t, dir), markedIn(t, dir), secretsIn(t, dir); events != wasLog || marked != 0 || secrets != wasSecrets {
+				t.Errorf("secrets.db has %d events, %d of them marked, and %d secrets; want %d, none and %d", events, marked, secrets, wasLog, wasSecrets)
 			}
 			if err := command(t.Context(), r); err != nil {
 				t.Errorf("again, with time enough: %v", err)
@@ -102,7 +104,7 @@ func TestRegistryTimeoutChangesNothing(t *testing.T) {
 	}
 }
 
-// A refused command that secrets.db does not let go of is answered with ErrUncertain, and
+// A refused command that secrets.db does not let go of is answered with schemas.ErrUncertain, and
 // undone before the next one.
 func TestRegistryUndoneLater(t *testing.T) {
 	for name, command := range registryCommands {
@@ -110,27 +112,29 @@ func TestRegistryUndoneLater(t *testing.T) {
 			dir, clock, lines, log := t.TempDir(), newClock(), &output{}, newLog(t)
 			r := openRegistry(t, dir, clock, lines, log)
 			addOld(t, r)
-			readOnly := func(on int) {
-				if _, err := r.db.db.ExecContext(context.Background(), fmt.Sprintf("PRAGMA query_only = %d", on)); err != nil {
+			inFile := func(statement string) {
+				if _, err := secretsDB(t, dir).ExecContext(context.Background(), statement); err != nil {
 					t.Error(err)
 				}
 			}
-			log.before = func() { readOnly(1) }
-			log.fail(errDiskFull)
-			if err := command(t.Context(), r); !errors.Is(err, ErrUncertain) || !errors.Is(err, errDiskFull) {
-				t.Fatalf("error %v, want %v of %v", err, ErrUncertain, errDiskFull)
+			log.before = func() {
+				inFile(`CREATE TRIGGER kept BEFORE DELETE ON events BEGIN SELECT raise(ABORT, 'it stays'); END`)
+				log.before = nil
 			}
-			log.before = nil
+			log.fail(errDiskFull)
+			if err := command(t.Context(), r); !errors.Is(err, schemas.ErrUncertain) || !errors.Is(err, errDiskFull) {
+				t.Fatalf("error %v, want %v of %v", err, schemas.ErrUncertain, errDiskFull)
+			}
 			log.fail(nil)
 			if err := command(t.Context(), r); err == nil {
 				t.Fatal("a command while the one before is not undone: no error")
 			}
-			readOnly(0)
+			inFile(`DROP TRIGGER kept`)
 			if err := command(t.Context(), r); err != nil {
 				t.Fatal(err)
 			}
-			if _, events, pending, err := r.db.load(t.Context()); err != nil || len(events) != 3 || len(pending) != 0 || len(log.all()) != 3 {
-				t.Errorf("%d events, %d marked, %d in the log (%v); want 3, none, 3", len(events), len(pending), len(log.all()), err)
+			if events, marked := eventsIn(t, dir), markedIn(t, dir); events != 3 || marked != 0 || len(log.all()) != 3 {
+				t.Errorf("%d events, %d marked, %d in the log; want 3, none, 3", events, marked, len(log.all()))
 			}
 		})
 	}
@@ -148,7 +152,7 @@ func TestWebhookAnsweredThoughTimeIsOver(t *testing.T) {
 		return nil
 	}
 	got := b.ask(t, "bob", "POST", "/api/webhooks", `{"url":"https://a.example/in","events":["front.changed"],"serverId":"srv-1"}`)
-	if got.status != 201 || !strings.Contains(got.body, `"secret":"whsec_`) || len(b.reg.newestFirst()) != 1 {
-		t.Errorf("got %d %s and %d webhooks, want 201, the secret, and one", got.status, got.body, len(b.reg.newestFirst()))
+	if got.status != 201 || !strings.Contains(got.body, `"secret":"whsec_`) || len(b.reg.SubscriptionRecords()) != 1 {
+		t.Errorf("got %d %s and %d webhooks, want 201, the secret, and one", got.status, got.body, len(b.reg.SubscriptionRecords()))
 	}
 }

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"crypto/ed25519"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"slices"
@@ -21,7 +22,7 @@ const (
 // time of a 401 does not tell which names there are.
 func newDecoys(now func() time.Time) map[string]Source {
 	decoys := map[string]Source{}
-	for _, k := range kinds {
+	for _, k := range Kinds {
 		if k.Credential != nil {
 			continue
 		}
@@ -52,6 +53,18 @@ func newestFirst(keys []Key) []Key {
 		return b.Until.Compare(a.Until)
 	})
 	return sorted
+}
+
+// newPathKey makes a part of a path that nobody can guess: 256 bits.
+func newPathKey() string { return base64.RawURLEncoding.EncodeToString(newRandom()) }
+
+// newRandom makes 256 random bits.
+func newRandom() []byte {
+	raw := make([]byte, 32)
+	if _, err := rand.Read(raw); err != nil {
+		panic("ingest: no randomness: " + err.Error()) // the kernel's generator does not fail
+	}
+	return raw
 }
 
 // newPublicKey makes a public key whose private half nobody has.

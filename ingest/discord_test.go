@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"switchlog/ingest/registry"
 	"switchlog/schemas"
 )
 
@@ -45,7 +46,7 @@ func discordSigned(seed, timestamp, body string) http.Header {
 func newDiscord(t testing.TB, settings map[string]string) *bench {
 	t.Helper()
 	b := newBench(t, EdgeConfig{})
-	b.addSource(t, NewSource{Kind: "discord", Name: "shop", Settings: settings,
+	b.addSource(t, registry.NewSource{Kind: "discord", Name: "shop", Settings: settings,
 		Secrets: map[string]string{purposePublicKey: discordPublic}})
 	return b
 }
@@ -280,7 +281,7 @@ func TestDiscordSettings(t *testing.T) {
 		{settingKeepContent, "sometimes", discordPublic, "neither true nor false"},
 		{settingKeepContent, "1", strings.ToUpper(discordPublic), ""},
 	} {
-		n := NewSource{Kind: "discord", Name: "shop", Settings: map[string]string{}, Secrets: map[string]string{}}
+		n := registry.NewSource{Kind: "discord", Name: "shop", Settings: map[string]string{}, Secrets: map[string]string{}}
 		if c.setting != "" {
 			n.Settings[c.setting] = c.value
 		}

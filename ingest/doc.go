@@ -1,6 +1,6 @@
 // Package ingest is how things come in: the public HTTP listener that takes
-// providers' webhooks, the sources that understand them, and the registry of
-// which sources and subscriptions there are, with their secrets.
+// providers' webhooks, and the sources that understand them. Which sources there
+// are, with their secrets, is in ingest/registry.
 //
 // A request passes these steps, and the first that objects answers it:
 //
@@ -20,7 +20,7 @@
 // Law 9: data is stored less its secrets, at whatever depth they stand.
 // Tokens that are only compared are kept as SHA-256; those that must be sent
 // again are sealed under a key that is not in the same file. Events of the
-// registry carry references, and new secrets sealed (share.go). Log lines, answers and metrics never quote a
+// registry carry references, and new secrets sealed (ingest/registry). Log lines, answers and metrics never quote a
 // body, a token or a tenant.
 //
 // What may have been missed is told to a [Watcher]: a verified request that was
@@ -36,34 +36,6 @@
 // limits to how many signatures are checked, and a stand-in does that work for
 // a source that is not there (decoy.go).
 //
-// # The registry
-//
-// The registry is events of source switchlog in the log. The file secrets.db
-// holds the secrets and a copy of those events, so that a start needs no log.
-// One function changes the state: apply, for a command as for a replay. A
-// command
-//
-//  1. writes its secrets and its event, marked, in one transaction,
-//  2. appends the event to the log,
-//  3. takes the mark away, and lets requests see the new state.
-//
-// After a crash before 1 nothing has happened. After a crash behind 1 or 2
-// the next start finds the mark, appends the event (a repeat, if it was there
-// already: it has an ID) and goes on. If 2 fails, 1 is undone and the command
-// with it, also when the time for the command is over. If undoing fails too, the
-// answer says so ([ErrUncertain]): the next command undoes it first, but a start
-// before that finds the mark and carries the command out.
-//
-// # Subscriptions
-//
-// Outgoing webhooks are in the registry, too: by the same commands, with the
-// same steps, and a URL that is sealed like a secret, for often it is one. The
-// sender asks the registry where to and signed with what, and is told of each
-// change ([Registry.Watch]). [NewWebhooksHandler] is how people make them:
-// StellarStack's management API. A secret that is made here is answered once. A
-// replay is a list of events that ask for deliveries, appended all at once or
-// not at all.
-//
 // # Adding a kind of source
 //
 // A file with a [Kind] and its [Source], samples in testdata, a line in
@@ -74,7 +46,7 @@
 // is made here, told once and kept as a hash; its events say that nobody
 // vouches for them. A provider that asks by OPTIONS before it sends is answered
 // by Kind.Options. A [Prober] makes requests as its provider does, for
-// [Registry.Test]. CONTRIBUTING.md walks through all there is to do.
+// [registry.Registry.Test]. CONTRIBUTING.md walks through all there is to do.
 //
 // # Senders that are nobody in particular
 //
@@ -85,6 +57,6 @@
 // # What it leaves to others
 //
 // Storing (ingest/spool), TLS and the number of connections (cmd), who may
-// call [NewSourcesHandler] (cmd), judging what data means (the folds), which
+// call registry.NewHandler (cmd), judging what data means (the folds), which
 // events a subscription gets (the folds) and sending them (processor/deliver).
 package ingest

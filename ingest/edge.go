@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
 
+	"switchlog/ingest/registry"
 	"switchlog/schemas"
 )
 
@@ -42,14 +44,14 @@ const smallBodyBytes = 8 << 10
 // edge is the public face: webhooks and /healthz, nothing else.
 type edge struct {
 	EdgeConfig
-	sources *Registry
+	sources *registry.Registry
 	store   Appender
 	mux     *http.ServeMux
 	large   *semaphore.Weighted // bytes of large bodies
 	metrics *metrics
 
-	decoys    map[string]Source // by kind: verify for names that no source has
-	strangers unproven          // what is counted of tenants that are not ours, for the time it takes
+	decoys  map[string]Source     // by kind: verify for names that no source has
+	unknown registry.AuthFailures // what is counted of tenants that are not ours, for the time it takes
 }
 
 // NewEdge returns the handler of the public listener. It verifies by the
@@ -63,7 +65,7 @@ type edge struct {
 // within BodyTimeout; such a request cannot be told good from bad).
 //
 // How many connections there may be is for the listener to limit.
-func NewEdge(c EdgeConfig, r *Registry, a Appender) http.Handler {
+func NewEdge(c EdgeConfig, r *registry.Registry, a Appender) http.Handler {
 	c.MaxBodyBytes = orDefault(c.MaxBodyBytes, 256<<10)
 	c.BodyTimeout = orDefault(c.BodyTimeout, 5*time.Second)
 	c.StoreTimeout = orDefault(c.StoreTimeout, 8*time.Second)
@@ -89,7 +91,7 @@ func NewEdge(c EdgeConfig, r *Registry, a Appender) http.Handler {
 		decoys:  newDecoys(c.Now),
 	}
 	e.mux.HandleFunc("/healthz", health)
-	for _, k := range kinds {
+	for _, k := range Kinds {
 		for _, route := range []string{k.Route, k.KeyRoute} {
 			if route != "" {
 				e.mux.Handle(route, e.receive(k, wildcards(route)))
@@ -179,7 +181,7 @@ func (e *edge) handle(w http.ResponseWriter, r *http.Request, k Kind, names []st
 	case r.Method == http.MethodOptions && k.Options != nil:
 		return e.options(w, k, newRequest(r, names))
 	case r.Method != http.MethodPost:
-		w.Header().Set("Allow", k.methods())
+		w.Header().Set("Allow", methods(k))
 		return refuse(w, errMethod)
 	}
 	body, release, err := e.readBody(w, r)
@@ -194,7 +196,7 @@ func (e *edge) handle(w http.ResponseWriter, r *http.Request, k Kind, names []st
 	}
 	if err != nil {
 		if src != nil {
-			src.stats.refused.Add(1)
+			src.Stats.Refused.Add(1)
 		}
 		e.logUnless(err, k, schemas.Event{})
 		outcome := refuse(w, err)
@@ -203,36 +205,36 @@ func (e *edge) handle(w http.ResponseWriter, r *http.Request, k Kind, names []st
 		}
 		return outcome
 	}
-	events, err := src.source.Events(req, body)
+	events, err := src.Source.Events(req, body)
 	if err != nil {
-		src.stats.refused.Add(1)
+		src.Stats.Refused.Add(1)
 		e.Log.Info("refused a verified request", "source", k.Name, "err", err)
 		return refuse(w, err)
 	}
 	if len(events) == 0 {
-		src.stats.lastPing.Store(e.Now().UnixMicro())
-		acknowledge(w, src.source, nil)
-		e.Pings.right(k, src.name, body)
-		e.Watch.Tried(k.Name, src.tenant)
+		src.Stats.LastPing.Store(e.Now().UnixMicro())
+		acknowledge(w, src.Source, nil)
+		e.Pings.right(k, src.Name(), body)
+		e.Watch.Tried(k.Name, src.Tenant())
 		return outcomePing
 	}
-	if _, tells := src.source.(TenantTeller); tells && src.tenant == "" {
+	if _, tells := src.Source.(TenantTeller); tells && src.Tenant() == "" {
 		// To file it under the name of the source would part it from its tenant's events for ever.
 		err = errNoTenant
-		src.stats.refused.Add(1)
+		src.Stats.Refused.Add(1)
 		e.Log.Warn("refused a verified request: it does not say whose it is, and none before it did (hint: add the source with its tenant: --system)", "source", k.Name)
 		return refuse(w, err)
 	}
 	fresh, err := e.append(r.Context(), src, events)
 	if err != nil {
-		src.stats.refused.Add(1)
+		src.Stats.Refused.Add(1)
 		e.logUnless(err, k, events[0])
 		e.unstored(k, src, err)
 		return refuse(w, err)
 	}
-	src.stats.accepted.Add(1)
-	src.stats.lastEvent.Store(e.Now().UnixMicro())
-	acknowledge(w, src.source, events)
+	src.Stats.Accepted.Add(1)
+	src.Stats.LastEvent.Store(e.Now().UnixMicro())
+	acknowledge(w, src.Source, events)
 	if fresh == 0 {
 		return outcomeRepeat
 	}
@@ -242,16 +244,28 @@ func (e *edge) handle(w http.ResponseWriter, r *http.Request, k Kind, names []st
 // options answers a provider that asks before it sends.
 func (e *edge) options(w http.ResponseWriter, k Kind, r *Request) string {
 	s, exists := e.decoys[k.Name], false
-	if src := e.sources.find(k, r.Path["name"], nil); src != nil {
-		s, exists = src.source, true
+	if src := e.find(k, r.Path["name"], nil); src != nil {
+		s, exists = src.Source, true
 	}
 	a, err := k.Options(s, exists, r)
 	if err != nil {
 		return refuse(w, err)
 	}
-	w.Header().Set("Allow", k.methods())
-	a.write(w)
+	w.Header().Set("Allow", methods(k))
+	write(w, a)
 	return outcomeAsked
+}
+
+// find is the source a request claims to be from; nil if there is none.
+func (e *edge) find(k Kind, name string, body []byte) *registry.Entry {
+	if k.Credential == nil {
+		return e.sources.Find(k.Name, name)
+	}
+	credential, ok := k.Credential(body)
+	if !ok {
+		return nil
+	}
+	return e.sources.FindByToken(k.Name, sha256.Sum256([]byte(credential)))
 }
 
 // verify finds the source that sent the request. The source is also given
@@ -259,23 +273,23 @@ func (e *edge) options(w http.ResponseWriter, k Kind, r *Request) string {
 //
 // A source that was added without a tenant learns it here, before anything
 // of the request is stored.
-func (e *edge) verify(ctx context.Context, k Kind, r *Request, body []byte) (*entry, error) {
-	src := e.sources.find(k, r.Path["name"], body)
+func (e *edge) verify(ctx context.Context, k Kind, r *Request, body []byte) (*registry.Entry, error) {
+	src := e.find(k, r.Path["name"], body)
 	if src == nil {
 		if decoy := e.decoys[k.Name]; decoy != nil && decoy.Verify(r, body) == nil {
 			panic("ingest: a decoy was signed for") // its keys are random and known to nobody
 		}
 		return nil, e.unproved(k, nil, body)
 	}
-	if err := src.source.Verify(r, body); errors.Is(err, ErrUnauthorized) {
+	if err := src.Source.Verify(r, body); errors.Is(err, ErrUnauthorized) {
 		return src, e.unproved(k, src, body)
 	} else if err != nil {
 		return src, err
 	}
-	if src.tenant != "" {
+	if src.Tenant() != "" {
 		return src, nil
 	}
-	teller, tells := src.source.(TenantTeller)
+	teller, tells := src.Source.(TenantTeller)
 	if !tells {
 		return src, nil
 	}
@@ -285,26 +299,26 @@ func (e *edge) verify(ctx context.Context, k Kind, r *Request, body []byte) (*en
 	}
 	ctx, cancel := e.storing(ctx)
 	defer cancel()
-	switch err := e.sources.Learn(ctx, k.Name, src.name, tenant); {
-	case errors.Is(err, ErrConflict), errors.Is(err, ErrNotFound):
-		src.stats.conflict.Store(&tenant)
+	switch err := e.sources.Learn(ctx, k.Name, src.Name(), tenant); {
+	case errors.Is(err, schemas.ErrConflict), errors.Is(err, schemas.ErrNotFound):
+		src.Stats.Conflict.Store(&tenant)
 		return src, fmt.Errorf("%w: %w", ErrUnauthorized, err)
 	case err != nil:
 		return src, err
 	}
 	// The source as it is now; it may have been removed meanwhile.
-	if src = e.sources.find(k, r.Path["name"], body); src == nil {
+	if src = e.find(k, r.Path["name"], body); src == nil {
 		return nil, ErrUnauthorized
 	}
-	return src, src.source.Verify(r, body)
+	return src, src.Source.Verify(r, body)
 }
 
 // append makes the events durable. It does not stop when the client hangs
 // up: PluralKit's event is lost if we do not keep it, and nobody reads the
 // answer.
-func (e *edge) append(ctx context.Context, src *entry, events []schemas.Event) (fresh int, err error) {
-	defer src.stats.waiting.Add(-1)
-	if src.stats.waiting.Add(1) > e.MaxWaiting {
+func (e *edge) append(ctx context.Context, src *registry.Entry, events []schemas.Event) (fresh int, err error) {
+	defer src.Stats.Waiting.Add(-1)
+	if src.Stats.Waiting.Add(1) > e.MaxWaiting {
 		return 0, errBusy
 	}
 	ctx, cancel := e.storing(ctx)
@@ -358,10 +372,10 @@ func acknowledge(w http.ResponseWriter, s Source, events []schemas.Event) {
 		w.WriteHeader(http.StatusOK)
 		return
 	}
-	acker.Ack(events).write(w)
+	write(w, acker.Ack(events))
 }
 
-func (a Answer) write(w http.ResponseWriter) {
+func write(w http.ResponseWriter, a Answer) {
 	for name, value := range a.Header {
 		w.Header().Set(name, value)
 	}

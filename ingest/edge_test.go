@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
+	"switchlog/ingest/registry"
 	"switchlog/schemas"
 )
 
@@ -402,7 +403,7 @@ func TestLearn(t *testing.T) {
 // A source cannot learn while nothing can be stored.
 func TestLearnFails(t *testing.T) {
 	b := newBench(t, EdgeConfig{})
-	if _, err := b.reg.Add(t.Context(), NewSource{Kind: "pluralkit", Secrets: map[string]string{"token": testToken}}); err != nil {
+	if _, err := b.reg.Add(t.Context(), registry.NewSource{Kind: "pluralkit", Secrets: map[string]string{"token": testToken}}); err != nil {
 		t.Fatal(err)
 	}
 	b.log.fail(errDiskFull)

@@ -3,6 +3,8 @@ package ingest
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"database/sql"
 	"errors"
 	"io"
 	"log/slog"
@@ -15,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"switchlog/ingest/registry"
 	"switchlog/schemas"
 )
 
@@ -144,38 +147,38 @@ type bench struct {
 	clock *clock
 	lines *output
 	log   *fakeLog
-	reg   *Registry
+	reg   *registry.Registry
 	edge  *httptest.Server
 	admin *httptest.Server
 }
 
 func newBench(t testing.TB, c EdgeConfig) *bench {
 	t.Helper()
-	return newBenchIn(t, t.TempDir(), newClock(), RegistryConfig{}, c)
+	return newBenchIn(t, t.TempDir(), newClock(), registry.Config{}, c)
 }
 
 // newBenchIn is newBench in a directory, with what r says besides paths.
-func newBenchIn(t testing.TB, dir string, now *clock, r RegistryConfig, c EdgeConfig) *bench {
+func newBenchIn(t testing.TB, dir string, now *clock, r registry.Config, c EdgeConfig) *bench {
 	t.Helper()
 	b := &bench{dir: dir, clock: now, lines: &output{}, log: newLog(t)}
 	config := registryConfig(dir, now, b.lines)
 	config.LogKnows, config.Whose = r.LogKnows, r.Whose
 	var err error
-	if b.reg, err = OpenRegistry(t.Context(), config, b.log); err != nil {
+	if b.reg, err = registry.Open(t.Context(), config, b.log); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { b.reg.Close() })
 	c.Now, c.Log = b.clock.Now, slog.New(slog.NewTextHandler(b.lines, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	b.edge = httptest.NewServer(NewEdge(c, b.reg, b.log))
 	t.Cleanup(b.edge.Close)
-	b.admin = httptest.NewServer(NewSourcesHandler(b.reg))
+	b.admin = httptest.NewServer(registry.NewHandler(b.reg))
 	t.Cleanup(b.admin.Close)
 	return b
 }
 
-func openRegistry(t testing.TB, dir string, c *clock, lines *output, log Appender) *Registry {
+func openRegistry(t testing.TB, dir string, c *clock, lines *output, log Appender) *registry.Registry {
 	t.Helper()
-	r, err := OpenRegistry(t.Context(), registryConfig(dir, c, lines), log)
+	r, err := registry.Open(t.Context(), registryConfig(dir, c, lines), log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,33 +186,80 @@ func openRegistry(t testing.TB, dir string, c *clock, lines *output, log Appende
 	return r
 }
 
-func registryConfig(dir string, c *clock, lines *output) RegistryConfig {
-	return RegistryConfig{
-		Path: filepath.Join(dir, "secrets.db"), KeyPath: filepath.Join(dir, "secret.key"),
+func registryConfig(dir string, c *clock, lines *output) registry.Config {
+	return registry.Config{
+		Kinds: Kinds,
+		Path:  filepath.Join(dir, "secrets.db"), KeyPath: filepath.Join(dir, "secret.key"),
 		PublicURL: "https://hooks.example.org/", Now: c.Now,
 		Log: slog.New(slog.NewTextHandler(lines, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 }
 
 // addUnsaid adds a PluralKit source that does not say whose it is, beside any others: as a log of an
-// earlier version has it.
+// earlier version has it. Its event comes from another node with the same key.
 func (b *bench) addUnsaid(t testing.TB, name, token string) {
 	t.Helper()
-	b.reg.mu.Lock()
-	defer b.reg.mu.Unlock()
-	refs, kept, err := b.reg.keep(pluralKit, sourceKey{"pluralkit", name}, map[string]string{"token": token})
+	dir := t.TempDir()
+	key, err := os.ReadFile(filepath.Join(b.dir, "secret.key"))
 	if err == nil {
-		err = b.reg.commitSource(t.Context(), schemas.SourceAdded, schemas.SourceEvent{Kind: "pluralkit", Name: name, Secrets: refs}, kept)
+		err = os.WriteFile(filepath.Join(dir, "secret.key"), key, 0o600)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	log := newLog(t)
+	other := openRegistry(t, dir, b.clock, b.lines, log)
+	if _, err := other.Add(t.Context(), registry.NewSource{Kind: "pluralkit", Name: name, Secrets: map[string]string{"token": token}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.reg.Merge(t.Context(), log.all()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.log.Append(t.Context(), log.all()...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// secretsDB is the file of a registry, beside the registry's own connection.
+func secretsDB(t testing.TB, dir string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite3", filepath.Join(dir, "secrets.db")+"?_busy_timeout=5000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// count is how many rows of secrets.db there are.
+func count(t testing.TB, dir, rows string) (n int) {
+	t.Helper()
+	if err := secretsDB(t, dir).QueryRowContext(context.Background(), "SELECT count(*) FROM "+rows).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func secretsIn(t testing.TB, dir string) int { return count(t, dir, "secrets") }
+func eventsIn(t testing.TB, dir string) int  { return count(t, dir, "events") }
+
+// markedIn is how many events are not known to be in the log.
+func markedIn(t testing.TB, dir string) int { return count(t, dir, "events WHERE spooled = 0") }
+
+func hashOf(token string) []byte {
+	sum := sha256.Sum256([]byte(token))
+	return sum[:]
+}
+
+// byToken is the PluralKit source with that token; nil: there is none.
+func byToken(r *registry.Registry, token string) *registry.Entry {
+	return r.FindByToken("pluralkit", sha256.Sum256([]byte(token)))
 }
 
 // add adds the PluralKit source that testdata is from.
 func (b *bench) add(t testing.TB) {
 	t.Helper()
-	_, err := b.reg.Add(t.Context(), NewSource{Kind: "pluralkit", Name: "home",
+	_, err := b.reg.Add(t.Context(), registry.NewSource{Kind: "pluralkit", Name: "home",
 		Settings: map[string]string{"system": testSystem}, Secrets: map[string]string{"token": testToken}})
 	if err != nil {
 		t.Fatal(err)
@@ -312,7 +362,7 @@ func (b *bench) send(t testing.TB, method, path string, header http.Header, body
 }
 
 // addSource adds a source of any kind.
-func (b *bench) addSource(t testing.TB, n NewSource) Added {
+func (b *bench) addSource(t testing.TB, n registry.NewSource) registry.Added {
 	t.Helper()
 	added, err := b.reg.Add(t.Context(), n)
 	if err != nil {

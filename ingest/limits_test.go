@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"switchlog/ingest/registry"
 )
 
 // TestLimitsSayWhich: a verified request that exceeds a limit is told which,
@@ -14,8 +16,8 @@ import (
 func TestLimitsSayWhich(t *testing.T) {
 	b := newBench(t, EdgeConfig{})
 	b.add(t)
-	b.addSource(t, NewSource{Kind: "cloudevents", Name: "bus", Secrets: map[string]string{"token": ceToken}})
-	b.addSource(t, NewSource{Kind: "standard", Name: "shop", Secrets: map[string]string{purposeSecret: standardKey1}})
+	b.addSource(t, registry.NewSource{Kind: "cloudevents", Name: "bus", Secrets: map[string]string{"token": ceToken}})
+	b.addSource(t, registry.NewSource{Kind: "standard", Name: "shop", Secrets: map[string]string{purposeSecret: standardKey1}})
 	now := b.clock.Now()
 	many := standardSigned(t, standardKey1, "msg_1", now, standardBody)
 	many.Set("Webhook-Signature", many.Get("Webhook-Signature")+strings.Repeat(" v1,"+base64.StdEncoding.EncodeToString(make([]byte, 32)), 16))
@@ -101,17 +103,17 @@ func TestKeysOfASource(t *testing.T) {
 			if kind[0] == "discord" {
 				fresh = fmt.Sprintf("%x", newPublicKey())
 			}
-			if _, err := b.reg.Rotate(t.Context(), kind[0], kind[1], map[string]string{purposePublicKey: fresh}, MaxGrace); err != nil {
+			if _, err := b.reg.Rotate(t.Context(), kind[0], kind[1], map[string]string{purposePublicKey: fresh}, registry.MaxGrace); err != nil {
 				t.Fatal(err)
 			}
 			b.clock.pass(1)
 		}
 	}
-	s := b.reg.lookup.Load().sources[sourceKey{"standard", "shop"}].source.(standardSource)
+	s := b.reg.Find("standard", "shop").Source.(standardSource)
 	if len(s.public) != 4 || !s.public[0].until.IsZero() || s.public[1].until.Before(s.public[2].until) {
 		t.Errorf("standard: %d public keys, the first until %v, want 4, the newest first", len(s.public), s.public[0].until)
 	}
-	k := d.reg.lookup.Load().sources[sourceKey{"discord", "shop"}].source.(discordSource)
+	k := d.reg.Find("discord", "shop").Source.(discordSource)
 	if len(k.keys) != 4 || !k.keys[0].until.IsZero() || k.keys[1].until.Before(k.keys[2].until) {
 		t.Errorf("discord: %d public keys, want 4, the newest first", len(k.keys))
 	}
@@ -137,7 +139,7 @@ func TestDecoys(t *testing.T) {
 			t.Errorf("%s: the decoy took a request", name)
 		}
 	}
-	if len(decoys) != len(kinds)-1 {
+	if len(decoys) != len(Kinds)-1 {
 		t.Errorf("%d decoys, want one for each kind but pluralkit", len(decoys))
 	}
 	d := decoys["standard"].(standardSource)

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"switchlog/ingest/registry"
 )
 
 // PingResult is how a PING was answered, and what that means.
@@ -143,7 +145,7 @@ func (p *Pings) right(k Kind, source string, body []byte) {
 // refused notes a request that was answered 401, if it is a PING or has no
 // body, and reports what it was; empty: no PING. src is the source whose token it
 // bears; nil: nobody's.
-func (p *Pings) refused(k Kind, src *entry, body []byte) PingResult {
+func (p *Pings) refused(k Kind, src *registry.Entry, body []byte) PingResult {
 	if k.Ping == nil {
 		return ""
 	}
@@ -161,7 +163,7 @@ func (p *Pings) refused(k Kind, src *entry, body []byte) PingResult {
 	ping := Ping{Kind: k.Name, Result: PingEarly, System: system}
 	switch {
 	case src != nil:
-		ping.Result, ping.Source = PingOther, src.name
+		ping.Result, ping.Source = PingOther, src.Name()
 	case p.follows(k.Name, system):
 		ping.Result = PingWrong
 	}

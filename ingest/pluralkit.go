@@ -202,3 +202,12 @@ func (p pluralKitSource) Probe(right bool) (Probe, bool) {
 		Body:   []byte(`{"type":"PING","signing_token":"switchlog-probe"}`),
 	}, !right
 }
+
+// joined is a token of PluralKit's that was broken into lines or parts when it
+// was copied. Another text with white space stays as it is, and is refused.
+func joined(s string) string {
+	if whole := strings.Join(strings.Fields(s), ""); isPluralKitToken(whole) {
+		return whole
+	}
+	return s
+}

@@ -9,6 +9,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"switchlog/ingest/registry"
 )
 
 // TestSourceTest: over the address that providers use, the right signature is
@@ -17,23 +19,23 @@ func TestSourceTest(t *testing.T) {
 	b := newBench(t, EdgeConfig{})
 	b.reg.PublicURL = b.edge.URL
 	for _, n := range []struct {
-		source NewSource
+		source registry.NewSource
 		right  bool
 	}{
-		{NewSource{Kind: "standard", Name: "both", Secrets: map[string]string{purposeSecret: standardKey2 + "\n" + standardKey1}}, true},
-		{NewSource{Kind: "standard", Name: "public", Secrets: map[string]string{purposePublicKey: standardPub}}, false},
-		{NewSource{Kind: "token", Name: "shop", Secrets: map[string]string{"token": sharedValue}}, false},
-		{NewSource{Kind: "cloudevents", Name: "shop", Secrets: map[string]string{"token": ceToken}}, false},
-		{NewSource{Kind: "stellarstack", Name: "panel", Secrets: map[string]string{purposeSecret: strings.Repeat("7", 64)}}, true},
-		{NewSource{Kind: "stellarstack", Name: "old", Settings: map[string]string{settingUnsigned: "true"}}, false},
-		{NewSource{Kind: "botghost", Name: botGhostBot, Secrets: map[string]string{purposeKey: sharedValue[7:]}}, false},
-		{NewSource{Kind: "pluralkit", Name: "home", Secrets: map[string]string{"token": testToken}}, false},
-		{NewSource{Kind: "discord", Name: "shop", Settings: map[string]string{"application_id": discordApplication}, Secrets: map[string]string{purposePublicKey: discordPublic}}, false},
+		{registry.NewSource{Kind: "standard", Name: "both", Secrets: map[string]string{purposeSecret: standardKey2 + "\n" + standardKey1}}, true},
+		{registry.NewSource{Kind: "standard", Name: "public", Secrets: map[string]string{purposePublicKey: standardPub}}, false},
+		{registry.NewSource{Kind: "token", Name: "shop", Secrets: map[string]string{"token": sharedValue}}, false},
+		{registry.NewSource{Kind: "cloudevents", Name: "shop", Secrets: map[string]string{"token": ceToken}}, false},
+		{registry.NewSource{Kind: "stellarstack", Name: "panel", Secrets: map[string]string{purposeSecret: strings.Repeat("7", 64)}}, true},
+		{registry.NewSource{Kind: "stellarstack", Name: "old", Settings: map[string]string{settingUnsigned: "true"}}, false},
+		{registry.NewSource{Kind: "botghost", Name: botGhostBot, Secrets: map[string]string{purposeKey: sharedValue[7:]}}, false},
+		{registry.NewSource{Kind: "pluralkit", Name: "home", Secrets: map[string]string{"token": testToken}}, false},
+		{registry.NewSource{Kind: "discord", Name: "shop", Settings: map[string]string{"application_id": discordApplication}, Secrets: map[string]string{purposePublicKey: discordPublic}}, false},
 	} {
 		b.addSource(t, n.source)
 		stored := len(b.log.webhooks())
 		status, body := b.command(t, "POST", "/"+n.source.Kind+"/"+n.source.Name+"/test", "")
-		var got Tested
+		var got registry.Tested
 		if err := json.Unmarshal([]byte(body), &got); err != nil || status != 200 {
 			t.Fatalf("%s: %d %s", n.source.Kind, status, body)
 		}
@@ -63,7 +65,7 @@ func TestSourceTest(t *testing.T) {
 // apart from us.
 func TestSourceTestFindsFaults(t *testing.T) {
 	b := newBench(t, EdgeConfig{})
-	b.addSource(t, NewSource{Kind: "standard", Name: "shop", Secrets: map[string]string{purposeSecret: standardKey1}})
+	b.addSource(t, registry.NewSource{Kind: "standard", Name: "shop", Secrets: map[string]string{purposeSecret: standardKey1}})
 	page := func(status int, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Location", b.edge.URL+r.URL.Path)

@@ -6,23 +6,23 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"testing"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
 
+	"switchlog/ingest/registry"
 	"switchlog/schemas"
 )
 
-var newOverlay = NewReader{Name: "overlay", Source: "pluralkit", Tenant: testSystem}
+var newOverlay = registry.NewReader{Name: "overlay", Source: "pluralkit", Tenant: testSystem}
 
 // A reader is found by its token, on both nodes that share the key and after a restart, until it is
 // revoked on either or its time is over. No event and no byte of secrets.db has its token or password.
 func TestReaders(t *testing.T) {
 	a := newBench(t, EdgeConfig{})
-	b := withKey(t, a, RegistryConfig{})
+	b := withKey(t, a, registry.Config{})
 	merge := func(to, from *bench) {
 		t.Helper()
 		if err := to.reg.Merge(t.Context(), registryEvents(from.log)); err != nil {
@@ -35,13 +35,13 @@ func TestReaders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.reg.AddReader(t.Context(), n); !errors.Is(err, ErrConflict) {
+	if _, err := a.reg.AddReader(t.Context(), n); !errors.Is(err, schemas.ErrConflict) {
 		t.Errorf("twice: got %v, want a conflict", err)
 	}
 	merge(b, a)
 	again := openRegistry(t, copyDir(t, a.dir), a.clock, a.lines, a.log)
 	hash := sha256.Sum256([]byte(made.Token))
-	for name, r := range map[string]*Registry{"a": a.reg, "b": b.reg, "a again": again} {
+	for name, r := range map[string]*registry.Registry{"a": a.reg, "b": b.reg, "a again": again} {
 		got, ok := r.ReaderByToken(hash)
 		if !ok || got.Name != n.Name || got.Tenant != testSystem || !got.Expires.Equal(n.Expires) {
 			t.Errorf("%s: got %+v %v", name, got, ok)
@@ -80,28 +80,28 @@ func TestReaders(t *testing.T) {
 	if all := a.reg.Readers(); len(all) != 0 {
 		t.Errorf("readers: got %+v, want none", all)
 	}
-	if err := a.reg.RevokeReader(t.Context(), "overlay"); !errors.Is(err, ErrNotFound) {
+	if err := a.reg.RevokeReader(t.Context(), "overlay"); !errors.Is(err, schemas.ErrNotFound) {
 		t.Errorf("revoked twice: got %v, want not found", err)
 	}
-	if !reflect.DeepEqual(a.reg.secrets, map[string]secret{}) {
-		t.Errorf("%d secrets are left", len(a.reg.secrets))
+	if secretsIn(t, a.dir) != 0 {
+		t.Errorf("%d secrets are left", secretsIn(t, a.dir))
 	}
 }
 
 // What is no reader is refused, and changes nothing.
 func TestNewReaderIsChecked(t *testing.T) {
 	b := newBench(t, EdgeConfig{})
-	for what, change := range map[string]func(*NewReader){
-		"no name":                 func(n *NewReader) { n.Name = "" },
-		"a name with a dot":       func(n *NewReader) { n.Name = "a.b" },
-		"a wildcard":              func(n *NewReader) { n.Name = "*" },
-		"the operator's name":     func(n *NewReader) { n.Name = "admin" },
-		"the operator's, shouted": func(n *NewReader) { n.Name = "ADMIN" },
-		"the NATS server's own":   func(n *NewReader) { n.Name = "sys" },
-		"a tenant of no source":   func(n *NewReader) { n.Source = "" },
-		"a source of no tenant":   func(n *NewReader) { n.Tenant = "" },
-		"public of all":           func(n *NewReader) { n.Source, n.Tenant, n.Public = "", "", true },
-		"over before it begins":   func(n *NewReader) { n.Expires = b.clock.Now() },
+	for what, change := range map[string]func(*registry.NewReader){
+		"no name":                 func(n *registry.NewReader) { n.Name = "" },
+		"a name with a dot":       func(n *registry.NewReader) { n.Name = "a.b" },
+		"a wildcard":              func(n *registry.NewReader) { n.Name = "*" },
+		"the operator's name":     func(n *registry.NewReader) { n.Name = "admin" },
+		"the operator's, shouted": func(n *registry.NewReader) { n.Name = "ADMIN" },
+		"the NATS server's own":   func(n *registry.NewReader) { n.Name = "sys" },
+		"a tenant of no source":   func(n *registry.NewReader) { n.Source = "" },
+		"a source of no tenant":   func(n *registry.NewReader) { n.Tenant = "" },
+		"public of all":           func(n *registry.NewReader) { n.Source, n.Tenant, n.Public = "", "", true },
+		"over before it begins":   func(n *registry.NewReader) { n.Expires = b.clock.Now() },
 	} {
 		n := newOverlay
 		change(&n)
@@ -109,10 +109,10 @@ func TestNewReaderIsChecked(t *testing.T) {
 			t.Errorf("%s: got %v, want it to be invalid", what, err)
 		}
 	}
-	if got := b.reg.Readers(); len(got) != 0 || len(b.log.all()) != 0 || len(b.reg.secrets) != 0 {
-		t.Errorf("%d readers, %d events, %d secrets, want none", len(got), len(b.log.all()), len(b.reg.secrets))
+	if got := b.reg.Readers(); len(got) != 0 || len(b.log.all()) != 0 || secretsIn(t, b.dir) != 0 {
+		t.Errorf("%d readers, %d events, %d secrets, want none", len(got), len(b.log.all()), secretsIn(t, b.dir))
 	}
-	if !slices.Contains(RegistryNouns(), "reader") {
+	if !slices.Contains(registry.Nouns(), "reader") {
 		t.Error("events of readers are not merged")
 	}
 }

@@ -66,7 +66,7 @@ func refuse(w http.ResponseWriter, err error) (outcome string) {
 		a = refusal{http.StatusServiceUnavailable, "too many large bodies at once", outcomeUnavailable, true, true}
 	case errors.Is(err, ErrUnauthorized):
 		a = refusal{http.StatusUnauthorized, "unauthorized", outcomeUnauthorized, false, false}
-	case errors.Is(err, ErrNotFound):
+	case errors.Is(err, schemas.ErrNotFound):
 		a = refusal{http.StatusNotFound, "not found", outcomeNotFound, false, false}
 	case errors.Is(err, errMedia):
 		a = refusal{http.StatusUnsupportedMediaType, "this media type is not understood", outcomeMediaType, false, false}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"switchlog/ingest/registry"
 	"switchlog/schemas"
 )
 
@@ -18,7 +19,7 @@ const (
 	apiToken   = "example-api-token-of-the-owner"
 )
 
-func names(r *Registry) []string {
+func names(r *registry.Registry) []string {
 	all := []string{}
 	for _, s := range r.Sources() {
 		all = append(all, s.Name)
@@ -52,7 +53,7 @@ func TestLaw3RegistryCrash(t *testing.T) {
 			dir, clock, lines, log := t.TempDir(), newClock(), &output{}, newLog(t)
 			r := openRegistry(t, dir, clock, lines, log)
 			addOld(t, r)
-			wasSubscribed := r.newestFirst()
+			wasSubscribed := r.SubscriptionRecords()
 			var crashes []string
 			crash := func() { crashes = append(crashes, copyDir(t, dir)) }
 			crash()            // before the first step
@@ -63,7 +64,7 @@ func TestLaw3RegistryCrash(t *testing.T) {
 			}
 			log.before, log.after = nil, nil
 			crash() // behind the last
-			want, wantSubscribed := r.Sources(), r.newestFirst()
+			want, wantSubscribed := r.Sources(), r.SubscriptionRecords()
 			wantLog := len(log.all())
 
 			for i, left := range crashes {
@@ -80,7 +81,7 @@ func TestLaw3RegistryCrash(t *testing.T) {
 					if got := names(again); !slices.Equal(got, []string{"old"}) {
 						t.Errorf("crash %d: sources %v, want the old one", i, got)
 					}
-					if got := again.newestFirst(); !reflect.DeepEqual(got, wasSubscribed) {
+					if got := again.SubscriptionRecords(); !reflect.DeepEqual(got, wasSubscribed) {
 						t.Errorf("crash %d: subscriptions %+v, want the old one", i, got)
 					}
 					continue
@@ -88,13 +89,13 @@ func TestLaw3RegistryCrash(t *testing.T) {
 				if got := again.Sources(); !reflect.DeepEqual(got, want) {
 					t.Errorf("crash %d: sources %+v, want %+v", i, got, want)
 				}
-				if got := again.newestFirst(); !reflect.DeepEqual(got, wantSubscribed) {
+				if got := again.SubscriptionRecords(); !reflect.DeepEqual(got, wantSubscribed) {
 					t.Errorf("crash %d: subscriptions %+v, want %+v", i, got, wantSubscribed)
 				}
 				if got := len(after.all()); got != wantLog {
 					t.Errorf("crash %d: %d events in the log, want %d", i, got, wantLog)
 				}
-				if got := len(again.pending); got != 0 {
+				if got := markedIn(t, left); got != 0 {
 					t.Errorf("crash %d: %d events still marked, want none", i, got)
 				}
 			}
@@ -106,7 +107,7 @@ func TestLaw3RegistryCrash(t *testing.T) {
 func TestRegistryAppendFails(t *testing.T) {
 	dir, clock, lines, log := t.TempDir(), newClock(), &output{}, newLog(t)
 	r := openRegistry(t, dir, clock, lines, log)
-	add := NewSource{Kind: "pluralkit", Name: "home", Secrets: map[string]string{"token": testToken, "api_token": apiToken}}
+	add := registry.NewSource{Kind: "pluralkit", Name: "home", Secrets: map[string]string{"token": testToken, "api_token": apiToken}}
 	log.fail(errDiskFull)
 	if _, err := r.Add(t.Context(), add); !errors.Is(err, errDiskFull) {
 		t.Fatalf("error %v, want %v", err, errDiskFull)
@@ -139,7 +140,7 @@ func TestRegistryFlushLater(t *testing.T) {
 	r := openRegistry(t, dir, clock, lines, log)
 	var left string
 	log.before = func() { left = copyDir(t, dir) }
-	if _, err := r.Add(t.Context(), NewSource{Kind: "pluralkit", Name: "a", Secrets: map[string]string{"token": testToken}}); err != nil {
+	if _, err := r.Add(t.Context(), registry.NewSource{Kind: "pluralkit", Name: "a", Secrets: map[string]string{"token": testToken}}); err != nil {
 		t.Fatal(err)
 	}
 	after := newLog(t)
@@ -180,20 +181,20 @@ func TestRotation(t *testing.T) {
 		}
 	}
 	check("before", 200, 401)
-	rotate(otherToken, DefaultGrace)
+	rotate(otherToken, registry.DefaultGrace)
 	check("rotated", 200, 200)
 	both := strings.Replace(update1, `"id":null`, `"signing_token":"`+otherToken+`"`, 1)
 	if got := b.post(t, both); got != 401 {
 		t.Errorf("both tokens in one body: %d, want 401", got)
 	}
-	b.clock.pass(DefaultGrace - time.Microsecond)
+	b.clock.pass(registry.DefaultGrace - time.Microsecond)
 	check("just in time", 200, 200)
 	b.clock.pass(time.Microsecond)
 	check("too late", 401, 200)
-	if _, err := b.reg.Add(t.Context(), NewSource{Kind: "pluralkit", Name: "heir", Settings: map[string]string{"system": "0" + testSystem[1:]}, Secrets: map[string]string{"token": testToken}}); err != nil {
+	if _, err := b.reg.Add(t.Context(), registry.NewSource{Kind: "pluralkit", Name: "heir", Settings: map[string]string{"system": "0" + testSystem[1:]}, Secrets: map[string]string{"token": testToken}}); err != nil {
 		t.Errorf("a token that is over, for another source: %v", err)
 	}
-	if got := b.reg.find(pluralKit, "", []byte(update1)).name; got != "heir" {
+	if got := byToken(b.reg, testToken).Name(); got != "heir" {
 		t.Errorf("its source is %s, want heir", got)
 	}
 	if err := b.reg.Remove(t.Context(), "pluralkit", "heir"); err != nil {
@@ -201,15 +202,15 @@ func TestRotation(t *testing.T) {
 	}
 	rotate(testToken, 0) // the first one again, and the other over at once
 	check("rotated back", 200, 401)
-	if got := len(b.reg.secrets); got != 1 {
+	if got := secretsIn(t, b.dir); got != 1 {
 		t.Errorf("%d secrets kept, want 1", got)
 	}
 
 	again := openRegistry(t, copyDir(t, b.dir), b.clock, b.lines, b.log)
-	if got := again.find(pluralKit, "", []byte(update1)); got == nil || got.source.Verify(nil, []byte(update1)) != nil {
+	if got := byToken(again, testToken); got == nil || got.Source.Verify(nil, []byte(update1)) != nil {
 		t.Error("after a restart the current token is refused")
 	}
-	if got := again.find(pluralKit, "", []byte(next)); got != nil {
+	if got := byToken(again, otherToken); got != nil {
 		t.Error("after a restart the old token is known")
 	}
 }
@@ -224,30 +225,16 @@ func TestRotationRestart(t *testing.T) {
 	}
 	left := copyDir(t, b.dir)
 	again := openRegistry(t, left, b.clock, b.lines, b.log)
-	if got := again.find(pluralKit, "", []byte(update1)); got == nil || got.source.Verify(nil, []byte(update1)) != nil {
+	if got := byToken(again, testToken); got == nil || got.Source.Verify(nil, []byte(update1)) != nil {
 		t.Error("within the grace the old token is refused after a restart")
 	}
 	again.Close()
 	b.clock.pass(time.Hour)
 	again = openRegistry(t, left, b.clock, b.lines, b.log)
-	if got := len(again.secrets); got != 1 {
-		t.Errorf("%d secrets kept, want 1", got)
-	}
 	again.Close()
-	secrets, _, _, err := mustOpen(t, left).load(t.Context())
-	if err != nil || len(secrets) != 1 {
-		t.Errorf("%d secrets in the file, %v; want 1", len(secrets), err)
+	if got := secretsIn(t, left); got != 1 {
+		t.Errorf("%d secrets in the file, want 1", got)
 	}
-}
-
-func mustOpen(t *testing.T, dir string) *secretsDB {
-	t.Helper()
-	db, err := openSecretsDB(t.Context(), filepath.Join(dir, "secrets.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.db.Close() })
-	return db
 }
 
 // A registry that has only the log is the same but for the secrets; merging
@@ -283,7 +270,7 @@ func TestMerge(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		for when, r := range map[string]*Registry{"at once": b.reg, "after a restart": openRegistry(t, copyDir(t, b.dir), b.clock, b.lines, b.log)} {
+		for when, r := range map[string]*registry.Registry{"at once": b.reg, "after a restart": openRegistry(t, copyDir(t, b.dir), b.clock, b.lines, b.log)} {
 			if got := r.Sources(); !reflect.DeepEqual(got, want) {
 				t.Errorf("%s, %s: got %+v, want %+v", name, when, got, want)
 			}
@@ -302,7 +289,7 @@ func TestMerge(t *testing.T) {
 	if err := a.reg.Merge(t.Context(), events); err != nil {
 		t.Fatal(err)
 	}
-	if got := len(a.reg.events); got != 5 {
+	if got := eventsIn(t, a.dir); got != 5 {
 		t.Errorf("merging what is known: %d events, want 5", got)
 	}
 }
@@ -310,7 +297,7 @@ func TestMerge(t *testing.T) {
 func TestSecretKey(t *testing.T) {
 	setUp := func(t *testing.T) string {
 		b := newBench(t, EdgeConfig{})
-		if _, err := b.reg.Add(t.Context(), NewSource{Kind: "pluralkit", Name: "a", Secrets: map[string]string{"token": testToken, "api_token": apiToken}}); err != nil {
+		if _, err := b.reg.Add(t.Context(), registry.NewSource{Kind: "pluralkit", Name: "a", Secrets: map[string]string{"token": testToken, "api_token": apiToken}}); err != nil {
 			t.Fatal(err)
 		}
 		return copyDir(t, b.dir)
@@ -330,7 +317,7 @@ func TestSecretKey(t *testing.T) {
 			if err := c.spoil(filepath.Join(dir, "secret.key")); err != nil {
 				t.Fatal(err)
 			}
-			r, err := OpenRegistry(t.Context(), registryConfig(dir, newClock(), &output{}), newLog(t))
+			r, err := registry.Open(t.Context(), registryConfig(dir, newClock(), &output{}), newLog(t))
 			if c.want == "" {
 				if err != nil {
 					t.Fatal(err)
@@ -339,8 +326,8 @@ func TestSecretKey(t *testing.T) {
 				if got, err := r.Secret("pluralkit", "a", "api_token"); got != apiToken || err != nil {
 					t.Errorf("api_token %q, %v; want %q", got, err, apiToken)
 				}
-				if _, err := r.Secret("pluralkit", "a", "token"); !errors.Is(err, ErrNotFound) {
-					t.Errorf("a hashed secret: %v, want ErrNotFound", err)
+				if _, err := r.Secret("pluralkit", "a", "token"); !errors.Is(err, schemas.ErrNotFound) {
+					t.Errorf("a hashed secret: %v, want schemas.ErrNotFound", err)
 				}
 				return
 			}

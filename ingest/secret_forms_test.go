@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,8 +69,8 @@ func TestSecretForms(t *testing.T) {
 		{"stellarstack", "secret", "\"" + hex + "\"", hex},
 		{"discord", "public_key", "`0x" + strings.ToUpper(hex) + "`", hex},
 	} {
-		k, _ := kindNamed(c.kind)
-		got, _, err := k.checkSecrets(map[string]string{c.purpose: c.given})
+		k := Kinds[slices.IndexFunc(Kinds, func(k Kind) bool { return k.Name == c.kind })]
+		got, _, err := k.CheckSecrets(map[string]string{c.purpose: c.given})
 		if got[c.purpose] != c.want || (err == nil) != (c.want != refused) {
 			t.Errorf("%s %s %q: got %q, %v, want %q", c.kind, c.purpose, c.given, got[c.purpose], err, c.want)
 		}

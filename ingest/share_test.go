@@ -14,16 +14,19 @@ import (
 	"testing"
 	"time"
 
+	"switchlog/ingest/registry"
 	"switchlog/schemas"
 )
 
 // registryEvents are those of the registry that log has.
 func registryEvents(log *fakeLog) []schemas.Event {
-	return slices.DeleteFunc(log.all(), func(e schemas.Event) bool { return !ofRegistry(e.Route) })
+	return slices.DeleteFunc(log.all(), func(e schemas.Event) bool {
+		return e.Route.Source != schemas.SelfSource || !slices.Contains(registry.Nouns(), e.Route.Noun)
+	})
 }
 
 // withKey is a bench with the secret.key of another, as two nodes share it.
-func withKey(t *testing.T, of *bench, c RegistryConfig) *bench {
+func withKey(t *testing.T, of *bench, c registry.Config) *bench {
 	t.Helper()
 	key, err := os.ReadFile(filepath.Join(of.dir, "secret.key"))
 	if err != nil {
@@ -40,7 +43,7 @@ func withKey(t *testing.T, of *bench, c RegistryConfig) *bench {
 // which; nothing of it is in an event in clear, nor the hash of a token.
 func TestNodesShareSecrets(t *testing.T) {
 	a := newBench(t, EdgeConfig{})
-	b := withKey(t, a, RegistryConfig{})
+	b := withKey(t, a, registry.Config{})
 	merge := func(to *bench, from *bench) {
 		t.Helper()
 		if err := to.reg.Merge(t.Context(), registryEvents(from.log)); err != nil {
@@ -48,7 +51,7 @@ func TestNodesShareSecrets(t *testing.T) {
 		}
 	}
 	a.add(t)
-	if _, err := a.reg.Add(t.Context(), NewSource{Kind: "stellarstack", Name: "panel", Secrets: map[string]string{"secret": strings.Repeat("0123456789abcdef", 4)}}); err != nil {
+	if _, err := a.reg.Add(t.Context(), registry.NewSource{Kind: "stellarstack", Name: "panel", Secrets: map[string]string{"secret": strings.Repeat("0123456789abcdef", 4)}}); err != nil {
 		t.Fatal(err)
 	}
 	sub, err := a.reg.Subscribe(t.Context(), schemas.Subscription{Name: "s", Enabled: true}, discordURL, givenSecret)
@@ -97,7 +100,7 @@ func TestNodesShareSecrets(t *testing.T) {
 	for _, e := range append(registryEvents(a.log), registryEvents(b.log)...) {
 		for what, secret := range map[string][]byte{
 			"token": []byte(testToken), "new token": []byte(otherToken), "API token": []byte(apiToken), "URL": []byte("example-channel-token"),
-			"hash": hashed(testToken).value, "signing secret": []byte(givenSecret),
+			"hash": hashOf(testToken), "signing secret": []byte(givenSecret),
 		} {
 			if inClear(e.Data, secret) {
 				t.Errorf("%s: the %s is in clear", e.Type, what)
@@ -123,7 +126,7 @@ func inClear(data, secret []byte) bool {
 func TestSecretsComeBackFromTheLog(t *testing.T) {
 	a := newBench(t, EdgeConfig{})
 	a.add(t)
-	b := withKey(t, a, RegistryConfig{LogKnows: true})
+	b := withKey(t, a, registry.Config{LogKnows: true})
 	wrong := strings.Replace(update1, testToken, "wrong", 1)
 	if !b.reg.Unsure() || b.post(t, update1) != 503 || b.post(t, wrong) != 503 || b.postTo(t, "/in/discord/x") != 503 {
 		t.Error("before the log is read: a request is not answered with 503")
@@ -142,7 +145,7 @@ func TestSecretsComeBackFromTheLog(t *testing.T) {
 func TestSecretsAreLost(t *testing.T) {
 	a := newBench(t, EdgeConfig{})
 	a.add(t)
-	_, err := a.reg.Add(t.Context(), NewSource{Kind: "token", Name: "shop", Secrets: map[string]string{"token": "Bearer 0123456789abcdef"}})
+	_, err := a.reg.Add(t.Context(), registry.NewSource{Kind: "token", Name: "shop", Secrets: map[string]string{"token": "Bearer 0123456789abcdef"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +190,7 @@ func TestSecretsAreLost(t *testing.T) {
 func TestSourceIsConfirmed(t *testing.T) {
 	away := errors.New("the provider is away")
 	systems := map[string]string{"api-1": testSystem, "api-2": "0" + testSystem[1:]}
-	config := RegistryConfig{Whose: func(_ context.Context, kind, secret string) (string, error) {
+	config := registry.Config{Whose: func(_ context.Context, kind, secret string) (string, error) {
 		if kind != "pluralkit" {
 			t.Errorf("asked about %s", kind)
 		}
@@ -199,8 +202,8 @@ func TestSourceIsConfirmed(t *testing.T) {
 		}
 		return systems[secret], nil
 	}}
-	add := func(r *Registry, token, api, system string) (Added, error) {
-		n := NewSource{Kind: "pluralkit", Settings: map[string]string{}, Secrets: map[string]string{"token": token}}
+	add := func(r *registry.Registry, token, api, system string) (registry.Added, error) {
+		n := registry.NewSource{Kind: "pluralkit", Settings: map[string]string{}, Secrets: map[string]string{"token": token}}
 		if api != "" {
 			n.Secrets["api_token"] = api
 		}
@@ -221,7 +224,7 @@ func TestSourceIsConfirmed(t *testing.T) {
 			t.Errorf("a second source that nobody confirms (%q): %v, want a hint", c.api, err)
 		}
 	}
-	if _, err := add(b.reg, "t2", "api-1", ""); !errors.Is(err, ErrConflict) {
+	if _, err := add(b.reg, "t2", "api-1", ""); !errors.Is(err, schemas.ErrConflict) {
 		t.Errorf("a second source of a system that has one: %v, want a conflict", err)
 	}
 	if got, err := add(b.reg, "t2", "api-2", ""); err != nil || got.Tenant != systems["api-2"] {

@@ -1,7 +1,7 @@
 package ingest
 
-// kinds is every kind of source there is. Adding one is a line here.
-var kinds = []Kind{
+// Kinds is every kind of source there is. Adding one is a line here. Do not change it.
+var Kinds = []Kind{
 	pluralKit,
 	discord,
 	botGhost,
@@ -9,21 +9,4 @@ var kinds = []Kind{
 	standard,
 	sharedToken,
 	cloudEvents,
-}
-
-func kindNamed(name string) (Kind, bool) {
-	for _, k := range kinds {
-		if k.Name == name {
-			return k, true
-		}
-	}
-	return Kind{}, false
-}
-
-func kindNames() []string {
-	names := make([]string, len(kinds))
-	for i, k := range kinds {
-		names[i] = k.Name
-	}
-	return names
 }

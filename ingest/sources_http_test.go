@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"switchlog/ingest/registry"
 )
 
 func TestSourcesCommands(t *testing.T) {
@@ -93,7 +95,7 @@ func TestSourcesCounts(t *testing.T) {
 		t.Fatal(err) // counts outlive a change of the registry
 	}
 	_, got := b.command(t, "GET", "", "")
-	var list []SourceStatus
+	var list []registry.SourceStatus
 	if err := json.Unmarshal([]byte(got), &list); err != nil || len(list) != 1 {
 		t.Fatalf("%s: %v", got, err)
 	}

@@ -48,8 +48,8 @@ var standard = Kind{
 	Name:  schemas.StandardWebhooks,
 	Route: "/in/standard/{name}",
 	Secrets: []SecretSpec{
-		{Purpose: purposeSecret, Inside: " \t\r\n", Check: standardSecrets.check, Decoy: func() string { return encodeKey(newRandom()) }},
-		{Purpose: purposePublicKey, Inside: " \t\r\n", Check: standardPublicKeys.check, Decoy: func() string { return encodeKey(newPublicKey()) }},
+		{Purpose: purposeSecret, Inside: " \t\r\n", Check: standardSecrets.Check, Decoy: func() string { return encodeKey(newRandom()) }},
+		{Purpose: purposePublicKey, Inside: " \t\r\n", Check: standardPublicKeys.Check, Decoy: func() string { return encodeKey(newPublicKey()) }},
 	},
 	Check: func(_ string, _, secrets map[string]string) error {
 		if secrets[purposeSecret] == "" && secrets[purposePublicKey] == "" {
@@ -90,7 +90,7 @@ type standardKey struct {
 	until time.Time
 }
 
-// readKeys reads secrets that keyLines has passed, and at most so many keys.
+// readKeys reads secrets that KeyLines has passed, and at most so many keys.
 func readKeys(kept []Key, most int) []standardKey {
 	var keys []standardKey
 	for _, k := range newestFirst(kept) {

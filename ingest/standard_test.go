@@ -12,6 +12,7 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"switchlog/ingest/registry"
 	"switchlog/schemas"
 )
 
@@ -56,7 +57,7 @@ func standardSignedV1a(id string, at time.Time, body string) http.Header {
 func newStandard(t testing.TB, secrets map[string]string) *bench {
 	t.Helper()
 	b := newBench(t, EdgeConfig{})
-	b.addSource(t, NewSource{Kind: "standard", Name: "shop", Secrets: secrets})
+	b.addSource(t, registry.NewSource{Kind: "standard", Name: "shop", Secrets: secrets})
 	return b
 }
 

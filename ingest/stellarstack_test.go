@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"switchlog/ingest/registry"
 	"switchlog/schemas"
 )
 
@@ -37,7 +38,7 @@ func stellarSigned(secret, body string, more ...string) http.Header {
 func newSigned(t testing.TB) *bench {
 	t.Helper()
 	b := newBench(t, EdgeConfig{})
-	added := b.addSource(t, NewSource{Kind: "stellarstack", Name: "panel", Secrets: map[string]string{purposeSecret: stellarSecret}})
+	added := b.addSource(t, registry.NewSource{Kind: "stellarstack", Name: "panel", Secrets: map[string]string{purposeSecret: stellarSecret}})
 	if added.Tenant != "panel" || added.URL != "https://hooks.example.org"+stellarPath || added.Warning != "" {
 		t.Errorf("added %+v", added)
 	}
@@ -48,7 +49,7 @@ func newSigned(t testing.TB) *bench {
 func newUnsigned(t testing.TB) (b *bench, path string) {
 	t.Helper()
 	b = newBench(t, EdgeConfig{})
-	added := b.addSource(t, NewSource{Kind: "stellarstack", Name: "old", Settings: map[string]string{settingUnsigned: "true"}})
+	added := b.addSource(t, registry.NewSource{Kind: "stellarstack", Name: "old", Settings: map[string]string{settingUnsigned: "true"}})
 	path, ours := strings.CutPrefix(added.URL, "https://hooks.example.org")
 	key, named := strings.CutPrefix(path, "/in/stellarstack/old/")
 	if !ours || !named || len(key) != 43 {
@@ -95,7 +96,7 @@ func TestStellarStackVector(t *testing.T) {
 
 func TestStellarStackRefuses(t *testing.T) {
 	b := newSigned(t)
-	old := b.addSource(t, NewSource{Kind: "stellarstack", Name: "old", Settings: map[string]string{settingUnsigned: "true"}})
+	old := b.addSource(t, registry.NewSource{Kind: "stellarstack", Name: "old", Settings: map[string]string{settingUnsigned: "true"}})
 	oldPath := strings.TrimPrefix(old.URL, "https://hooks.example.org")
 	key := oldPath[strings.LastIndex(oldPath, "/")+1:]
 	all := samples(t, "stellarstack")
@@ -215,7 +216,7 @@ func TestStellarStackPathKey(t *testing.T) {
 		t.Errorf("status %+v, %v", s, err)
 	}
 	status, answer := b.command(t, "POST", "/stellarstack/old/rotate", `{"grace":"1m"}`)
-	var rotated Rotated
+	var rotated registry.Rotated
 	if err := json.Unmarshal([]byte(answer), &rotated); err != nil || status != 200 || !strings.HasPrefix(rotated.URL, "https://hooks.example.org/in/stellarstack/old/") {
 		t.Fatalf("rotate: %d %s", status, answer)
 	}
@@ -239,7 +240,7 @@ func TestStellarStackSettings(t *testing.T) {
 		{"true", purposePathKey, "mine", "made here"},
 		{"perhaps", "", "", "neither true nor false"},
 	} {
-		n := NewSource{Kind: "stellarstack", Name: "x", Settings: map[string]string{}, Secrets: map[string]string{}}
+		n := registry.NewSource{Kind: "stellarstack", Name: "x", Settings: map[string]string{}, Secrets: map[string]string{}}
 		if c.unsigned != "" {
 			n.Settings[settingUnsigned] = c.unsigned
 		}
@@ -250,11 +251,11 @@ func TestStellarStackSettings(t *testing.T) {
 			t.Errorf("%+v: got %v", c, err)
 		}
 	}
-	added := b.addSource(t, NewSource{Kind: "stellarstack", Name: "odd", Secrets: map[string]string{purposeSecret: "short"}})
+	added := b.addSource(t, registry.NewSource{Kind: "stellarstack", Name: "odd", Secrets: map[string]string{purposeSecret: "short"}})
 	if added.Warning == "" {
 		t.Error("no warning of a short secret")
 	}
-	b.addSource(t, NewSource{Kind: "stellarstack", Name: "old", Settings: map[string]string{settingUnsigned: "true"}})
+	b.addSource(t, registry.NewSource{Kind: "stellarstack", Name: "old", Settings: map[string]string{settingUnsigned: "true"}})
 	_, err := b.reg.Rotate(t.Context(), "stellarstack", "old", map[string]string{purposeSecret: stellarSecret}, 0)
 	if !errors.Is(err, schemas.ErrInvalid) {
 		t.Errorf("a secret for an unsigned source: got %v", err)

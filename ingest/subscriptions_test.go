@@ -45,26 +45,27 @@ func TestSubscriptionRotation(t *testing.T) {
 	b.mustSign(t, "rotated", id, "two", "one")
 	rotate("three")
 	b.mustSign(t, "rotated again", id, "three", "two")
-	if got := len(b.reg.secrets); got != 3 {
+	if got := secretsIn(t, b.dir); got != 3 {
 		t.Errorf("%d secrets kept, want the URL and two", got)
 	}
-	dir := copyDir(t, b.dir)
-	b.reg = openRegistry(t, dir, b.clock, b.lines, b.log)
+	b.dir = copyDir(t, b.dir)
+	b.reg = openRegistry(t, b.dir, b.clock, b.lines, b.log)
 	b.mustSign(t, "after a restart", id, "three", "two")
-	b.clock.pass(signsOn - time.Microsecond)
+	b.clock.pass(24*time.Hour - time.Microsecond)
 	b.mustSign(t, "just in time", id, "three", "two")
 	b.clock.pass(time.Microsecond)
 	b.mustSign(t, "too late", id, "three")
-	b.reg = openRegistry(t, copyDir(t, dir), b.clock, b.lines, b.log)
+	b.dir = copyDir(t, b.dir)
+	b.reg = openRegistry(t, b.dir, b.clock, b.lines, b.log)
 	b.mustSign(t, "after a later restart", id, "three")
-	if got := len(b.reg.secrets); got != 2 {
+	if got := secretsIn(t, b.dir); got != 2 {
 		t.Errorf("%d secrets kept, want the URL and one", got)
 	}
 	if err := b.reg.Unsubscribe(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := b.reg.SubscriptionSecrets(id); !errors.Is(err, ErrNotFound) || len(b.reg.secrets) != 0 {
-		t.Errorf("deleted: %v, %d secrets kept; want ErrNotFound and none", err, len(b.reg.secrets))
+	if _, _, err := b.reg.SubscriptionSecrets(id); !errors.Is(err, schemas.ErrNotFound) || secretsIn(t, b.dir) != 0 {
+		t.Errorf("deleted: %v, %d secrets kept; want schemas.ErrNotFound and none", err, secretsIn(t, b.dir))
 	}
 }
 
@@ -73,17 +74,17 @@ func TestSubscriptionRotation(t *testing.T) {
 func TestSubscriptionChanges(t *testing.T) {
 	b := newBench(t, EdgeConfig{})
 	s := b.subscribe(t, "a", discordURL, "one")
-	before, err := b.reg.destination(s.ID)
+	before, err := b.reg.SubscriptionRecord(s.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.Name = "b"
-	if _, err := b.reg.Resubscribe(t.Context(), s, before.updated, ""); err != nil {
+	if _, err := b.reg.Resubscribe(t.Context(), s, before.Updated, ""); err != nil {
 		t.Fatal(err)
 	}
 	s.Name = "c"
-	if _, err := b.reg.Resubscribe(t.Context(), s, before.updated, ""); !errors.Is(err, ErrConflict) {
-		t.Errorf("the second change: %v, want ErrConflict", err)
+	if _, err := b.reg.Resubscribe(t.Context(), s, before.Updated, ""); !errors.Is(err, schemas.ErrConflict) {
+		t.Errorf("the second change: %v, want schemas.ErrConflict", err)
 	}
 	b.mustSign(t, "changed", s.ID, "one")
 	events := len(b.log.all())
@@ -99,8 +100,8 @@ func TestSubscriptionChanges(t *testing.T) {
 		t.Errorf("disabled twice: %d events, want 1", got)
 	}
 	for _, err := range []error{b.reg.Disable(t.Context(), "none", ""), b.reg.Unsubscribe(t.Context(), "none")} {
-		if !errors.Is(err, ErrNotFound) {
-			t.Errorf("a subscription that is not there: %v, want ErrNotFound", err)
+		if !errors.Is(err, schemas.ErrNotFound) {
+			t.Errorf("a subscription that is not there: %v, want schemas.ErrNotFound", err)
 		}
 	}
 	b.clock.pass(-time.Hour) // the clock is set back: order must not suffer
@@ -169,11 +170,11 @@ func TestMergeSubscriptions(t *testing.T) {
 		if got, want := b.reg.Subscriptions(), a.reg.Subscriptions(); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %+v, want %+v", name, got, want)
 		}
-		if _, _, err := b.reg.SubscriptionSecrets(s.ID); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "(hint: ") {
-			t.Errorf("%s: secrets that did not come: %v, want ErrNotFound and a hint", name, err)
+		if _, _, err := b.reg.SubscriptionSecrets(s.ID); !errors.Is(err, schemas.ErrNotFound) || !strings.Contains(err.Error(), "(hint: ") {
+			t.Errorf("%s: secrets that did not come: %v, want schemas.ErrNotFound and a hint", name, err)
 		}
-		if len(b.reg.events) != len(events) {
-			t.Errorf("%s: %d events kept, want %d", name, len(b.reg.events), len(events))
+		if eventsIn(t, b.dir) != len(events) {
+			t.Errorf("%s: %d events kept, want %d", name, eventsIn(t, b.dir), len(events))
 		}
 	}
 }
@@ -184,7 +185,7 @@ func TestLaw9WebhookSecrets(t *testing.T) {
 	b := newWebhooksBench(t)
 	first := b.ask(t, "bob", "POST", "/webhooks", `{"url":"`+discordURL+`","events":["front.changed"]}`)
 	second := b.ask(t, "bob", "POST", "/webhooks", `{"url":"https://a.example/in","events":["front.changed"]}`)
-	id := b.reg.newestFirst()[0].ID
+	id := b.reg.SubscriptionRecords()[0].ID
 	third := b.ask(t, "bob", "POST", "/webhooks/"+id+"/rotate", ``)
 	out := first.body
 	for _, c := range [][3]string{
@@ -204,7 +205,7 @@ func TestLaw9WebhookSecrets(t *testing.T) {
 	for _, answer := range []replied{second, third} {
 		_, rest, found := strings.Cut(answer.body, `"secret":"`)
 		secret, _, _ := strings.Cut(rest, `"`)
-		if _, err := signingSecret.check(secret); !found || err != nil {
+		if _, err := b.reg.CleanSecret(secret, true); !found || err != nil {
 			t.Fatalf("got %s, want a secret in it", answer.body)
 		}
 		made = append(made, secret)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"switchlog/ingest/registry"
 	"switchlog/schemas"
 )
 
@@ -16,7 +17,7 @@ const (
 func newToken(t testing.TB) *bench {
 	t.Helper()
 	b := newBench(t, EdgeConfig{})
-	b.addSource(t, NewSource{Kind: "token", Name: "votes", Secrets: map[string]string{"token": sharedValue + "\n"}})
+	b.addSource(t, registry.NewSource{Kind: "token", Name: "votes", Secrets: map[string]string{"token": sharedValue + "\n"}})
 	return b
 }
 
@@ -169,7 +170,7 @@ func TestLaw9TokenWithoutItsScheme(t *testing.T) {
 	const secret = "another-shared-token-0123456789"
 	for _, value := range []string{"Bearer " + secret, "Token  " + secret, secret} {
 		b := newBench(t, EdgeConfig{})
-		b.addSource(t, NewSource{Kind: "token", Name: "votes", Secrets: map[string]string{"token": value}})
+		b.addSource(t, registry.NewSource{Kind: "token", Name: "votes", Secrets: map[string]string{"token": value}})
 		body := `{"token":"` + secret + `","` + secret + `":1,"url":"https://a.example/?k=` + secret + `","x":"y"}`
 		if got := b.send(t, "POST", tokenPath, authorization(value), body); got.status != 200 {
 			t.Fatalf("%s: got %d, want 200", value, got.status)

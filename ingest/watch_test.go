@@ -13,6 +13,13 @@ import (
 	"switchlog/schemas"
 )
 
+// When registry.AuthFailures reports a burst.
+const (
+	burstSize   = 3
+	burstWithin = time.Minute
+	burstQuiet  = 10 * time.Minute
+)
+
 // watched keeps what a Watcher is told.
 type watched struct {
 	mu   sync.Mutex // guards told

@@ -89,10 +89,10 @@ func Summary(d schemas.DeliveryRecord) DeliverySummary {
 }
 
 // object shows a webhook.
-func (h *webhooks) object(ctx context.Context, d *destination) (WebhookObject, error) {
+func (h *webhooks) object(ctx context.Context, d schemas.SubscriptionRecord) (WebhookObject, error) {
 	o := WebhookObject{
 		ID: d.ID, UserID: d.Owner, ServerID: d.ServerID, URL: d.URL, Events: d.Events, Provider: d.Provider, Enabled: d.Enabled,
-		CreatedAt: milliseconds(d.created), UpdatedAt: milliseconds(d.updated),
+		CreatedAt: milliseconds(d.Created), UpdatedAt: milliseconds(d.Updated),
 		Name: orNull(d.Name), Source: orNull(d.Source), Tenant: orNull(d.Tenant), Condition: orNull(d.Condition),
 		Ordered: d.Ordered, OwnerOnly: d.OwnerOnly, Template: orNull(d.Template), Options: d.Options, Variables: d.Variables,
 		DisabledReason: orNull(d.Reason),
@@ -111,8 +111,8 @@ func (h *webhooks) object(ctx context.Context, d *destination) (WebhookObject, e
 	if o.Variables == nil {
 		o.Variables = map[string]string{}
 	}
-	if h.Registry.Now().Before(d.oldUntil) {
-		until := milliseconds(d.oldUntil)
+	if h.Registry.Now().Before(d.OldSecretUntil) {
+		until := milliseconds(d.OldSecretUntil)
 		o.OldSecretUntil = &until
 	}
 	if d.ServerID != nil {
@@ -131,7 +131,7 @@ func (h *webhooks) object(ctx context.Context, d *destination) (WebhookObject, e
 // of a server that cannot be looked up any more is left out: the command was carried out all the
 // same, and its secret is answered only here.
 func (h *webhooks) answerWith(ctx context.Context, w http.ResponseWriter, status int, id, secret string) error {
-	d, err := h.Registry.destination(id)
+	d, err := h.Registry.SubscriptionRecord(id)
 	if err != nil {
 		return err
 	}

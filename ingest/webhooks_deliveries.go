@@ -98,7 +98,7 @@ func (h *webhooks) showSending(webhook string, rows []schemas.DeliveryRecord) {
 }
 
 func noDelivery(err error) error {
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, schemas.ErrNotFound) {
 		return errNoDelivery
 	}
 	return err
@@ -184,10 +184,10 @@ func (h *webhooks) replay(w http.ResponseWriter, r *http.Request, who Caller) er
 		return oneFault("from", "Required: a sequence number, a time like 2026-01-31T23:59:59Z, or how long ago, like 90m or 7d")
 	}
 	if !d.Enabled {
-		return fmt.Errorf("%w: the webhook is disabled: nothing is sent (hint: enable it first)", ErrConflict)
+		return fmt.Errorf("%w: the webhook is disabled: nothing is sent (hint: enable it first)", schemas.ErrConflict)
 	}
 	if !h.replaying.TryLock() {
-		return fmt.Errorf("%w: another replay is being prepared (hint: try again in a moment)", ErrConflict)
+		return fmt.Errorf("%w: another replay is being prepared (hint: try again in a moment)", schemas.ErrConflict)
 	}
 	defer h.replaying.Unlock()
 	matching := func(fn func(seq uint64, n int, e schemas.Event) error) error {
@@ -198,9 +198,9 @@ func (h *webhooks) replay(w http.ResponseWriter, r *http.Request, who Caller) er
 		many, bytes = many+1, bytes+len(e.Data)+len(e.Binary)
 		switch {
 		case many > maxReplay:
-			return fmt.Errorf("%w: more than %d events match (hint: a shorter span)", ErrConflict, maxReplay)
+			return fmt.Errorf("%w: more than %d events match (hint: a shorter span)", schemas.ErrConflict, maxReplay)
 		case bytes > maxReplayed:
-			return fmt.Errorf("%w: more than %d MiB of events match (hint: a shorter span)", ErrConflict, maxReplayed>>20)
+			return fmt.Errorf("%w: more than %d MiB of events match (hint: a shorter span)", schemas.ErrConflict, maxReplayed>>20)
 		}
 		return nil
 	})
@@ -215,7 +215,7 @@ func (h *webhooks) replay(w http.ResponseWriter, r *http.Request, who Caller) er
 	if err != nil {
 		if part.queued > 0 {
 			h.Log.Error("a replay was stopped", "subscription", d.ID, "queued", part.queued, "err", err)
-			return fmt.Errorf("%w: %d events are on their way, the others could not be stored (hint: try again for the rest; what comes twice has the same id)", ErrConflict, part.queued)
+			return fmt.Errorf("%w: %d events are on their way, the others could not be stored (hint: try again for the rest; what comes twice has the same id)", schemas.ErrConflict, part.queued)
 		}
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"switchlog/ingest/registry"
 	"switchlog/schemas"
 )
 
@@ -21,7 +22,7 @@ type Caller struct {
 	All    bool   // it sees everybody's webhooks, not only its own
 }
 
-// History is what is known of deliveries; the projections have it. ErrNotFound:
+// History is what is known of deliveries; the projections have it. schemas.ErrNotFound:
 // there is no such delivery.
 type History interface {
 	// Deliveries are those of a webhook, newest first, and how many there are.
@@ -48,7 +49,7 @@ type Past interface {
 
 // WebhooksConfig is what the management API needs. All but Log is needed.
 type WebhooksConfig struct {
-	Registry *Registry
+	Registry *registry.Registry
 	Events   Appender
 	History  History
 	Attempts Attempter
@@ -211,13 +212,13 @@ func (h *webhooks) fail(w http.ResponseWriter, err error) {
 		answer(w, http.StatusNotFound, "Delivery not found")
 	case errors.Is(err, errNoServer):
 		answer(w, http.StatusNotFound, "Server not found")
-	case errors.Is(err, errNoWebhook), errors.Is(err, ErrNotFound): // the latter: it went away meanwhile
+	case errors.Is(err, errNoWebhook), errors.Is(err, schemas.ErrNotFound): // the latter: it went away meanwhile
 		answer(w, http.StatusNotFound, "Webhook not found")
 	case errors.Is(err, schemas.ErrInvalid):
 		reply(w, http.StatusBadRequest, faults{Error: "Validation failed", Details: []detail{{[]string{}, sentence(err, schemas.ErrInvalid)}}})
-	case errors.Is(err, ErrConflict):
-		answer(w, http.StatusConflict, sentence(err, ErrConflict))
-	case errors.Is(err, ErrUncertain):
+	case errors.Is(err, schemas.ErrConflict):
+		answer(w, http.StatusConflict, sentence(err, schemas.ErrConflict))
+	case errors.Is(err, schemas.ErrUncertain):
 		h.Log.Error("a webhook command was not carried out, and may be by the next start", "err", err)
 		answer(w, http.StatusServiceUnavailable, uncertain)
 	default:
@@ -233,14 +234,14 @@ func sentence(err, sentinel error) string {
 }
 
 // own is a webhook the caller may see.
-func (h *webhooks) own(r *http.Request, who Caller) (*destination, error) {
-	d, err := h.Registry.destination(r.PathValue("id"))
+func (h *webhooks) own(r *http.Request, who Caller) (schemas.SubscriptionRecord, error) {
+	d, err := h.Registry.SubscriptionRecord(r.PathValue("id"))
 	if err != nil || !who.owns(d) {
-		return nil, errNoWebhook
+		return d, errNoWebhook
 	}
 	return d, nil
 }
 
-func (c Caller) owns(d *destination) bool {
+func (c Caller) owns(d schemas.SubscriptionRecord) bool {
 	return c.All || d.Owner == c.Name && (c.Tenant == "" || d.Tenant == c.Tenant && (c.Source == "" || d.Source == c.Source))
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -194,7 +193,7 @@ func (h *webhooks) settle(to *wish, who Caller) (made string, err error) {
 		to.Provider = providerOf(to.url)
 	}
 	if to.Provider == schemas.ProviderStandard && to.secret == "" {
-		made = newSigningSecret()
+		made = h.Registry.NewSigningSecret()
 		to.secret = made
 	}
 	return made, h.check(to)
@@ -203,16 +202,7 @@ func (h *webhooks) settle(to *wish, who Caller) (made string, err error) {
 // check holds a whole wish against what the sender and the matcher can do.
 func (h *webhooks) check(to *wish) (err error) {
 	if to.secret != "" {
-		spec := SecretSpec{Purpose: purposeSecret}
-		if to.Provider == schemas.ProviderStandard {
-			spec.Inside = " \t\r\n"
-		}
-		if to.secret, err = cleanSecret(to.secret, spec); err == nil && to.Provider == schemas.ProviderStandard {
-			if to.secret, err = signingSecret.check(to.secret); err != nil {
-				err = fmt.Errorf("must be %s and base64 (hint: leave it out, and one is made): %w", signingPrefix, err)
-			}
-		}
-		if err != nil {
+		if to.secret, err = h.Registry.CleanSecret(to.secret, to.Provider == schemas.ProviderStandard); err != nil {
 			return oneFault(purposeSecret, sentence(err, schemas.ErrInvalid))
 		}
 	}

@@ -29,7 +29,7 @@ func (h *webhooks) list(w http.ResponseWriter, r *http.Request, who Caller) erro
 	ctx, cancel := context.WithTimeout(r.Context(), commandTimeout)
 	defer cancel()
 	all := []WebhookObject{}
-	for _, d := range h.Registry.newestFirst() {
+	for _, d := range h.Registry.SubscriptionRecords() {
 		if !who.owns(d) {
 			continue
 		}
@@ -103,7 +103,7 @@ func (h *webhooks) change(w http.ResponseWriter, r *http.Request, who Caller) er
 	if err != nil {
 		return err
 	}
-	to := wish{Subscription: d.Subscription, url: d.plain[purposeURL], secret: d.plain[purposeSecret]}
+	to := wish{Subscription: d.Subscription, url: d.WholeURL, secret: d.Secret}
 	if err := readWish(w, r, &to, false); err != nil {
 		return err
 	}
@@ -114,12 +114,12 @@ func (h *webhooks) change(w http.ResponseWriter, r *http.Request, who Caller) er
 		return err
 	}
 	url := to.url
-	if url == d.plain[purposeURL] {
+	if url == d.WholeURL {
 		url = "" // as it is
 	}
 	ctx, cancel := commandContext(r)
 	defer cancel()
-	if _, err := h.Registry.Resubscribe(ctx, to.Subscription, d.updated, url); err != nil {
+	if _, err := h.Registry.Resubscribe(ctx, to.Subscription, d.Updated, url); err != nil {
 		return err
 	}
 	return h.answerWith(ctx, w, http.StatusOK, d.ID, "")
@@ -150,7 +150,7 @@ func (h *webhooks) rotate(w http.ResponseWriter, r *http.Request, who Caller) er
 	if err != nil {
 		return err
 	}
-	to := wish{Subscription: d.Subscription, url: d.plain[purposeURL], secret: given[purposeSecret]}
+	to := wish{Subscription: d.Subscription, url: d.WholeURL, secret: given[purposeSecret]}
 	made, err := h.settle(&to, who)
 	if err != nil {
 		return err

@@ -47,7 +47,7 @@ func (h *fakeHistory) Delivery(_ context.Context, webhook, id string) (schemas.D
 			return row, h.err
 		}
 	}
-	return schemas.DeliveryRecord{}, fmt.Errorf("%w: delivery", ErrNotFound)
+	return schemas.DeliveryRecord{}, fmt.Errorf("%w: delivery", schemas.ErrNotFound)
 }
 
 func (h *fakeHistory) DeliveryAgain(ctx context.Context, webhook, id string) (schemas.Delivery, error) {
@@ -390,7 +390,7 @@ func TestWebhooksReplay(t *testing.T) {
 // TestLaw10Webhooks: there is a most, and it is said.
 func TestLaw10Webhooks(t *testing.T) {
 	b := newWebhooksBench(t)
-	for range maxSubscriptions {
+	for range 1000 {
 		if _, err := b.reg.Subscribe(t.Context(), schemas.Subscription{Owner: "bob", Events: []string{"*"}}, discordURL, ""); err != nil {
 			t.Fatal(err)
 		}

@@ -16,6 +16,16 @@ import (
 // set the event aside (in a fold); trying again does not help.
 var ErrInvalid = errors.New("invalid")
 
+// What a caller decides on when what it asked for cannot be had or done.
+var (
+	ErrConflict = errors.New("conflict")
+	ErrNotFound = errors.New("not found")
+
+	// ErrUncertain: a command was refused and could not be undone: the next start
+	// may carry it out.
+	ErrUncertain = errors.New("refused, but not undone")
+)
+
 // Origin says which door an event came in by. It is the CloudEvents extension
 // "origin".
 type Origin string

@@ -68,6 +68,16 @@ type Subscription struct {
 	Variables map[string]string `json:"variables,omitempty"`  // BotGhost: placeholder → where in the event
 }
 
+// SubscriptionRecord is a subscription as the registry has it now. WholeURL and
+// Secret are secret: they are never logged, stored or answered.
+type SubscriptionRecord struct {
+	Subscription
+	Created, Updated time.Time
+	OldSecretUntil   time.Time // zero: there is no old secret
+	WholeURL         string    // where to send; empty: it is not on this machine
+	Secret           string    // the current one; empty: there is none, or it is not on this machine
+}
+
 // Delivery kinds: why there is a delivery.
 const (
 	DeliveryLive   = "live"   // the event happened

@@ -24,8 +24,9 @@ type row struct {
 // here before its package is.
 var star = []row{
 	{pkg: "schemas", why: "the vocabulary: other programs import it alone"},
-	{pkg: "ingest", ours: []string{"schemas"}, tests: []string{"ingest/spool"},
+	{pkg: "ingest", ours: []string{"ingest/registry", "schemas"}, tests: []string{"ingest/spool"},
 		why: "what comes in knows no log and no table; its tests may append to the real spool"},
+	{pkg: "ingest/registry", ours: []string{"schemas"}, why: "sources and their secrets; it knows no provider, and gets the kinds there are"},
 	{pkg: "ingest/spool", ours: []string{"schemas"}, why: "durable order, of events from anywhere to any log"},
 	{pkg: "ingest/pluralkit", ours: []string{"schemas"}, tests: []string{"projections", "projections/mirror"}, why: "asks PluralKit what is true; what we hold comes through an interface; its tests hold the mirror of that against PluralKit"},
 	{pkg: "ingest/linking", why: "what keeps a webhook from being registered, in words: it knows no event and no table"},
@@ -57,9 +58,9 @@ type outsider struct {
 // outsiders is every module we use, and who may. A new dependency needs a line,
 // and the line a reason.
 var outsiders = []outsider{
-	{"database/sql", []string{"ingest", "ingest/spool", "projections", "cmd/switchlog"},
-		"SQLite stays with those who own a file: secrets.db, spool.db, projections.db"},
-	{"github.com/mattn/go-sqlite3", []string{"ingest", "ingest/spool", "projections", "cmd/switchlog"},
+	{"database/sql", []string{"ingest", "ingest/registry", "ingest/spool", "projections", "cmd/switchlog"},
+		"SQLite stays with those who own a file: secrets.db, spool.db, projections.db; tests of ingest look into the first"},
+	{"github.com/mattn/go-sqlite3", []string{"ingest/registry", "ingest/spool", "projections", "cmd/switchlog"},
 		"as database/sql"},
 	{"github.com/nats-io", []string{"processor", "projections/query", "cmd/switchlog"},
 		"the log belongs to processor; query answers on NATS; cmd runs the server"},
@@ -74,7 +75,7 @@ var outsiders = []outsider{
 	{"cel.dev/cel-go", []string{"projections"}, "the conditions of subscriptions"},
 	{"github.com/spf13", []string{"cmd/switchlog"}, "only cmd has a command line"},
 	{"github.com/hanwen/go-fuse/v2", []string{"test/faultfs"}, "a disk that fails, in tests"},
-	{"golang.org/x/crypto", []string{"ingest"}, "sealing of secrets"},
+	{"golang.org/x/crypto", []string{"ingest", "ingest/registry"}, "sealing of secrets, hashes of passwords; tests of ingest check these"},
 	{"golang.org/x/net", []string{"processor/deliver"}, "names of hosts in other scripts"},
 	{"golang.org/x/sync", []string{anything}, "errgroup, semaphore: almost the standard library"},
 	{"golang.org/x/term", []string{"cmd/switchlog"}, "only cmd talks to a terminal"},

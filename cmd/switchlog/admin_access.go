@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"switchlog/ingest"
+	"switchlog/ingest/registry"
 	"switchlog/projections"
 	"switchlog/schemas"
 )
@@ -53,7 +53,7 @@ func (a admin) addAccess(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), adminTimeout)
 	defer cancel()
-	reader := ingest.NewReader{Name: in.Name, Public: in.Public}
+	reader := registry.NewReader{Name: in.Name, Public: in.Public}
 	var err error
 	if in.Expires != "" {
 		if reader.Expires, err = time.Parse(time.RFC3339, in.Expires); err != nil {
@@ -102,7 +102,7 @@ func (a admin) revokeAccess(w http.ResponseWriter, r *http.Request) error {
 }
 
 // accessOf describes a reader; its secrets are not known here.
-func (n *node) accessOf(r ingest.Reader) access {
+func (n *node) accessOf(r registry.Reader) access {
 	a := access{
 		Name: r.Name, Source: r.Source, Tenant: r.Tenant, Public: r.Public,
 		NATSURL: n.natsURL, NATSUser: r.Name, NATSInboxPrefix: inboxPrefix + r.Name,
@@ -117,7 +117,7 @@ func (n *node) accessOf(r ingest.Reader) access {
 // readerFault gives a fault of the caller its status. What is not is answered with 500.
 func readerFault(err error) error {
 	for sentinel, status := range map[error]int{
-		schemas.ErrInvalid: http.StatusBadRequest, ingest.ErrNotFound: http.StatusNotFound, ingest.ErrConflict: http.StatusConflict,
+		schemas.ErrInvalid: http.StatusBadRequest, schemas.ErrNotFound: http.StatusNotFound, schemas.ErrConflict: http.StatusConflict,
 	} {
 		if errors.Is(err, sentinel) {
 			return fault{status, errors.New(strings.TrimPrefix(err.Error(), sentinel.Error()+": "))}

@@ -12,8 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"switchlog/ingest"
 	"switchlog/ingest/linking"
+	"switchlog/ingest/registry"
 	"switchlog/schemas"
 )
 
@@ -244,7 +244,7 @@ func (l *linker) takeToken(ctx context.Context, s sourceInfo, exists bool) (sour
 	} else {
 		grace := "0s" // a token that PluralKit never used
 		if linkedAlready(s) {
-			grace = ingest.DefaultGrace.String()
+			grace = registry.DefaultGrace.String()
 		}
 		err = l.call.call(ctx, "POST", sourcePath(s.Kind, s.Name)+"/rotate", map[string]any{"secrets": secrets, "grace": grace}, &out)
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"switchlog/ingest"
+	"switchlog/ingest/registry"
 	"switchlog/schemas"
 )
 
@@ -286,7 +286,7 @@ func ago(rfc3339 string) string {
 }
 
 // newSourceInfo is a source as listings show it.
-func newSourceInfo(s ingest.SourceStatus) sourceInfo {
+func newSourceInfo(s registry.SourceStatus) sourceInfo {
 	text := func(p *string) string {
 		if p == nil {
 			return ""

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"switchlog/ingest"
+	"switchlog/ingest/registry"
 )
 
 func newSourceTest() *cobra.Command {
@@ -22,7 +22,7 @@ func newSourceTest() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		var t ingest.Tested
+		var t registry.Tested
 		if err := c.call(ctx, "POST", sourcePath(kind, name)+"/test", nil, &t); err != nil {
 			return err
 		}
@@ -36,7 +36,7 @@ func newSourceTest() *cobra.Command {
 	})
 }
 
-func tried(t *ingest.Tried) string {
+func tried(t *registry.Tried) string {
 	switch {
 	case t == nil:
 		return "not sent"

@@ -21,6 +21,7 @@ import (
 
 	"switchlog/ingest"
 	"switchlog/ingest/pluralkit"
+	"switchlog/ingest/registry"
 	"switchlog/ingest/spool"
 	"switchlog/processor"
 	"switchlog/processor/deliver"
@@ -45,7 +46,7 @@ var (
 	_ pluralkit.Appender = (*spool.Spool)(nil)
 	_ mirror.Store       = (*projections.DB)(nil)
 
-	_ deliver.Subscriptions = (*ingest.Registry)(nil)
+	_ deliver.Subscriptions = (*registry.Registry)(nil)
 	_ deliver.Deliveries    = (*projections.DB)(nil)
 	_ deliver.Appender      = (*spool.Spool)(nil)
 	_ ingest.History        = history{}
@@ -74,7 +75,7 @@ type node struct {
 
 	pings     *ingest.Pings // that the public listener received
 	spool     *spool.Spool
-	registry  *ingest.Registry // set once the spool runs
+	registry  *registry.Registry // set once the spool runs
 	server    *processor.Server
 	natsURL   string // without user and password
 	natsUser  *url.Userinfo

@@ -6,7 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"switchlog/ingest"
+	"switchlog/ingest/registry"
 	"switchlog/projections/mirror"
 	"switchlog/projections/query"
 	"switchlog/schemas"
@@ -33,7 +33,7 @@ func (n *node) privateHandler() http.Handler {
 		mux.Handle("GET /{$}", n.pages)
 		mux.Handle("/ui/", n.pages)
 	}
-	sources := n.adminOnly(n.folded(ingest.NewSourcesHandler(n.registry)))
+	sources := n.adminOnly(n.folded(registry.NewHandler(n.registry)))
 	mux.Handle("/api/admin/sources", sources)
 	mux.Handle("/api/admin/sources/", sources)
 	if n.runs(roleDeliver) {

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"switchlog/ingest"
+	"switchlog/ingest/registry"
 	"switchlog/processor"
 	"switchlog/projections/query"
 	"switchlog/schemas"
@@ -52,7 +52,7 @@ func (n *node) find(hash [sha256.Size]byte) (query.Reader, bool) {
 	return asReader(found), ok
 }
 
-func asReader(r ingest.Reader) query.Reader {
+func asReader(r registry.Reader) query.Reader {
 	return query.Reader{Name: r.Name, Source: r.Source, Tenant: r.Tenant, Public: r.Public, Expires: r.Expires}
 }
 
@@ -69,7 +69,7 @@ func (n *node) inbox(prefix string) (query.Reader, bool) {
 // natsUser is what a reader may do on the NATS server: subscribe to the events and changes of its
 // tenant and below its own inbox prefix, and publish to the two endpoints of the service for its
 // tenant. There is no $JS.API in it: whoever may create a consumer can read everybody's events.
-func natsUser(r ingest.Reader) processor.User {
+func natsUser(r registry.Reader) processor.User {
 	source, tenant := "*", "*"
 	if r.Tenant != "" {
 		source, tenant = schemas.Token(r.Source), schemas.Token(r.Tenant)

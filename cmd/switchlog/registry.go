@@ -12,6 +12,7 @@ import (
 
 	"switchlog/ingest"
 	"switchlog/ingest/pluralkit"
+	"switchlog/ingest/registry"
 	"switchlog/processor"
 	"switchlog/schemas"
 )
@@ -28,8 +29,9 @@ const (
 // secrets.db was lost, and on a node that joins others.
 func (n *node) openRegistry(ctx context.Context) (err error) {
 	_, noLog := os.Stat(n.path(dirNATS))
-	n.registry, err = ingest.OpenRegistry(ctx, ingest.RegistryConfig{
-		Path: n.path(fileSecrets), KeyPath: n.secretKeyPath(), PublicURL: n.publicURL(), Log: n.log,
+	n.registry, err = registry.Open(ctx, registry.Config{
+		Kinds: ingest.Kinds,
+		Path:  n.path(fileSecrets), KeyPath: n.secretKeyPath(), PublicURL: n.publicURL(), Log: n.log,
 		Whose:    n.whose,
 		LogKnows: n.cfg.NATS != "" || noLog == nil || n.spool.State().Anchor.Epoch != "",
 	}, n.spool)
@@ -107,7 +109,7 @@ func (n *node) learnRegistry(ctx context.Context) error {
 func (n *node) mergeRegistry(ctx context.Context, from uint64) (next uint64, err error) {
 	var events []schemas.Event
 	var count uint64
-	nouns := ingest.RegistryNouns() // not deliveries, of which there are many
+	nouns := registry.Nouns() // not deliveries, of which there are many
 	for _, noun := range nouns {
 		of, err := n.events.Count(ctx, registrySubject(noun))
 		if err != nil {

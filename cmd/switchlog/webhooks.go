@@ -38,13 +38,13 @@ func (n *node) webhooksHandler() http.Handler {
 // history shows deliveries to the management API.
 type history struct{ *projections.DB }
 
-// Delivery is one delivery, or ingest.ErrNotFound.
+// Delivery is one delivery, or schemas.ErrNotFound.
 func (h history) Delivery(ctx context.Context, webhook, id string) (schemas.DeliveryRecord, error) {
 	d, err := h.DB.Delivery(ctx, webhook, id)
 	return d, notFound(err)
 }
 
-// DeliveryAgain is one delivery, to be made once more, or ingest.ErrNotFound.
+// DeliveryAgain is one delivery, to be made once more, or schemas.ErrNotFound.
 func (h history) DeliveryAgain(ctx context.Context, webhook, id string) (schemas.Delivery, error) {
 	d, err := h.DB.DeliveryAgain(ctx, webhook, id)
 	return d, notFound(err)
@@ -53,19 +53,19 @@ func (h history) DeliveryAgain(ctx context.Context, webhook, id string) (schemas
 // attempts makes single ones for the management API.
 type attempts struct{ *deliver.Sender }
 
-// Once makes one attempt, or says as an ingest.ErrConflict that the receiver
+// Once makes one attempt, or says as an schemas.ErrConflict that the receiver
 // asked to wait.
 func (a attempts) Once(ctx context.Context, d schemas.Delivery, of string) (schemas.DeliveryAttempt, error) {
 	made, err := a.Sender.Once(ctx, d, of)
 	if errors.Is(err, deliver.ErrPaused) {
-		err = fmt.Errorf("%w: %w", ingest.ErrConflict, err)
+		err = fmt.Errorf("%w: %w", schemas.ErrConflict, err)
 	}
 	return made, err
 }
 
 func notFound(err error) error {
 	if errors.Is(err, projections.ErrNoDelivery) {
-		return fmt.Errorf("%w: %w", ingest.ErrNotFound, err)
+		return fmt.Errorf("%w: %w", schemas.ErrNotFound, err)
 	}
 	return err
 }
@@ -102,7 +102,7 @@ func (p past) Matching(ctx context.Context, s schemas.Subscription, from, to str
 				return err
 			}
 			if held += len(seen.Data); held > maxHeldChanges {
-				return fmt.Errorf("%w: too much matches (hint: a shorter span)", ingest.ErrConflict)
+				return fmt.Errorf("%w: too much matches (hint: a shorter span)", schemas.ErrConflict)
 			}
 			changes = append(changes, delivered{seq, n + 1, seen})
 			return nil

@@ -1,4 +1,4 @@
-package ingest
+package registry
 
 import (
 	"cmp"
@@ -74,7 +74,7 @@ type reader struct {
 	secrets map[string]string // purpose → reference
 }
 
-// AddReader adds a reader. ErrInvalid says what is wrong with the request, ErrConflict that the
+// AddReader adds a reader. ErrInvalid says what is wrong with the request, schemas.ErrConflict that the
 // name is taken or there are as many readers as there may be. After any error nothing has changed.
 func (r *Registry) AddReader(ctx context.Context, n NewReader) (ReaderSecrets, error) {
 	switch {
@@ -107,12 +107,12 @@ func (r *Registry) AddReader(ctx context.Context, n NewReader) (ReaderSecrets, e
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.state.readers) >= maxReaders {
-		return ReaderSecrets{}, fmt.Errorf("%w: there are %d readers, as many as there may be (hint: revoke those nobody needs)", ErrConflict, maxReaders)
+		return ReaderSecrets{}, fmt.Errorf("%w: there are %d readers, as many as there may be (hint: revoke those nobody needs)", schemas.ErrConflict, maxReaders)
 	}
 	return made, r.commit(ctx, schemas.ReaderAdded, n.Name, d, kept)
 }
 
-// RevokeReader ends what a reader may do, from the next lookup on. ErrNotFound: there is none of
+// RevokeReader ends what a reader may do, from the next lookup on. schemas.ErrNotFound: there is none of
 // that name.
 func (r *Registry) RevokeReader(ctx context.Context, name string) error {
 	r.mu.Lock()
@@ -153,7 +153,7 @@ func (s state) applyReader(e schemas.Event) error {
 	case !sourceName.MatchString(d.Name) || slices.Contains(reservedReaders, strings.ToLower(d.Name)):
 		return fmt.Errorf("%w: no reader may be called %q (hint: choose another name)", schemas.ErrInvalid, clip(d.Name))
 	case exists:
-		return fmt.Errorf("%w: there is already a reader %s (hint: revoke it first, or choose another name)", ErrConflict, d.Name)
+		return fmt.Errorf("%w: there is already a reader %s (hint: revoke it first, or choose another name)", schemas.ErrConflict, d.Name)
 	}
 	made := reader{
 		Reader:  Reader{Name: d.Name, Source: d.Source, Tenant: d.Tenant, Public: d.Public, Created: e.Time},
@@ -169,7 +169,7 @@ func (s state) applyReader(e schemas.Event) error {
 }
 
 func noReader(name string) error {
-	return fmt.Errorf("%w: there is no reader %s (hint: switchlog access list)", ErrNotFound, clip(name))
+	return fmt.Errorf("%w: there is no reader %s (hint: switchlog access list)", schemas.ErrNotFound, clip(name))
 }
 
 // good are the references to a reader's secrets, while they are good.
@@ -206,7 +206,7 @@ func (r *Registry) Readers() []Reader {
 	return all
 }
 
-// Reader is the reader of that name, or ErrNotFound.
+// Reader is the reader of that name, or schemas.ErrNotFound.
 func (r *Registry) Reader(name string) (Reader, error) {
 	found, ok := r.lookup.Load().readers.byName[name]
 	if !ok {

@@ -1,9 +1,8 @@
-package ingest
+package registry
 
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -22,8 +21,9 @@ import (
 // again: as long as a process may lie dead between two steps of a command.
 const registryRepeats = 365 * 24 * time.Hour
 
-// RegistryConfig says where the registry is kept.
-type RegistryConfig struct {
+// Config says where the registry is kept, and what kinds of sources there are.
+type Config struct {
+	Kinds     []Kind
 	Path      string // of secrets.db; created if it is not there
 	KeyPath   string // of the key that seals secrets; created with it
 	PublicURL string // where providers reach us, e.g. https://hooks.example.org
@@ -43,13 +43,13 @@ const (
 	nounReader       = "reader"
 )
 
-// RegistryNouns are the nouns of the events that Merge takes.
-func RegistryNouns() []string { return []string{nounSource, nounSubscription, nounReader} }
+// Nouns are the nouns of the events that Merge takes.
+func Nouns() []string { return []string{nounSource, nounSubscription, nounReader} }
 
 // Registry is which sources, subscriptions and readers there are, with their secrets.
 // Its methods may be called from many goroutines.
 type Registry struct {
-	RegistryConfig
+	Config
 	db     *secretsDB
 	seal   sealer
 	log    Appender
@@ -67,10 +67,10 @@ type Registry struct {
 	undo    []undo    // commands that were refused and are still in secrets.db
 }
 
-// OpenRegistry opens or creates the registry. Events that a crash kept from
+// Open opens or creates the registry. Events that a crash kept from
 // the log are appended to it; if that does not work now, it is tried again
 // before the next command.
-func OpenRegistry(ctx context.Context, c RegistryConfig, log Appender) (*Registry, error) {
+func Open(ctx context.Context, c Config, log Appender) (*Registry, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -82,7 +82,7 @@ func OpenRegistry(ctx context.Context, c RegistryConfig, log Appender) (*Registr
 	if err != nil {
 		return nil, err
 	}
-	r := &Registry{RegistryConfig: c, db: db, log: log, known: map[string]bool{}}
+	r := &Registry{Config: c, db: db, log: log, known: map[string]bool{}}
 	if err := r.load(ctx); err != nil {
 		return nil, errors.Join(err, db.db.Close())
 	}
@@ -180,7 +180,7 @@ func (r *Registry) Merge(ctx context.Context, events []schemas.Event) error {
 // ofRegistry reports whether the registry's state follows from an event.
 // Deliveries are of the same tenant, but none of its business.
 func ofRegistry(r schemas.Route) bool {
-	return r.Source == schemas.SelfSource && r.Tenant == schemas.SelfTenant && slices.Contains(RegistryNouns(), r.Noun)
+	return r.Source == schemas.SelfSource && r.Tenant == schemas.SelfTenant && slices.Contains(Nouns(), r.Noun)
 }
 
 // refold computes everything that follows from r.events.
@@ -204,7 +204,7 @@ func (r *Registry) publish() {
 	if old == nil {
 		old = &snapshot{}
 	}
-	r.lookup.Store(r.state.build(r.secrets, r.seal, old, r.Now))
+	r.lookup.Store(r.state.build(r.kind, r.secrets, r.seal, old, r.Now))
 	r.watch.tell()
 }
 
@@ -261,30 +261,33 @@ func (r *Registry) append(ctx context.Context, e schemas.Event) error {
 	return nil
 }
 
-// find is the source a request claims to be from; nil if there is none.
-func (r *Registry) find(k Kind, name string, body []byte) *entry {
-	snap := r.lookup.Load()
-	var e *entry
-	if k.Credential == nil {
-		e = snap.sources[sourceKey{k.Name, name}]
-	} else if credential, ok := k.Credential(body); ok {
-		e = snap.tokens[tokenKey{k.Name, sha256.Sum256([]byte(credential))}]
+// kind is the kind of source of that name.
+func (r *Registry) kind(name string) (Kind, bool) {
+	for _, k := range r.Kinds {
+		if k.Name == name {
+			return k, true
+		}
 	}
-	if e == nil || e.source == nil {
-		return nil
+	return Kind{}, false
+}
+
+func (r *Registry) kindNames() []string {
+	names := make([]string, len(r.Kinds))
+	for i, k := range r.Kinds {
+		names[i] = k.Name
 	}
-	return e
+	return names
 }
 
 // Secret is the current secret of a source, if it is one we can read again
-// (PluralKit's "api_token"). ErrNotFound: it has none.
+// (PluralKit's "api_token"). schemas.ErrNotFound: it has none.
 func (r *Registry) Secret(kind, name, purpose string) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	ref := r.state.sources[sourceKey{kind, name}].secrets[purpose]
 	kept, here := r.secrets[ref]
 	if !here || !kept.sealed {
-		return "", fmt.Errorf("%w: %s %s has no %s", ErrNotFound, kind, name, purpose)
+		return "", fmt.Errorf("%w: %s %s has no %s", schemas.ErrNotFound, kind, name, purpose)
 	}
 	plain, err := r.seal.open(ref, kept)
 	if err != nil {
@@ -332,7 +335,7 @@ func (r *Registry) Sources() []SourceStatus {
 	return all
 }
 
-// Source describes one source, or says ErrNotFound.
+// Source describes one source, or says schemas.ErrNotFound.
 func (r *Registry) Source(kind, name string) (SourceStatus, error) {
 	e := r.lookup.Load().sources[sourceKey{kind, name}]
 	if e == nil {
@@ -342,26 +345,26 @@ func (r *Registry) Source(kind, name string) (SourceStatus, error) {
 }
 
 func noSource(kind, name string) error {
-	return fmt.Errorf("%w: there is no source %s %s", ErrNotFound, kind, name)
+	return fmt.Errorf("%w: there is no source %s %s", schemas.ErrNotFound, kind, name)
 }
 
-func (r *Registry) status(e *entry) SourceStatus {
+func (r *Registry) status(e *Entry) SourceStatus {
 	s := SourceStatus{
 		Kind: e.kind, Name: e.name, Tenant: e.tenant,
-		Settings: e.settings, Secrets: slices.Sorted(maps.Keys(e.secrets)), Missing: e.missing, CannotVerify: e.unverifiable,
+		Settings: e.settings, Secrets: slices.Sorted(maps.Keys(e.secrets)), Missing: e.missing, CannotVerify: e.Unverifiable,
 		Created:   schemas.FormatTime(e.created),
-		LastEvent: formatMicros(e.stats.lastEvent.Load()),
-		LastPing:  formatMicros(e.stats.lastPing.Load()),
-		Accepted:  e.stats.accepted.Load(), Refused: e.stats.refused.Load(),
+		LastEvent: formatMicros(e.Stats.LastEvent.Load()),
+		LastPing:  formatMicros(e.Stats.LastPing.Load()),
+		Accepted:  e.Stats.Accepted.Load(), Refused: e.Stats.Refused.Load(),
 	}
-	if tenant := e.stats.conflict.Load(); tenant != nil && e.tenant == "" {
+	if tenant := e.Stats.Conflict.Load(); tenant != nil && e.tenant == "" {
 		if holder := r.lookup.Load().tenants[tenantKey{e.kind, *tenant}]; holder != nil {
 			s.Conflict = fmt.Sprintf("its requests are of %s, which source %s %s has: they are refused "+
 				"(hint: one of the two must go: switchlog source remove %[2]s %[3]s, or switchlog source remove %[2]s %[4]s and the new token to the other by source rotate)",
 				*tenant, holder.kind, holder.name, e.name)
 		}
 	}
-	unproven, last := e.stats.unproven.seen()
+	unproven, last := e.Stats.AuthFailures.Seen()
 	s.Unproven, s.LastUnproven = unproven, formatMicros(last)
 	if s.Settings == nil {
 		s.Settings = map[string]string{}
@@ -372,7 +375,7 @@ func (r *Registry) status(e *entry) SourceStatus {
 	if s.Missing == nil {
 		s.Missing = []string{}
 	}
-	if k, known := kindNamed(e.kind); known {
+	if k, known := r.kind(e.kind); known {
 		s.URL = r.PublicURL + k.path(e.name, e.settings, "")
 	}
 	return s

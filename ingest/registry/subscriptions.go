@@ -1,4 +1,4 @@
-package ingest
+package registry
 
 import (
 	"cmp"
@@ -10,10 +10,11 @@ import (
 	"switchlog/schemas"
 )
 
-// Purposes of a subscription's secrets, besides purposeSecret. The URL is one: whoever knows a
+// Purposes of a subscription's secrets. The URL is one: whoever knows a
 // Discord channel's webhook may write there.
 const (
 	purposeURL       = "url"
+	purposeSecret    = "secret"
 	purposeOldSecret = "old_secret" // replaced; signs too until OldUntil
 )
 
@@ -53,7 +54,7 @@ func (s state) applySubscription(e schemas.Event) error {
 	case d.ID == "":
 		return fmt.Errorf("%w: a subscription without id", schemas.ErrInvalid)
 	case e.Type == schemas.SubscriptionCreated && exists:
-		return fmt.Errorf("%w: there is already a webhook %s", ErrConflict, d.ID)
+		return fmt.Errorf("%w: there is already a webhook %s", schemas.ErrConflict, d.ID)
 	case e.Type == schemas.SubscriptionUpdated && !exists:
 		return noSubscription(d.ID)
 	case e.Type == schemas.SubscriptionUpdated:
@@ -66,7 +67,7 @@ func (s state) applySubscription(e schemas.Event) error {
 }
 
 func noSubscription(id string) error {
-	return fmt.Errorf("%w: there is no webhook %s", ErrNotFound, clip(id))
+	return fmt.Errorf("%w: there is no webhook %s", schemas.ErrNotFound, clip(id))
 }
 
 // good are the references to a subscription's secrets that are good at now.
@@ -114,7 +115,7 @@ func (s state) destinations(secrets map[string]secret, seal sealer, old map[stri
 // Subscriptions lists all subscriptions, newest first. What is in them is
 // shared: do not change it.
 func (r *Registry) Subscriptions() []schemas.Subscription {
-	all := r.newestFirst()
+	all := r.SubscriptionRecords()
 	list := make([]schemas.Subscription, len(all))
 	for i, d := range all {
 		list[i] = d.Subscription
@@ -122,25 +123,41 @@ func (r *Registry) Subscriptions() []schemas.Subscription {
 	return list
 }
 
-func (r *Registry) newestFirst() []*destination {
+// SubscriptionRecords is Subscriptions, with all the registry has of them.
+func (r *Registry) SubscriptionRecords() []schemas.SubscriptionRecord {
 	of := r.lookup.Load().destinations
-	all := make([]*destination, 0, len(of))
+	all := make([]schemas.SubscriptionRecord, 0, len(of))
 	for _, d := range of {
-		all = append(all, d)
+		all = append(all, d.record())
 	}
-	slices.SortFunc(all, func(a, b *destination) int {
-		return cmp.Or(b.created.Compare(a.created), cmp.Compare(b.ID, a.ID))
+	slices.SortFunc(all, func(a, b schemas.SubscriptionRecord) int {
+		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(b.ID, a.ID))
 	})
 	return all
 }
 
-// Subscription is one subscription, or ErrNotFound.
+// Subscription is one subscription, or schemas.ErrNotFound.
 func (r *Registry) Subscription(id string) (schemas.Subscription, error) {
 	d, err := r.destination(id)
 	if err != nil {
 		return schemas.Subscription{}, err
 	}
 	return d.Subscription, nil
+}
+
+// SubscriptionRecord is one subscription with all the registry has of it, or
+// schemas.ErrNotFound.
+func (r *Registry) SubscriptionRecord(id string) (schemas.SubscriptionRecord, error) {
+	d, err := r.destination(id)
+	if err != nil {
+		return schemas.SubscriptionRecord{}, err
+	}
+	return d.record(), nil
+}
+
+func (d *destination) record() schemas.SubscriptionRecord {
+	return schemas.SubscriptionRecord{Subscription: d.Subscription, Created: d.created, Updated: d.updated,
+		OldSecretUntil: d.oldUntil, WholeURL: d.plain[purposeURL], Secret: d.plain[purposeSecret]}
 }
 
 func (r *Registry) destination(id string) (*destination, error) {
@@ -152,7 +169,7 @@ func (r *Registry) destination(id string) (*destination, error) {
 }
 
 // SubscriptionSecrets is the whole URL of a subscription, and its secrets: the
-// current one first, then the replaced one while it still signs. ErrNotFound:
+// current one first, then the replaced one while it still signs. schemas.ErrNotFound:
 // there is no such subscription, or it came from another machine and its
 // secrets did not.
 func (r *Registry) SubscriptionSecrets(id string) (url string, secrets []string, err error) {
@@ -162,7 +179,7 @@ func (r *Registry) SubscriptionSecrets(id string) (url string, secrets []string,
 	}
 	for _, purpose := range []string{purposeURL, purposeSecret} {
 		if d.Secrets[purpose] != "" && d.plain[purpose] == "" {
-			return "", nil, fmt.Errorf("%w: the %s of webhook %s is not on this machine (hint: make the webhook anew)", ErrNotFound, purpose, id)
+			return "", nil, fmt.Errorf("%w: the %s of webhook %s is not on this machine (hint: make the webhook anew)", schemas.ErrNotFound, purpose, id)
 		}
 	}
 	if current := d.plain[purposeSecret]; current != "" {

@@ -1,4 +1,4 @@
-package ingest
+package registry
 
 import (
 	"context"
@@ -23,7 +23,7 @@ type rotation struct {
 	Grace   *string           `json:"grace"` // a duration like 10m; left out: DefaultGrace
 }
 
-// NewSourcesHandler serves the commands that change the registry, below
+// NewHandler serves the commands that change the registry, below
 // /api/admin/sources. It does not ask who is calling: mount it behind the
 // admin token, on the private listener.
 //
@@ -37,7 +37,7 @@ type rotation struct {
 // Errors are {"error":"…"}: 400 for a faulty command, 404, 409 for a name,
 // tenant or token that is taken, 503 if it could not be made durable. No
 // answer holds a secret.
-func NewSourcesHandler(r *Registry) http.Handler {
+func NewHandler(r *Registry) http.Handler {
 	h := sourcesHandler{r}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/admin/sources", h.add)
@@ -154,6 +154,9 @@ func readCommand(w http.ResponseWriter, r *http.Request, to any) error {
 	return nil
 }
 
+// errTooLarge: the body is larger than maxCommandBytes.
+var errTooLarge = errors.New("body too large")
+
 // invalidError is schemas.ErrInvalid with a sentence of its own.
 type invalidError string
 
@@ -169,11 +172,11 @@ func (h sourcesHandler) fail(w http.ResponseWriter, err error) {
 		answer(w, http.StatusRequestEntityTooLarge, "body too large")
 	case errors.Is(err, schemas.ErrInvalid):
 		answer(w, http.StatusBadRequest, strings.TrimPrefix(err.Error(), schemas.ErrInvalid.Error()+": "))
-	case errors.Is(err, ErrNotFound):
-		answer(w, http.StatusNotFound, strings.TrimPrefix(err.Error(), ErrNotFound.Error()+": "))
-	case errors.Is(err, ErrConflict):
-		answer(w, http.StatusConflict, strings.TrimPrefix(err.Error(), ErrConflict.Error()+": "))
-	case errors.Is(err, ErrUncertain):
+	case errors.Is(err, schemas.ErrNotFound):
+		answer(w, http.StatusNotFound, strings.TrimPrefix(err.Error(), schemas.ErrNotFound.Error()+": "))
+	case errors.Is(err, schemas.ErrConflict):
+		answer(w, http.StatusConflict, strings.TrimPrefix(err.Error(), schemas.ErrConflict.Error()+": "))
+	case errors.Is(err, schemas.ErrUncertain):
 		h.Log.Error("a command was not carried out, and may be by the next start", "err", err)
 		answer(w, http.StatusServiceUnavailable, uncertain)
 	default:
@@ -183,9 +186,14 @@ func (h sourcesHandler) fail(w http.ResponseWriter, err error) {
 	}
 }
 
-// uncertain is what is said of ErrUncertain.
+// uncertain is what is said of schemas.ErrUncertain.
 const uncertain = "this could not be made durable, nor taken back: it has not happened, and may after the next start " +
 	"(hint: look what there is before you try again; the server's disk refuses to write)"
+
+func answer(w http.ResponseWriter, status int, sentence string) {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	reply(w, status, map[string]string{"error": sentence})
+}
 
 func reply(w http.ResponseWriter, status int, v any) {
 	body, err := json.Marshal(v)

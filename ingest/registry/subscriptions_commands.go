@@ -1,4 +1,4 @@
-package ingest
+package registry
 
 import (
 	"context"
@@ -21,29 +21,29 @@ const (
 	// one: so receivers can change over without losing anything.
 	signsOn = 24 * time.Hour
 
-	signingPrefix = "whsec_" // of a secret of Standard Webhooks
+	SigningPrefix = "whsec_" // of a secret of Standard Webhooks
 )
 
 // Subscribe makes a subscription. s says what is wanted, and is trusted; it
-// gets its ID here. url is the whole URL; secret may be empty. ErrConflict: there are as
+// gets its ID here. url is the whole URL; secret may be empty. schemas.ErrConflict: there are as
 // many as there may be. After any error nothing has changed.
 func (r *Registry) Subscribe(ctx context.Context, s schemas.Subscription, url, secret string) (schemas.Subscription, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.state.subscriptions) >= maxSubscriptions {
-		return s, fmt.Errorf("%w: there are %d webhooks, as many as there may be (hint: switchlog webhook list says which nobody needs)", ErrConflict, maxSubscriptions)
+		return s, fmt.Errorf("%w: there are %d webhooks, as many as there may be (hint: switchlog webhook list says which nobody needs)", schemas.ErrConflict, maxSubscriptions)
 	}
 	s.ID, s.Secrets = schemas.NewID(), nil
 	return r.put(ctx, schemas.SubscriptionCreated, s, map[string]string{purposeURL: url, purposeSecret: secret})
 }
 
 // Resubscribe changes a subscription, which must be the one of that moment:
-// ErrConflict if it was changed after updated. A url that is not empty replaces
+// schemas.ErrConflict if it was changed after updated. A url that is not empty replaces
 // the one there was. The rest is as of Subscribe.
 func (r *Registry) Resubscribe(ctx context.Context, s schemas.Subscription, updated time.Time, url string) (schemas.Subscription, error) {
 	return r.update(ctx, s.ID, func(now subscription) (schemas.Subscription, map[string]string, error) {
 		if !now.updated.Equal(updated) {
-			return s, nil, fmt.Errorf("%w: the webhook was changed by somebody else meanwhile (hint: look at it, and try again)", ErrConflict)
+			return s, nil, fmt.Errorf("%w: the webhook was changed by somebody else meanwhile (hint: look at it, and try again)", schemas.ErrConflict)
 		}
 		s.Secrets, s.OldUntil = now.Secrets, now.OldUntil
 		return s, map[string]string{purposeURL: url}, nil
@@ -131,7 +131,25 @@ func (r *Registry) put(ctx context.Context, typ string, s schemas.Subscription, 
 	return s, r.commit(ctx, typ, s.ID, told, kept)
 }
 
-// newSigningSecret makes a secret for Standard Webhooks: 256 bits.
-func newSigningSecret() string {
-	return signingPrefix + base64.StdEncoding.EncodeToString(newRandom())
+// NewSigningSecret makes a secret for Standard Webhooks: 256 bits.
+func (r *Registry) NewSigningSecret() string {
+	return SigningPrefix + base64.StdEncoding.EncodeToString(newRandom())
+}
+
+// CleanSecret reads the secret of a subscription as a person gave it. signing: it
+// is one of Standard Webhooks, and answered in the form in which it signs. ErrInvalid
+// says what is wrong.
+func (r *Registry) CleanSecret(secret string, signing bool) (string, error) {
+	spec := SecretSpec{Purpose: purposeSecret}
+	if signing {
+		spec.Inside = " \t\r\n"
+	}
+	secret, err := cleanSecret(secret, spec)
+	if err != nil || !signing {
+		return secret, err
+	}
+	if secret, err = signingSecret.Check(secret); err != nil {
+		return "", fmt.Errorf("must be %s and base64 (hint: leave it out, and one is made): %w", SigningPrefix, err)
+	}
+	return secret, nil
 }

@@ -1,4 +1,4 @@
-package ingest
+package registry
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 // secrets.db, marked; the event into the log; the state; the mark away. A crash
 // after the first step leaves a mark, and the next start goes on from there. If
 // the log cannot take the event the first step is undone, whatever has become of
-// ctx. If secrets.db refuses that, too, the error is ErrUncertain.
+// ctx. If secrets.db refuses that, too, the error is schemas.ErrUncertain.
 func (r *Registry) commit(ctx context.Context, typ, subject string, data any, secrets map[string]secret) error {
 	if err := ctx.Err(); err != nil {
 		return err // the caller waited too long for its turn
@@ -48,7 +48,7 @@ func (r *Registry) commit(ctx context.Context, typ, subject string, data any, se
 	if err := r.append(ctx, e); err != nil {
 		r.undo = append(r.undo, undo{event: e.ID, refs: slices.Collect(maps.Keys(secrets))})
 		if left := r.undoRefused(ctx); left != nil {
-			return fmt.Errorf("%w: %w", ErrUncertain, errors.Join(err, left))
+			return fmt.Errorf("%w: %w", schemas.ErrUncertain, errors.Join(err, left))
 		}
 		return err
 	}

@@ -1,4 +1,4 @@
-package ingest
+package registry
 
 import (
 	"bytes"
@@ -18,9 +18,9 @@ import (
 	"switchlog/schemas"
 )
 
-// probeType is the type of our own probe, for kinds whose provider has no
+// ProbeType is the type of our own probe, for kinds whose provider has no
 // ping: a message of this type, rightly signed, is answered and not stored.
-const probeType = "switchlog.source.ping"
+const ProbeType = "switchlog.source.ping"
 
 // probeTimeout is for one request there and back, both at once: the command
 // has commandTimeout.
@@ -65,18 +65,18 @@ type Tried struct {
 
 // Test sends a ping and a wrongly signed one to the source's public address,
 // as its provider would: through name server, proxy and certificate. Nothing
-// of either is stored. ErrNotFound: there is no such source; ErrInvalid: it
+// of either is stored. schemas.ErrNotFound: there is no such source; ErrInvalid: it
 // cannot be tested.
 func (r *Registry) Test(ctx context.Context, kind, name string) (Tested, error) {
 	e := r.lookup.Load().sources[sourceKey{kind, name}]
 	if e == nil {
 		return Tested{}, noSource(kind, name)
 	}
-	prober, can := e.source.(Prober)
+	prober, can := e.Source.(Prober)
 	if !can {
 		return Tested{}, fmt.Errorf("%w: sources of kind %s cannot be tested (hint: let the provider send a test)", schemas.ErrInvalid, kind)
 	}
-	k, _ := kindNamed(kind)
+	k, _ := r.kind(kind)
 	t := Tested{Kind: kind, Name: name, URL: r.PublicURL + k.path(name, e.settings, "")}
 	if u, err := url.Parse(t.URL); err != nil || u.Host == "" {
 		return Tested{}, fmt.Errorf("%w: the public address is not known (hint: say at which address providers reach switchlog)", schemas.ErrInvalid)

@@ -1,4 +1,4 @@
-package ingest
+package registry
 
 import (
 	"context"
@@ -116,36 +116,6 @@ func (r *Registry) Learned() { r.unsure.Store(false) }
 
 // Unsure reports whether the registry is empty and the log may know better.
 func (r *Registry) Unsure() bool { return r.unsure.Load() }
-
-// errSecretLost is the fault of a request that can be neither proved nor refused: the secret that
-// would prove it is not on this machine. It is answered with 503, so that a sender who can sends again.
-var errSecretLost = errors.New("the secret that proves this request is not on this machine")
-
-// unproved is the error for a request that did not prove to be from src (nil: it names no source).
-// It is ErrUnauthorized unless the secret that would prove it is one we lost.
-func (e *edge) unproved(k Kind, src *entry, body []byte) error {
-	if e.sources.unsure.Load() || src != nil && src.unverifiable {
-		return errSecretLost
-	}
-	if src != nil || k.Credential == nil {
-		return ErrUnauthorized
-	}
-	// The path names no source: which it is follows from the secret, or else from what the body says.
-	unverifiable := e.sources.lookup.Load().unverifiable[k.Name]
-	if len(unverifiable) == 0 {
-		return ErrUnauthorized
-	}
-	claimed := ""
-	if k.Claims != nil {
-		claimed = k.Claims(body[:min(len(body), maxClaimBytes)])
-	}
-	for _, tenant := range unverifiable {
-		if claimed == "" || tenant == "" || tenant == claimed {
-			return errSecretLost
-		}
-	}
-	return ErrUnauthorized
-}
 
 // good are the references to all secrets that are good at now.
 func (s state) good(now time.Time) map[string]bool {

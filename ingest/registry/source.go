@@ -1,9 +1,8 @@
-package ingest
+package registry
 
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"net/http"
 	"net/url"
@@ -13,17 +12,9 @@ import (
 	"switchlog/schemas"
 )
 
-// What callers decide on. An error that wraps schemas.ErrInvalid is the
-// caller's fault; any error that is none of these means try again later.
-var (
-	ErrUnauthorized = errors.New("unauthorized")
-	ErrConflict     = errors.New("conflict")
-	ErrNotFound     = errors.New("not found")
-
-	// ErrUncertain: a command was refused and could not be undone: the next start
-	// may carry it out.
-	ErrUncertain = errors.New("refused, but not undone")
-)
+// ErrUnauthorized is what Verify says of a request that does not prove to be from
+// the source.
+var ErrUnauthorized = errors.New("unauthorized")
 
 // Appender stores events durably: it returns when they are fsynced. Fresh is
 // how many were new; the rest were repeats. After an error none is stored.
@@ -49,7 +40,7 @@ type Source interface {
 	// for the ID of an event that the provider gave none (Law 3). A ping
 	// gives no event; a type never seen before is kept, not refused. What is
 	// not the provider's format is schemas.ErrInvalid, and an address that the
-	// source does not have ErrNotFound.
+	// source does not have schemas.ErrNotFound.
 	Events(r *Request, body []byte) ([]schemas.Event, error)
 }
 
@@ -75,7 +66,7 @@ type Answer struct {
 }
 
 // A Kind is what the registry and the edge need to know of a kind of source.
-// All there are stand in sources.go.
+// All there are stand in ingest/sources.go.
 type Kind struct {
 	Name     string                                  // as in the API, in events and in metrics
 	Route    string                                  // path pattern on the public listener; {name} is the source's name
@@ -175,19 +166,6 @@ type Key struct {
 	Until  time.Time // zero: no end
 }
 
-// accepts reports in constant time whether secret is one of the tokens that
-// are good now.
-func accepts(tokens []Token, secret string, now time.Time) bool {
-	hash := sha256.Sum256([]byte(secret))
-	found := 0
-	for _, t := range tokens {
-		if t.Until.IsZero() || now.Before(t.Until) {
-			found |= subtle.ConstantTimeCompare(hash[:], t.Hash[:])
-		}
-	}
-	return found == 1
-}
-
 // secret is the kind's spec of a secret.
 func (k Kind) secret(purpose string) (SecretSpec, bool) {
 	for _, s := range k.Secrets {
@@ -198,16 +176,8 @@ func (k Kind) secret(purpose string) (SecretSpec, bool) {
 	return SecretSpec{}, false
 }
 
-// methods are those that a route of this kind takes, as in Allow.
-func (k Kind) methods() string {
-	if k.Options != nil {
-		return http.MethodPost + ", " + http.MethodOptions
-	}
-	return http.MethodPost
-}
-
-// purposePathKey is the secret of sources that an unguessable path lets in.
-const purposePathKey = "path_key"
+// PurposePathKey is the secret of sources that an unguessable path lets in.
+const PurposePathKey = "path_key"
 
 // path is where the source of that name is reached. The key of its path is
 // only known when it is made; without, {key} stands in for it.

@@ -1,4 +1,4 @@
-package ingest
+package registry
 
 import (
 	"context"
@@ -41,23 +41,23 @@ type Added struct {
 }
 
 // Add creates a source. ErrInvalid says what is wrong with the request,
-// ErrConflict that name, tenant or token are taken; after any other error
+// schemas.ErrConflict that name, tenant or token are taken; after any other error
 // nothing has changed.
 func (r *Registry) Add(ctx context.Context, n NewSource) (Added, error) {
-	kind, known := kindNamed(n.Kind)
+	kind, known := r.kind(n.Kind)
 	if !known {
-		return Added{}, fmt.Errorf("%w: kind %q is none of: %s", schemas.ErrInvalid, clip(n.Kind), strings.Join(kindNames(), ", "))
+		return Added{}, fmt.Errorf("%w: kind %q is none of: %s", schemas.ErrInvalid, clip(n.Kind), strings.Join(r.kindNames(), ", "))
 	}
 	settings, err := kind.checkSettings(n.Settings)
 	if err != nil {
 		return Added{}, err
 	}
-	plain, warning, err := kind.checkSecrets(n.Secrets)
+	plain, warning, err := kind.CheckSecrets(n.Secrets)
 	if err != nil {
 		return Added{}, err
 	}
 	if kind.hasPathKey(settings) {
-		plain[purposePathKey] = newPathKey()
+		plain[PurposePathKey] = newPathKey()
 	}
 	for _, spec := range kind.Secrets {
 		if spec.Required && plain[spec.Purpose] == "" {
@@ -95,7 +95,7 @@ func (r *Registry) Add(ctx context.Context, n NewSource) (Added, error) {
 	if err != nil {
 		return Added{}, err
 	}
-	return Added{Kind: kind.Name, Name: n.Name, Tenant: tenant, URL: r.PublicURL + kind.path(n.Name, settings, plain[purposePathKey]), Warning: warning}, nil
+	return Added{Kind: kind.Name, Name: n.Name, Tenant: tenant, URL: r.PublicURL + kind.path(n.Name, settings, plain[PurposePathKey]), Warning: warning}, nil
 }
 
 // askWithin is how long the provider may take to say whose a secret is.
@@ -153,19 +153,19 @@ type Rotated struct {
 
 // Rotate replaces secrets of a source; the old ones stay good for grace, at
 // most MaxGrace. The key of an unguessable path is made anew, and not given:
-// the answer's URL has it. Its errors are Add's, and ErrNotFound.
+// the answer's URL has it. Its errors are Add's, and schemas.ErrNotFound.
 func (r *Registry) Rotate(ctx context.Context, kindName, name string, secrets map[string]string, grace time.Duration) (Rotated, error) {
 	if grace < 0 || grace > MaxGrace {
 		return Rotated{}, fmt.Errorf("%w: grace must be between 0 and %s", schemas.ErrInvalid, MaxGrace)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	kind, known := kindNamed(kindName)
+	kind, known := r.kind(kindName)
 	source, exists := r.state.sources[sourceKey{kindName, name}]
 	if !exists || !known {
 		return Rotated{}, noSource(kindName, name)
 	}
-	plain, warning, err := kind.checkSecrets(secrets)
+	plain, warning, err := kind.CheckSecrets(secrets)
 	if err != nil {
 		return Rotated{}, err
 	}
@@ -175,7 +175,7 @@ func (r *Registry) Rotate(ctx context.Context, kindName, name string, secrets ma
 		}
 	}
 	if kind.hasPathKey(source.settings) {
-		plain[purposePathKey] = newPathKey()
+		plain[PurposePathKey] = newPathKey()
 	}
 	if len(plain) == 0 {
 		return Rotated{}, fmt.Errorf("%w: no secret was given", schemas.ErrInvalid)
@@ -191,7 +191,7 @@ func (r *Registry) Rotate(ctx context.Context, kindName, name string, secrets ma
 	if err != nil {
 		return Rotated{}, err
 	}
-	return Rotated{Kind: kindName, Name: name, Tenant: source.tenant, URL: r.PublicURL + kind.path(name, source.settings, plain[purposePathKey]),
+	return Rotated{Kind: kindName, Name: name, Tenant: source.tenant, URL: r.PublicURL + kind.path(name, source.settings, plain[PurposePathKey]),
 		OldUntil: until, Warning: warning}, nil
 }
 
@@ -202,7 +202,7 @@ func (r *Registry) Remove(ctx context.Context, kind, name string) error {
 	return r.commitSource(ctx, schemas.SourceRemoved, schemas.SourceEvent{Kind: kind, Name: name}, nil)
 }
 
-// Learn fixes the tenant of a source that has none. ErrConflict: it has
+// Learn fixes the tenant of a source that has none. schemas.ErrConflict: it has
 // another, or another source has this one.
 func (r *Registry) Learn(ctx context.Context, kind, name, tenant string) error {
 	r.mu.Lock()
@@ -239,9 +239,9 @@ func (r *Registry) keep(kind Kind, key sourceKey, plain map[string]string) (refs
 		}
 		switch holder, held := r.tokenHolder(kind, kept[ref]); {
 		case held && holder == key:
-			return nil, nil, fmt.Errorf("%w: the source has this %s already", ErrConflict, purpose)
+			return nil, nil, fmt.Errorf("%w: the source has this %s already", schemas.ErrConflict, purpose)
 		case held:
-			return nil, nil, fmt.Errorf("%w: source %s %s has this %s", ErrConflict, holder.kind, holder.name, purpose)
+			return nil, nil, fmt.Errorf("%w: source %s %s has this %s", schemas.ErrConflict, holder.kind, holder.name, purpose)
 		}
 	}
 	return refs, kept, nil
@@ -295,7 +295,9 @@ func (k Kind) checkSettings(given map[string]string) (map[string]string, error) 
 	return settings, nil
 }
 
-func (k Kind) checkSecrets(given map[string]string) (plain map[string]string, warning string, err error) {
+// CheckSecrets reads secrets as a person gave them, by purpose, and answers the form
+// in which they are kept, with what is odd about them. ErrInvalid says what is wrong.
+func (k Kind) CheckSecrets(given map[string]string) (plain map[string]string, warning string, err error) {
 	plain = map[string]string{}
 	for _, purpose := range slices.Sorted(maps.Keys(given)) {
 		spec, known := k.secret(purpose)

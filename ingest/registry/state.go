@@ -1,4 +1,4 @@
-package ingest
+package registry
 
 import (
 	"cmp"
@@ -90,16 +90,16 @@ func (s state) applySource(e schemas.Event) error {
 	rec, exists := s.sources[key]
 	if exists == (e.Type == schemas.SourceAdded) {
 		if exists {
-			return fmt.Errorf("%w: there is already a source %s %s", ErrConflict, d.Kind, d.Name)
+			return fmt.Errorf("%w: there is already a source %s %s", schemas.ErrConflict, d.Kind, d.Name)
 		}
-		return fmt.Errorf("%w: there is no source %s %s", ErrNotFound, d.Kind, d.Name)
+		return fmt.Errorf("%w: there is no source %s %s", schemas.ErrNotFound, d.Kind, d.Name)
 	}
 	switch e.Type {
 	case schemas.SourceAdded:
 		rec = record{sourceKey: key, tenant: d.Tenant, settings: d.Settings, secrets: d.Secrets, created: e.Time}
 	case schemas.SourceLearned:
 		if rec.tenant != "" {
-			return fmt.Errorf("%w: %s %s has a tenant already", ErrConflict, d.Kind, d.Name)
+			return fmt.Errorf("%w: %s %s has a tenant already", schemas.ErrConflict, d.Kind, d.Name)
 		}
 		rec.tenant = d.Tenant
 	case schemas.SourceRotated:
@@ -118,7 +118,7 @@ func (s state) applySource(e schemas.Event) error {
 	if rec.tenant != "" {
 		tenant := tenantKey{key.kind, rec.tenant}
 		if holder, held := s.tenants[tenant]; held && holder != key {
-			return fmt.Errorf("%w: tenant %s belongs to source %s %s", ErrConflict, rec.tenant, holder.kind, holder.name)
+			return fmt.Errorf("%w: tenant %s belongs to source %s %s", schemas.ErrConflict, rec.tenant, holder.kind, holder.name)
 		}
 		s.tenants[tenant] = key
 	}
@@ -158,9 +158,9 @@ func (r record) good(now time.Time) []string {
 // snapshot is what requests look things up in: immutable, read without a
 // lock.
 type snapshot struct {
-	sources      map[sourceKey]*entry
-	tokens       map[tokenKey]*entry // for kinds whose path names no source
-	tenants      map[tenantKey]*entry
+	sources      map[sourceKey]*Entry
+	tokens       map[tokenKey]*Entry // for kinds whose path names no source
+	tenants      map[tenantKey]*Entry
 	unverifiable map[string][]string // by kind: tenants of the sources whose requests cannot be verified
 
 	destinations map[string]*destination // by id of the subscription
@@ -174,54 +174,54 @@ type tokenKey struct {
 	hash [sha256.Size]byte
 }
 
-// entry is a source ready for use.
-type entry struct {
+// Entry is a source ready for use.
+type Entry struct {
 	record
-	source       Source             // nil: a kind of a later version
+	Source       Source             // nil: a kind of a later version
 	tokens       map[string][]Token // hashed secrets, by purpose
 	missing      []string           // purposes of secrets that are not here
-	unverifiable bool               // one of them proves requests
-	stats        *stats
+	Unverifiable bool               // one of them proves requests
+	Stats        *Stats
 }
 
-// stats count since the process began; they outlive snapshots.
-type stats struct {
-	accepted, refused   atomic.Uint64 // verified requests
-	waiting             atomic.Int64
-	lastEvent, lastPing atomic.Int64 // microseconds since 1970; 0: none yet
-	unproven            unproven
-	conflict            atomic.Pointer[string] // the tenant its requests name, which another source has; nil: none
+// Stats count since the process began; they outlive snapshots.
+type Stats struct {
+	Accepted, Refused   atomic.Uint64 // verified requests
+	Waiting             atomic.Int64  // requests that wait to be stored
+	LastEvent, LastPing atomic.Int64  // microseconds since 1970; 0: none yet
+	AuthFailures        AuthFailures
+	Conflict            atomic.Pointer[string] // the tenant its requests name, which another source has; nil: none
 }
 
 // build makes a snapshot. Secrets are looked up by reference; one that is not
 // here (a log from another machine) is missing, and its source verifies
 // nobody.
-func (s state) build(secrets map[string]secret, seal sealer, old *snapshot, now func() time.Time) *snapshot {
+func (s state) build(kinds func(string) (Kind, bool), secrets map[string]secret, seal sealer, old *snapshot, now func() time.Time) *snapshot {
 	snap := &snapshot{
-		sources: make(map[sourceKey]*entry, len(s.sources)), tokens: make(map[tokenKey]*entry, len(s.sources)),
-		tenants:      make(map[tenantKey]*entry, len(s.sources)),
+		sources: make(map[sourceKey]*Entry, len(s.sources)), tokens: make(map[tokenKey]*Entry, len(s.sources)),
+		tenants:      make(map[tenantKey]*Entry, len(s.sources)),
 		unverifiable: map[string][]string{},
 		destinations: s.destinations(secrets, seal, old.destinations),
 		readers:      s.readerTable(secrets),
 	}
 	for key, rec := range s.sources {
-		e := &entry{record: rec, stats: &stats{}}
+		e := &Entry{record: rec, Stats: &Stats{}}
 		if before := old.sources[key]; before != nil && before.created.Equal(rec.created) {
-			e.stats = before.stats
+			e.Stats = before.Stats
 		}
 		snap.sources[key] = e
 		if rec.tenant != "" {
 			snap.tenants[tenantKey{key.kind, rec.tenant}] = e
 		}
-		kind, known := kindNamed(key.kind)
+		kind, known := kinds(key.kind)
 		if !known {
 			continue
 		}
-		e.source = kind.New(Configured{
+		e.Source = kind.New(Configured{
 			Name: key.name, Tenant: rec.tenant, Settings: rec.settings, Now: now,
 			Tokens: e.collect(kind, secrets, now()), Keys: e.open(kind, secrets, seal, now()),
 		})
-		if e.unverifiable {
+		if e.Unverifiable {
 			snap.unverifiable[key.kind] = append(snap.unverifiable[key.kind], rec.tenant)
 		}
 		if kind.Credential != nil {
@@ -237,14 +237,14 @@ func (s state) build(secrets map[string]secret, seal sealer, old *snapshot, now 
 
 // collect looks up the entry's hashed secrets, and notes which secrets are
 // missing.
-func (e *entry) collect(k Kind, secrets map[string]secret, now time.Time) map[string][]Token {
+func (e *Entry) collect(k Kind, secrets map[string]secret, now time.Time) map[string][]Token {
 	e.tokens = map[string][]Token{}
 	e.each(now, func(purpose, ref string, until time.Time) {
 		kept, here := secrets[ref]
 		spec, _ := k.secret(purpose)
 		if !here && until.IsZero() {
 			e.missing = append(e.missing, purpose)
-			e.unverifiable = e.unverifiable || !spec.Asks
+			e.Unverifiable = e.Unverifiable || !spec.Asks
 		}
 		if here && spec.Hashed && len(kept.value) == sha256.Size {
 			e.tokens[purpose] = append(e.tokens[purpose], Token{Hash: [sha256.Size]byte(kept.value), Until: until})
@@ -256,7 +256,7 @@ func (e *entry) collect(k Kind, secrets map[string]secret, now time.Time) map[st
 
 // open looks up the entry's sealed secrets. One that does not open is not
 // there; the registry refuses to start with it.
-func (e *entry) open(k Kind, secrets map[string]secret, seal sealer, now time.Time) map[string][]Key {
+func (e *Entry) open(k Kind, secrets map[string]secret, seal sealer, now time.Time) map[string][]Key {
 	keys := map[string][]Key{}
 	e.each(now, func(purpose, ref string, until time.Time) {
 		kept, here := secrets[ref]
@@ -272,7 +272,7 @@ func (e *entry) open(k Kind, secrets map[string]secret, seal sealer, now time.Ti
 
 // each calls fn with every secret that is good at now. Old ones that are over
 // are left out: their hash may be another source's by now.
-func (e *entry) each(now time.Time, fn func(purpose, ref string, until time.Time)) {
+func (e *Entry) each(now time.Time, fn func(purpose, ref string, until time.Time)) {
 	for purpose, ref := range e.secrets {
 		fn(purpose, ref, time.Time{})
 	}
