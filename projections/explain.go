@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"switchlog/schemas"
 )
@@ -243,7 +244,7 @@ func (m *Memory) Ask(ctx context.Context, source, name string, params map[string
 		return Answer{}, err
 	}
 	a := Answer{Position: m.db.position()}
-	return a, a.read(ctx, m.db.tx, q, args)
+	return a, a.read(ctx, m.db.tx, q, args, time.Now())
 }
 
 // Close gives up the memory.

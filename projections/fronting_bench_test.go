@@ -160,3 +160,18 @@ func cpuTime(b *testing.B) int64 {
 	}
 	return u.Utime.Nano() + u.Stime.Nano()
 }
+
+// BenchmarkStats asks for the statistics of 100,000 switches of ten members.
+func BenchmarkStats(b *testing.B) {
+	begin := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
+	var switches []string
+	for i := range 100_000 {
+		switches = append(switches, fmt.Sprintf("%s m%d m%d", begin.Add(time.Duration(i)*5*time.Minute).Format(time.RFC3339), i%10, i%7))
+	}
+	db := switchesOf(b, nil, switches...)
+	for b.Loop() {
+		if s := askStats(b, db, map[string]string{"range": "all"}); s.Switches != 100_000 {
+			b.Fatalf("got %d switches", s.Switches)
+		}
+	}
+}

@@ -21,6 +21,25 @@ var frontingQueries = []Query{{
 			WHERE system_uuid = :tenant AND listed = 1 AND timestamp_us <= coalesce(:at, 9223372036854775807)
 			ORDER BY timestamp_us DESC, uuid DESC LIMIT 1) latest`,
 }, {
+	Name: "front",
+	Path: "front",
+	Doc:  "Who fronts, or fronted at a time, and since when each: a member's whole run through consecutive switches.",
+	One:  true,
+	Params: []Param{
+		{Name: "at", Kind: schemas.Time, Doc: "Who fronted then; without it, by the latest switch of all, also if that is in the future."},
+	},
+	SQL: `SELECT :tenant AS system_uuid, (SELECT name FROM systems WHERE system_uuid = :tenant AND deleted_us IS NULL) AS name,
+			latest.uuid AS switch_uuid, ` + instant("latest.timestamp_us") + ` AS since, latest.timestamp_us AS since_us,
+			coalesce((SELECT json_group_array(json_object('uuid', f.uuid, 'id', f.id, 'name', f.name, 'display_name', f.display_name,
+					'pronouns', f.pronouns, 'color', f.color, 'since', ` + instant("f.since_us") + `, 'since_us', f.since_us) ORDER BY f.place)
+				FROM (SELECT l.uuid, l.place, m.id, m.name, m.display_name, m.pronouns, m.color,
+					coalesce((SELECT max(s.timestamp_us) FROM switch_stints s WHERE s.system_uuid = :tenant AND s.member_uuid = l.uuid
+						AND s.starts = 1 AND s.timestamp_us <= latest.timestamp_us), latest.timestamp_us) AS since_us
+					FROM ` + membersIn("latest") + `) f), '[]') AS members_json
+		FROM (SELECT 1) LEFT JOIN (SELECT uuid, members, timestamp_us FROM switches
+			WHERE system_uuid = :tenant AND listed = 1 AND timestamp_us <= coalesce(:at, 9223372036854775807)
+			ORDER BY timestamp_us DESC, uuid DESC LIMIT 1) latest`,
+}, {
 	Name: "switches",
 	Path: "switches",
 	Doc:  "The switches, newest first, with the uuids of their members in order.",
@@ -51,7 +70,7 @@ var frontingQueries = []Query{{
 				WHERE p.system_uuid = :tenant AND p.listed = 1 AND p.timestamp_us <= :after), -9223372036854775808)
 			AND (:after IS NULL OR w.ended_us IS NULL OR w.ended_us > :after)
 		ORDER BY w.timestamp_us DESC, w.uuid DESC LIMIT max(0, min(:limit, 1000))`,
-}}
+}, statsQuery}
 
 // membersIn is who is in a switch: l has uuid and place, m what is known of the
 // member. Of a member that is twice in the list the first place counts, and

@@ -1,6 +1,10 @@
 package projections
 
-import "switchlog/schemas"
+import (
+	"time"
+
+	"switchlog/schemas"
+)
 
 // A Projection is a fold with the tables it owns and the questions they
 // answer. It is a value: all of them are listed in all.go.
@@ -89,7 +93,31 @@ type Query struct {
 	Doc    string  // one sentence
 	Params []Param // besides :tenant, which is always bound
 	One    bool    // the answer is one object (404 if there is no row), not an array
-	SQL    string  // always with an order and a LIMIT
+	SQL    string  // always with an order and a LIMIT; empty: Compute answers
+
+	// Compute answers what SQL cannot, in Go: it reads with tx and returns what
+	// becomes the answer's JSON; nil: there is no row, and the query is One. It has
+	// as much time as the question, and an answer has the same limits.
+	Compute func(tx *Tx, a Asked) (any, error)
+}
+
+// Asked is what a computed query is asked with.
+type Asked struct {
+	Tenant string
+	Now    time.Time      // the present; of a question about the past, that moment
+	Params map[string]any // as their kinds are bound; one that was left out and has no default is not there
+}
+
+// Text is a parameter that is a text; empty: it was left out.
+func (a Asked) Text(name string) string {
+	text, _ := a.Params[name].(string)
+	return text
+}
+
+// Int is a parameter that is a number, or a time in microseconds.
+func (a Asked) Int(name string) (n int64, given bool) {
+	n, given = a.Params[name].(int64)
+	return n, given
 }
 
 // A Param is a parameter of a query, :name in its SQL. One that is absent is

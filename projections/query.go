@@ -1,12 +1,15 @@
 package projections
 
 import (
+	"bytes"
 	"context"
 	"database/sql/driver"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"switchlog/schemas"
 )
@@ -29,7 +32,7 @@ func (d *DB) Ask(ctx context.Context, source, name string, params map[string]str
 	var a Answer
 	err = d.read(ctx, func(tx *Tx, p schemas.Position) error {
 		a.Position = p
-		return a.read(ctx, tx, q, args)
+		return a.read(ctx, tx, q, args, time.Now())
 	})
 	if err != nil {
 		if d.stale() && !errors.Is(err, ErrDamaged) && ctx.Err() == nil {
@@ -50,7 +53,11 @@ func (d *DB) query(source, name string, params map[string]string) (Query, []driv
 	return q, args, err
 }
 
-func (a *Answer) read(ctx context.Context, tx *Tx, q Query, args []driver.NamedValue) error {
+// read asks the query of what tx sees, as of now.
+func (a *Answer) read(ctx context.Context, tx *Tx, q Query, args []driver.NamedValue, now time.Time) error {
+	if q.SQL == "" {
+		return a.compute(ctx, tx, q, args, now)
+	}
 	enc := encoder{buf: make([]byte, 0, 1024)}
 	if !q.One {
 		enc.buf = append(enc.buf, '[')
@@ -70,6 +77,37 @@ func (a *Answer) read(ctx context.Context, tx *Tx, q Query, args []driver.NamedV
 	if a.Found = !q.One || enc.rows > 0; a.Found {
 		a.Body = enc.buf
 	}
+	return nil
+}
+
+// compute has the query's own function answer.
+func (a *Answer) compute(ctx context.Context, tx *Tx, q Query, args []driver.NamedValue, now time.Time) error {
+	asked := Asked{Now: now, Params: map[string]any{}}
+	for _, arg := range args {
+		if arg.Value != nil {
+			asked.Params[arg.Name] = arg.Value
+		}
+	}
+	asked.Tenant = asked.Text("tenant")
+	tx.view = ctx // what it reads ends with the question
+	defer func() { tx.view = nil }()
+	answer, err := q.Compute(tx, asked)
+	if err != nil {
+		return err
+	}
+	if a.Found = answer != nil; !a.Found {
+		return nil
+	}
+	var body bytes.Buffer
+	enc := json.NewEncoder(&body)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(answer); err != nil {
+		return err
+	}
+	if body.Len() > maxAnswerBytes {
+		return fmt.Errorf("%w: over %d bytes (hint: ask for less)", ErrTooLarge, maxAnswerBytes)
+	}
+	a.Body = bytes.TrimSuffix(body.Bytes(), []byte("\n"))
 	return nil
 }
 

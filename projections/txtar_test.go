@@ -183,12 +183,25 @@ func ask(t *testing.T, db *DB, name string, given map[string]string) []string {
 	for _, p := range db.cfg.Projections {
 		for _, q := range p.Queries {
 			if q.Name == query && (!named || p.Source == source) {
+				if q.SQL == "" {
+					return []string{computed(t, db, p.Source, query, given)}
+				}
 				return rowsOf(t, db, q.SQL, bind(t, q, given)...)
 			}
 		}
 	}
 	t.Fatalf("no query %s", name)
 	return nil
+}
+
+// computed is the answer of a computed query.
+func computed(t testing.TB, db *DB, source, name string, given map[string]string) string {
+	t.Helper()
+	a, err := db.Ask(t.Context(), source, name, given)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(a.Body)
 }
 
 func bind(t *testing.T, q Query, given map[string]string) []any {

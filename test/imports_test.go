@@ -32,7 +32,7 @@ var star = []row{
 	{pkg: "ingest/linking", why: "what keeps a webhook from being registered, in words: it knows no event and no table"},
 	{pkg: "processor", ours: []string{"schemas"}, why: "what moves knows no provider and no table; its sink is an interface"},
 	{pkg: "processor/deliver", ours: []string{"schemas"}, why: "what goes out is asked for through an interface"},
-	{pkg: "projections", ours: []string{"schemas"}, why: "a fold sees events, never where they come from (Law 5)"},
+	{pkg: "projections", ours: []string{"projections/statistics", "schemas"}, why: "a fold sees events, never where they come from (Law 5)"},
 	{pkg: "projections/query", ours: []string{"projections", "schemas"}, why: "shows the queries that projections declare"},
 	{pkg: "projections/mirror", ours: []string{"projections", "schemas"},
 		why: "PluralKit's API, from the tables"},

@@ -49,6 +49,7 @@ func (a admin) routes(mux *http.ServeMux) {
 		handle(pattern, fn)
 	}
 	database("POST /api/admin/query", a.query)
+	database("GET /api/admin/front", a.front)
 	database("POST /api/admin/sql", a.sql)
 	database("GET /api/admin/explain", a.explain)
 	database("POST /api/admin/rebuild", a.rebuild)

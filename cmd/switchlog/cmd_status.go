@@ -23,7 +23,8 @@ type status struct {
 	Private    string            `json:"private"`
 	NATS       string            `json:"nats"`
 	Started    string            `json:"started"`
-	Away       *gap              `json:"away"` // when the server last did not run; null: never, as far as is known
+	Away       *gap              `json:"away"`   // when the server last did not run; null: never, as far as is known
+	Fronts     []front           `json:"fronts"` // of the first 20 systems; none without the role process
 	Sources    []sourceInfo      `json:"sources"`
 	Log        logStatus         `json:"log"`
 	Projection *projectionStatus `json:"projection,omitempty"` // nil without the role process
@@ -122,6 +123,13 @@ func (s status) print(w io.Writer) error {
 	fmt.Fprintf(w, "switchlog %s: %s, up %s\n", s.Version, state, strings.TrimSuffix(ago(s.Started), " ago"))
 	printProblems(w, s.Problems)
 	printProblems(w, s.Notices)
+	for _, f := range s.Fronts {
+		text := f.words(time.Now(), false)
+		if len(s.Fronts) > 1 {
+			text = f.name() + ": " + text
+		}
+		printWrapped(w, "front    ", text)
+	}
 	if len(s.Roles) < len(allRoles) {
 		fmt.Fprintf(w, "roles    %s\n", &s.Roles)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // hours of statistics are right also where the machine has no time zones
 
 	"github.com/spf13/cobra"
 )
@@ -76,6 +77,7 @@ func newRoot(program string, environ []string) *cobra.Command {
 		newLink(),
 		newSource(),
 		newWebhook(),
+		newFront(),
 		newStatus(),
 		newOpen(),
 		newTail(),

@@ -80,13 +80,16 @@ func (n *node) natsAway() string {
 	return "events wait in the spool: " + why
 }
 
+// maxStatusFronts is of how many systems a status says who fronts.
+const maxStatusFronts = 20
+
 // status is how the node is, for people and scripts.
 func (n *node) status(ctx context.Context) (status, error) {
 	e := n.endpoints()
 	s := status{
 		Version: version, Problems: n.problems(), Notices: n.notices(),
 		Public: e.Public, Private: e.Private, NATS: e.NATS,
-		Roles: n.cfg.Roles, Started: schemas.FormatTime(n.started), Sources: []sourceInfo{}, Away: n.alive.away(),
+		Roles: n.cfg.Roles, Started: schemas.FormatTime(n.started), Fronts: []front{}, Sources: []sourceInfo{}, Away: n.alive.away(),
 		Deliveries: deliveryStatus{Problems: []string{}},
 	}
 	s.Ready = len(s.Problems) == 0
@@ -117,6 +120,12 @@ func (n *node) status(ctx context.Context) (status, error) {
 		return s, nil
 	}
 	var err error
+	systems := n.pluralKitTenants()
+	if s.Fronts, err = n.fronts(ctx, systems[:min(len(systems), maxStatusFronts)], nil); err != nil {
+		// A database that is being rebuilt is a state to show too.
+		n.log.Warn("status: who fronts", "err", err)
+		s.Fronts = []front{}
+	}
 	if s.Projection, err = n.projection(ctx); err != nil {
 		return s, err
 	}
