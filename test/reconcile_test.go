@@ -1,7 +1,9 @@
 package test
 
 import (
+	"bytes"
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -88,4 +90,58 @@ func TestReconcile(t *testing.T) {
 			t.Errorf("seq %d: got %s, want origin api", m.Seq, m.Body)
 		}
 	}
+}
+
+// TestReconcileRefused: what PluralKit says of a member in a form that cannot be
+// taken is set aside once, not at every look, nor again after a restart.
+func TestReconcileRefused(t *testing.T) {
+	t.Parallel()
+	world := fakepk.New(t, fakepk.Config{Seed: 1})
+	system, err := world.CreateSystem("1150000000000000003", fakepk.Fields{"name": "Harbour House"})
+	world.Must(err)
+	_, err = system.CreateMember("Ash", nil)
+	world.Must(err)
+	fake := fakepk.NewAPI(t, world, fakepk.APIConfig{Now: time.Now})
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer := httptest.NewRecorder()
+		fake.ServeHTTP(answer, r)
+		for name, values := range answer.Header() {
+			w.Header()[name] = values
+		}
+		w.Header().Del("Content-Length")
+		w.WriteHeader(answer.Code)
+		if _, err := w.Write(bytes.ReplaceAll(answer.Body.Bytes(), []byte(`"proxy_tags":[]`), []byte(`"proxy_tags":[7]`))); err != nil {
+			t.Error(err)
+		}
+	}))
+	t.Cleanup(api.Close)
+	s := start(t, t.TempDir(), "--pluralkit-api", api.URL)
+	s.secret(system.Token())
+	file := filepath.Join(t.TempDir(), "api-token")
+	if err := os.WriteFile(file, []byte(system.Token()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.cli(sampleToken, "source", "add", "pluralkit", "--token-file", "-", "--api-token-file", file, "--system", system.UUID())
+	db := s.database()
+	aside := func() int { return len(rows(t, db, `SELECT 1 FROM skipped WHERE type = 'switchlog.member.observed'`)) }
+	await(t, "the first look", func() bool { return aside() > 0 })
+	looks := func(when string) {
+		for range 2 {
+			var r struct{ Emitted, Refused int }
+			out, _, _ := s.try("", "reconcile", "--json")
+			if err := json.Unmarshal([]byte(out), &r); err != nil || r.Emitted != 0 || r.Refused != 1 {
+				t.Errorf("%s: got %s, %v, want nothing said and one thing refused", when, out, err)
+			}
+			s.settled()
+		}
+		if got := aside(); got != 1 {
+			t.Errorf("%s: %d observations set aside, want 1 as before", when, got)
+		}
+	}
+	looks("at once")
+	s.stop()
+	s.start()
+	s.ready()
+	looks("after a restart")
+	Check(s)
 }

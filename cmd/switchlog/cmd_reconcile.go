@@ -33,6 +33,7 @@ type reconciled struct {
 	Coverage    float64           `json:"coverage"` // the share of what changed that they brought, 0 to 1
 	Unheard     int64             `json:"unheard_messages"`
 	Disputed    int               `json:"disputed"`
+	Refused     int               `json:"refused"` // said before, and set aside by the fold
 	Unlistable  int               `json:"unlistable"`
 	Deferred    []string          `json:"deferred"`
 	Differences []string          `json:"differences"` // at most 100: what, of which thing, which fields; no values
@@ -59,7 +60,7 @@ func newReconciled(r pluralkit.Report) *reconciled {
 		System: r.System, DryRun: r.DryRun, State: r.State, First: r.First, Seconds: r.Took.Seconds(), Requests: r.Requests,
 		Emitted: r.Emitted, Repairs: map[string]repair{},
 		Late:  lateness{r.Late.Count, r.Late.Oldest.Seconds(), r.Late.Median.Seconds()},
-		Heard: r.Heard, Coverage: r.Coverage(), Unheard: r.Unheard, Disputed: r.Disputed, Unlistable: r.Unlistable,
+		Heard: r.Heard, Coverage: r.Coverage(), Unheard: r.Unheard, Disputed: r.Disputed, Refused: r.Refused, Unlistable: r.Unlistable,
 		Deferred: append([]string{}, r.Deferred...), Differences: append([]string{}, r.Differences...), Summary: r.String(),
 	}
 	for noun, n := range r.Repairs {

@@ -146,7 +146,7 @@ func (r *reconcilers) start(ctx context.Context, system, token string) (*reconci
 		return nil, err
 	}
 	c := pluralkit.ReconcilerConfig{
-		System: system, Client: client, Known: r.n.db, Append: r.n.spool, Settled: r.n.settled,
+		System: system, Client: client, Known: r.n.db, Append: r.n.spool, Settled: r.n.settled, SetAside: r.setAside(system),
 		Every: r.n.cfg.ReconcileEvery, Log: r.n.log, Metrics: r.metrics,
 		Changed: func(s pluralkit.State) {
 			level := slog.LevelWarn
@@ -172,6 +172,30 @@ func (r *reconcilers) start(ctx context.Context, system, token string) (*reconci
 		}
 	})
 	return &reconciler{Reconciler: made, client: client, token: token, stop: stop}, nil
+}
+
+// setAside finds the events of reconciling a system that the fold has set aside.
+func (r *reconcilers) setAside(system string) func(context.Context, int) ([]schemas.Event, error) {
+	return func(ctx context.Context, limit int) ([]schemas.Event, error) {
+		skipped, err := r.n.db.Skipped(ctx, 10_000)
+		if err != nil {
+			return nil, err
+		}
+		var events []schemas.Event
+		for _, s := range skipped {
+			if s.Source != schemas.PluralKit || s.Tenant != system || len(events) == limit {
+				continue
+			}
+			e, _, err := r.n.events.Get(ctx, s.Seq)
+			if err != nil {
+				return nil, err
+			}
+			if e.Origin == schemas.OriginAPI && e.Fault == nil {
+				events = append(events, e.Event)
+			}
+		}
+		return events, nil
+	}
 }
 
 // find is the reconciler of a system, or nil.

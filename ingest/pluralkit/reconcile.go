@@ -67,6 +67,9 @@ type ReconcilerConfig struct {
 	// Settled returns when what was accepted before it was called is in what
 	// Known gives. nil: it always is.
 	Settled func(ctx context.Context) error
+	// SetAside gives the events of Append that the fold has set aside, the
+	// latest first, at most limit. nil: there are none.
+	SetAside func(ctx context.Context, limit int) ([]schemas.Event, error)
 	// Ours reports whether an address that PluralKit sends to is ours. nil:
 	// any is. (A func, since the address is a secret.)
 	Ours func(url string) bool
@@ -91,8 +94,9 @@ type ReconcilerConfig struct {
 // and says what is different as events. It keeps nothing that matters: stop
 // it anywhere, and the next look begins where the rows are.
 type Reconciler struct {
-	c    ReconcilerConfig
-	turn chan struct{} // holds one: looks are made one at a time
+	c       ReconcilerConfig
+	turn    chan struct{}        // holds one: looks are made one at a time
+	sayings map[fingerprint]said // by thing: what was said last; nil: not looked yet. Of whoever has the turn
 
 	mu     sync.Mutex // guards the fields below
 	state  State
@@ -130,6 +134,9 @@ func NewReconciler(c ReconcilerConfig) (*Reconciler, error) {
 	}
 	if c.Settled == nil {
 		c.Settled = func(context.Context) error { return nil }
+	}
+	if c.SetAside == nil {
+		c.SetAside = func(context.Context, int) ([]schemas.Event, error) { return nil, nil }
 	}
 	if c.Ours == nil {
 		c.Ours = func(string) bool { return true }

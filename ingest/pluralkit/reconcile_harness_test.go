@@ -30,6 +30,7 @@ type notebook struct {
 	events   []schemas.Event                          // but those of the source
 	states   []State                                  // of the source, each as an event told it
 	refuse   int                                      // appends that are let through before the next is refused; negative: all are
+	aside    func(schemas.Event) bool                 // events that the fold sets aside; nil: none
 }
 
 var errNoRoom = errors.New("no room")
@@ -53,7 +54,10 @@ func (n *notebook) Append(_ context.Context, events ...schemas.Event) (int, erro
 		if strings.Contains(string(e.Data), "webhook_url") || e.Origin != schemas.OriginAPI {
 			n.t.Errorf("got a secret, or another origin, in %s", e.Data)
 		}
-		if n.fold(e); e.Type != schemas.SourceObserved {
+		if n.aside == nil || !n.aside(e) {
+			n.fold(e)
+		}
+		if e.Type != schemas.SourceObserved {
 			n.events = append(n.events, e)
 		}
 	}

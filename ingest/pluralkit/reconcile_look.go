@@ -33,6 +33,7 @@ type difference struct {
 	of             finding
 	noun, id, what string
 	born           time.Time // of what was missing: when it came to be; zero: not known, or found by a first look
+	held           heldState // what was held of it
 }
 
 // answers are what PluralKit said, each list with the moment it stands for.
@@ -50,6 +51,9 @@ type answers struct {
 // at once more.
 func (r *Reconciler) look(ctx context.Context, w wanted, report *Report) (again wanted, err error) {
 	l := &look{r: r, report: report, hids: map[HID]UUID{}, full: map[string]seenSwitch{}}
+	if err := r.recall(ctx); err != nil {
+		return wanted{}, err
+	}
 	w.system = true
 	if w.history != notAtAll {
 		w.members, w.front = true, true // whose the short ids are, and what lies in the future
@@ -60,6 +64,9 @@ func (r *Reconciler) look(ctx context.Context, w wanted, report *Report) (again 
 	}
 	if err != nil {
 		return wanted{}, r.judge(ctx, err, report)
+	}
+	if w.history == entire && w.probes {
+		l.forgetTaken()
 	}
 	return l.again, nil
 }
@@ -175,8 +182,12 @@ func (l *look) flush(ctx context.Context) error {
 			}
 		}
 		for _, d := range batch {
-			if d.of != "" {
-				l.report.found(d)
+			if d.of == "" {
+				continue
+			}
+			l.report.found(d)
+			if !l.report.DryRun {
+				l.remembered(d)
 			}
 		}
 	}
@@ -208,22 +219,25 @@ func (l *look) entity(noun, typ, id string, held *schemas.HeldEntity, said schem
 	case held != nil && held.Final:
 		l.report.Disputed++
 	default:
-		l.observed(f, noun, typ, id, fieldsNamed, said, asked, from)
+		l.observed(difference{of: f, noun: noun, id: id, what: fieldsNamed, born: from, held: entityState(held)}, typ, said, asked)
 	}
 }
 
-func (l *look) observed(f finding, noun, typ, id, what string, object any, asked, born time.Time) {
-	e, err := schemas.NewObserved(typ, l.r.c.System, id, asked, object)
+// observed has an event of type typ say that PluralKit has the thing of d so.
+func (l *look) observed(d difference, typ string, object any, asked time.Time) {
+	e, err := schemas.NewObserved(typ, l.r.c.System, d.id, asked, object)
 	if err != nil {
 		panic("pluralkit: what was read as JSON is none: " + err.Error())
 	}
 	if l.report.First {
-		born = time.Time{} // it was there before we were
+		d.born = time.Time{} // it was there before we were
 	}
-	l.out = append(l.out, difference{e, f, noun, id, what, born})
+	d.event = e
+	l.say(d)
 }
 
-func (l *look) absent(noun, typ, id string, asked time.Time, guild string) {
+// absent has an event of type typ say that PluralKit does not have a thing.
+func (l *look) absent(noun, typ, id string, asked time.Time, guild string, held heldState) {
 	e, err := schemas.NewAbsent(typ, l.r.c.System, id, asked, guild)
 	if err != nil {
 		panic("pluralkit: an absent event is no JSON: " + err.Error())
@@ -232,7 +246,7 @@ func (l *look) absent(noun, typ, id string, asked time.Time, guild string) {
 	if guild != "" {
 		what = "server " + guild
 	}
-	l.out = append(l.out, difference{e, extra, noun, id, what, time.Time{}})
+	l.say(difference{event: e, of: extra, noun: noun, id: id, what: what, held: held})
 }
 
 // later has the list that a thing is on looked at again.
@@ -289,7 +303,7 @@ func (l *look) gone(noun, typ string, left map[string]*schemas.HeldEntity, asked
 		case fresh(h.TouchedUS, asked):
 			l.later(noun)
 		default:
-			l.absent(noun, typ, id, asked, "")
+			l.absent(noun, typ, id, asked, "", entityState(h))
 		}
 	}
 }

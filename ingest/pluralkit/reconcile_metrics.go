@@ -51,7 +51,7 @@ func NewReconcilerMetrics(r prometheus.Registerer) *ReconcilerMetrics {
 		}),
 		left: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "switchlog_pluralkit_unrepaired_total",
-			Help: "What looks found to be different and left as it is, by why: disputed, unlistable, deferred.",
+			Help: "What looks found to be different and left as it is, by why: disputed, refused, unlistable, deferred.",
 		}, []string{"why"}),
 		said: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "switchlog_pluralkit_transitions_total", Help: "Times that a source was found in another state than before, by the new one.",
@@ -92,7 +92,7 @@ func (m *ReconcilerMetrics) looked(r Report, err error) {
 	for _, age := range r.late.all {
 		m.late.Observe(age.Seconds())
 	}
-	for why, n := range map[string]int{"disputed": r.Disputed, "unlistable": r.Unlistable, "deferred": len(r.Deferred)} {
+	for why, n := range map[string]int{"disputed": r.Disputed, "refused": r.Refused, "unlistable": r.Unlistable, "deferred": len(r.Deferred)} {
 		m.left.WithLabelValues(why).Add(float64(n))
 	}
 	for noun, p := range r.Repairs {

@@ -84,7 +84,7 @@ func (l *look) inGuild(noun, observed, absent, id, guild string, held *schemas.H
 	case fresh(held.TouchedUS, asked):
 		l.later(noun)
 	default:
-		l.absent(noun, absent, id, asked, guild)
+		l.absent(noun, absent, id, asked, guild, entityState(held))
 	}
 }
 
@@ -170,7 +170,7 @@ func (l *look) strayPairs(a answers) {
 		case fresh(h.TouchedUS, a.askedMembers):
 			l.later("member_guild")
 		default:
-			l.absent("member_guild", schemas.MemberGuildAbsent, h.ID, a.askedMembers, h.Guild)
+			l.absent("member_guild", schemas.MemberGuildAbsent, h.ID, a.askedMembers, h.Guild, entityState(&h))
 		}
 	}
 }
@@ -217,9 +217,9 @@ func (l *look) account(ctx context.Context, held *schemas.HeldEntity) error {
 	case fresh(held.TouchedUS, asked):
 		l.later("account")
 	case linked:
-		l.observed(missing, "account", schemas.AccountObserved, held.ID, "", schemas.Object{}, asked, time.Time{})
+		l.observed(difference{of: missing, noun: "account", id: held.ID, held: entityState(held)}, schemas.AccountObserved, schemas.Object{}, asked)
 	default:
-		l.absent("account", schemas.AccountAbsent, held.ID, asked, "")
+		l.absent("account", schemas.AccountAbsent, held.ID, asked, "", entityState(held))
 	}
 	return nil
 }

@@ -23,6 +23,9 @@ type Report struct {
 	// Disputed things are listed by PluralKit though it said they were
 	// deleted for good. They are left alone.
 	Disputed int
+	// Refused things differ, and what PluralKit says of them was said before and
+	// not taken: most are in the table skipped, with the reason.
+	Refused int
 	// Unlistable moments have more switches than PluralKit can list.
 	Unlistable int
 	// Deferred is what did not hold still, or could not all be asked for; it

@@ -24,7 +24,7 @@ const (
 )
 
 // Reasons is all of them.
-var Reasons = []Reason{ReasonLinked, ReasonGap, ReasonFull, ReasonRefused, ReasonOperator}
+var Reasons = []Reason{ReasonLinked, ReasonGap, ReasonFull, ReasonRefused, ReasonImported, ReasonOperator}
 
 // A plan is what is to be looked at, and when. A zero time is never.
 type plan struct {

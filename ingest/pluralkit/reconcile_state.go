@@ -145,6 +145,6 @@ func (r *Reconciler) deleted(ctx context.Context, asked time.Time, report *Repor
 	if s := l.held.System; s != nil && (s.Gone || s.TouchedUS >= asked.UnixMicro()) {
 		return l.flush(ctx)
 	}
-	l.absent("system", schemas.SystemAbsent, r.c.System, asked, "")
+	l.absent("system", schemas.SystemAbsent, r.c.System, asked, "", entityState(l.held.System))
 	return l.flush(ctx)
 }

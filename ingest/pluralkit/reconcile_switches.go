@@ -67,6 +67,7 @@ type walkback struct {
 type doubt struct {
 	id    string
 	asked time.Time
+	held  heldState
 }
 
 // walkHistory walks. The front may lie in the future, which the list
@@ -134,7 +135,7 @@ func (h *walkback) unlisted(ctx context.Context, began time.Time) error {
 				h.again.single(s.ID)
 			default:
 				h.odd++
-				h.doubtful = append(h.doubtful, doubt{s.ID, began})
+				h.doubtful = append(h.doubtful, doubt{s.ID, began, switchState(&s)})
 			}
 		}
 		if len(list) < heldPage {
@@ -182,10 +183,10 @@ func (h *walkback) page(ctx context.Context, list []Switch, last bool, asked tim
 		}
 		h.odd++
 		if held[id].StandIn { // PluralKit does not know its uuid
-			h.absent("switch", schemas.SwitchAbsent, id, asked, "")
+			h.absent("switch", schemas.SwitchAbsent, id, asked, "", switchState(held[id]))
 			continue
 		}
-		h.doubtful = append(h.doubtful, doubt{id, asked})
+		h.doubtful = append(h.doubtful, doubt{id, asked, switchState(held[id])})
 	}
 	if !last {
 		h.beforeUS = fromUS
@@ -301,11 +302,11 @@ func (l *look) differs(s seenSwitch, held *schemas.HeldSwitch) {
 		l.report.Disputed++
 	default:
 		l.odd++
-		l.observed(f, "switch", schemas.SwitchObserved, s.id, what, struct {
+		l.observed(difference{of: f, noun: "switch", id: s.id, what: what, born: from, held: switchState(held)}, schemas.SwitchObserved, struct {
 			ID        string   `json:"id"`
 			Timestamp string   `json:"timestamp"`
 			Members   []string `json:"members"`
-		}{s.id, schemas.FormatTime(time.UnixMicro(s.atUS)), s.members}, s.asked, from)
+		}{s.id, schemas.FormatTime(time.UnixMicro(s.atUS)), s.members}, s.asked)
 	}
 }
 
@@ -346,7 +347,7 @@ func (l *look) single(ctx context.Context, id string) error {
 	case fresh(h.TouchedUS, asked):
 		l.again.single(id)
 	default:
-		l.absent("switch", schemas.SwitchAbsent, id, asked, "")
+		l.absent("switch", schemas.SwitchAbsent, id, asked, "", switchState(h))
 	}
 	return nil
 }
@@ -358,7 +359,7 @@ func (h *walkback) judgeDoubtful(ctx context.Context, complete bool) error {
 	doubtful := slices.DeleteFunc(h.doubtful, func(d doubt) bool { return h.seen[d.id] }) // moved back in time
 	if len(doubtful) > maxSingles && complete {
 		for _, d := range doubtful {
-			h.absent("switch", schemas.SwitchAbsent, d.id, d.asked, "")
+			h.absent("switch", schemas.SwitchAbsent, d.id, d.asked, "", d.held)
 		}
 		return h.flush(ctx)
 	}

@@ -72,6 +72,9 @@ func (r Report) left(b *strings.Builder) {
 	if r.Disputed > 0 {
 		fmt.Fprintf(b, "  %s announced as deleted, but PluralKit still has it: left as deleted\n", count(r.Disputed, "thing"))
 	}
+	if r.Refused > 0 {
+		fmt.Fprintf(b, "  %s: what PluralKit says cannot be taken, and is not said again (hint: the table skipped has the reasons)\n", count(r.Refused, "thing"))
+	}
 	if r.Unlistable > 0 {
 		fmt.Fprintf(b, "  at %s there are more switches than PluralKit lists\n", count(r.Unlistable, "moment"))
 	}

@@ -64,9 +64,10 @@ func TestProgress(t *testing.T) {
 func TestReportInWords(t *testing.T) {
 	r := Report{System: "7f3c1a52", Took: 1500 * time.Millisecond, State: StateOK, Requests: 14, Heard: 6,
 		Repairs: map[string]Repair{"switch": {Missing: 2, Unsaid: 1}, "member": {Missing: 1, Wrong: 1}, "member_guild": {Extra: 2}, "settings": {Wrong: 1}},
-		Late:    Late{3, 51 * time.Hour, 95 * time.Second}, Unheard: 4, Disputed: 1, Unlistable: 2, Deferred: []string{"members"}}
+		Late:    Late{3, 51 * time.Hour, 95 * time.Second}, Unheard: 4, Disputed: 1, Refused: 2, Unlistable: 2, Deferred: []string{"members"}}
 	const left = `  messages: about 4 were not announced, and cannot be asked for
   1 thing announced as deleted, but PluralKit still has it: left as deleted
+  2 things: what PluralKit says cannot be taken, and is not said again (hint: the table skipped has the reasons)
   at 2 moments there are more switches than PluralKit lists
   to be looked at again: members
 `
