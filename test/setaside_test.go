@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -25,7 +26,11 @@ func TestSetAsideOfEveryKind(t *testing.T) {
 	secret := strings.Repeat("0123456789abcdef", 4)
 	s.secret(secret)
 	s.cli(secret, "source", "add", "stellarstack", "panel", "--secret-file", "-")
-	old := strings.TrimPrefix(strings.Fields(s.cli("", "source", "add", "stellarstack", "old", "--unsigned"))[6], s.Public)
+	var unsigned struct{ URL string }
+	if err := json.Unmarshal([]byte(s.cli("", "source", "add", "stellarstack", "old", "--unsigned", "--json")), &unsigned); err != nil {
+		t.Fatal(err)
+	}
+	old := strings.TrimPrefix(unsigned.URL, s.Public)
 	s.ready()
 
 	discord := func(event string) (string, http.Header, string) {
