@@ -205,6 +205,19 @@ func (e *edge) handle(w http.ResponseWriter, r *http.Request, k Kind, names []st
 		}
 		return outcome
 	}
+	outcome := outcomePanic
+	defer func() {
+		if outcome == outcomePanic { // a verified request that breaks us is lost like one that cannot be stored
+			src.Stats.Refused.Add(1)
+			e.unstored(k, src, errPanic)
+		}
+	}()
+	outcome = e.keep(r.Context(), w, k, src, req, body)
+	return outcome
+}
+
+// keep stores what a verified request says, answers, and returns how it ended.
+func (e *edge) keep(ctx context.Context, w http.ResponseWriter, k Kind, src *registry.Entry, req *Request, body []byte) string {
 	events, err := src.Source.Events(req, body)
 	if err != nil {
 		src.Stats.Refused.Add(1)
@@ -225,7 +238,7 @@ func (e *edge) handle(w http.ResponseWriter, r *http.Request, k Kind, names []st
 		e.Log.Warn("refused a verified request: it does not say whose it is, and none before it did (hint: add the source with its tenant: --system)", "source", k.Name)
 		return refuse(w, err)
 	}
-	fresh, err := e.append(r.Context(), src, events)
+	fresh, err := e.append(ctx, src, events)
 	if err != nil {
 		src.Stats.Refused.Add(1)
 		e.logUnless(err, k, events[0])

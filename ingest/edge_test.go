@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -289,9 +290,11 @@ type zeroReader struct{}
 
 func (zeroReader) Read(p []byte) (int, error) { return len(p), nil }
 
-// A panic is a 500, and what it says, which may be anything, is not logged.
+// A panic is a 500, and what it says, which may be anything, is not logged. The
+// provider is asked for what the request said, as for all that is lost.
 func TestEdgePanic(t *testing.T) {
-	b := newBench(t, EdgeConfig{})
+	watch := &watched{}
+	b := newBench(t, EdgeConfig{Watch: watch})
 	b.add(t)
 	b.log.before = func() { panic("secret of the body") }
 	if got := b.post(t, update1); got != 500 {
@@ -299,6 +302,9 @@ func TestEdgePanic(t *testing.T) {
 	}
 	if strings.Contains(b.lines.String(), "secret of the body") || !strings.Contains(b.lines.String(), "panic: string") {
 		t.Errorf("log lines: %s", b.lines)
+	}
+	if told := watch.take(); !slices.Equal(told, []string{"missed"}) {
+		t.Errorf("told: %q, want that it was missed", told)
 	}
 }
 

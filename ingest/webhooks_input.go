@@ -18,16 +18,11 @@ import (
 
 // Limits of what a person may ask for. The lengths are in bytes.
 const (
-	maxWebhookEvents  = 100
-	maxPatternBytes   = 200
-	maxNameBytes      = 200
-	maxURLBytes       = 2048
-	maxConditionBytes = 2000
-	maxTemplateBytes  = 4000
-	maxOptions        = 50 // and variables
-	maxOptionBytes    = 1000
-	maxRate           = 100 // attempts a second
-	maxDebounce       = time.Hour
+	maxWebhookEvents = 100
+	maxPatternBytes  = 200
+	maxNameBytes     = 200
+	maxOptionBytes   = 1000
+	maxDebounce      = time.Hour
 )
 
 // wish is what a body asks for.
@@ -46,7 +41,7 @@ type wishMember struct {
 
 // wishMembers are the members there are, in the order faults are told.
 var wishMembers = []wishMember{
-	{"url", true, false, textMember(func(w *wish) *string { return &w.url }, maxURLBytes)},
+	{"url", true, false, textMember(func(w *wish) *string { return &w.url }, schemas.MaxURLBytes)},
 	{"events", true, false, readEvents},
 	{"serverId", false, true, readServerID},
 	{"provider", false, true, textMember(func(w *wish) *string { return &w.Provider }, maxNameBytes)},
@@ -55,12 +50,12 @@ var wishMembers = []wishMember{
 	{"name", false, false, textMember(func(w *wish) *string { return &w.Name }, maxNameBytes)},
 	{"source", false, false, readSource},
 	{"tenant", false, false, textMember(func(w *wish) *string { return &w.Tenant }, maxNameBytes)},
-	{"condition", false, false, textMember(func(w *wish) *string { return &w.Condition }, maxConditionBytes)},
+	{"condition", false, false, textMember(func(w *wish) *string { return &w.Condition }, schemas.MaxConditionBytes)},
 	{"rate", false, false, readRate},
 	{"ordered", false, false, flagMember(func(w *wish) *bool { return &w.Ordered })},
 	{"debounce", false, false, readDebounce},
 	{"ownerOnly", false, false, flagMember(func(w *wish) *bool { return &w.OwnerOnly })},
-	{"template", false, false, textMember(func(w *wish) *string { return &w.Template }, maxTemplateBytes)},
+	{"template", false, false, textMember(func(w *wish) *string { return &w.Template }, schemas.MaxTemplateBytes)},
 	{"options", false, false, textsMember(func(w *wish) *map[string]string { return &w.Options })},
 	{"variables", false, false, textsMember(func(w *wish) *map[string]string { return &w.Variables })},
 }

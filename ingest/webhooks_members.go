@@ -59,8 +59,8 @@ func textsMember(at func(*wish) *map[string]string) func(*wish, json.RawMessage)
 		if json.Unmarshal(raw, &m) != nil {
 			return errors.New("expected object of strings")
 		}
-		if len(m) > maxOptions {
-			return fmt.Errorf("more than %d members", maxOptions)
+		if len(m) > schemas.MaxVariables {
+			return fmt.Errorf("more than %d members", schemas.MaxVariables)
 		}
 		for name, value := range m {
 			if err := errors.Join(checkText(name, maxNameBytes), checkText(value, maxOptionBytes)); err != nil {
@@ -124,8 +124,8 @@ func readRate(w *wish, raw json.RawMessage) error {
 	if json.Unmarshal(raw, &rate) != nil {
 		return errors.New("expected number")
 	}
-	if rate < 0 || rate > maxRate || math.IsNaN(rate) {
-		return fmt.Errorf("must be more than 0 and at most %d a second, or null", maxRate)
+	if rate < 0 || rate > schemas.MaxRate || math.IsNaN(rate) {
+		return fmt.Errorf("must be more than 0 and at most %d a second, or null", schemas.MaxRate)
 	}
 	w.Rate = rate
 	return nil

@@ -113,7 +113,7 @@ func FuzzWish(f *testing.F) {
 		if making && len(to.Events) == 0 {
 			t.Errorf("%q: accepted without events", body)
 		}
-		if len(to.Events) > maxWebhookEvents || len(to.Options) > maxOptions || len(to.Name) > maxNameBytes || to.Rate < 0 || to.Rate > maxRate {
+		if len(to.Events) > maxWebhookEvents || len(to.Options) > schemas.MaxVariables || len(to.Name) > maxNameBytes || to.Rate < 0 || to.Rate > schemas.MaxRate {
 			t.Errorf("%q: accepted beyond the limits: %+v", body, to)
 		}
 	})

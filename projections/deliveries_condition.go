@@ -22,7 +22,6 @@ import (
 // Limits of a condition (Law 10). They are counted, not timed: a fold must
 // come to the same end on any machine (Law 5).
 const (
-	maxConditionBytes = 4096
 	maxConditionDepth = 50     // of parentheses and the like
 	maxConditionCost  = 10_000 // steps, about: 10 ms or so
 )
@@ -46,8 +45,8 @@ func compile(expr string) (*condition, error) {
 	switch {
 	case expr == "":
 		return nil, nil
-	case len(expr) > maxConditionBytes:
-		return nil, fmt.Errorf("%w: the condition is over %d bytes", schemas.ErrInvalid, maxConditionBytes)
+	case len(expr) > schemas.MaxConditionBytes:
+		return nil, fmt.Errorf("%w: the condition is over %d bytes", schemas.ErrInvalid, schemas.MaxConditionBytes)
 	}
 	e, err := conditionEnv()
 	if err != nil {
@@ -85,7 +84,7 @@ var conditionEnv = sync.OnceValues(func() (*cel.Env, error) {
 	return cel.NewCustomEnv(
 		cel.StdLib(cel.StdLibSubset(&env.LibrarySubset{ExcludeFunctions: withoutZones()})),
 		cel.CustomTypeAdapter(adapter{types.DefaultTypeAdapter}),
-		cel.ParserExpressionSizeLimit(maxConditionBytes),
+		cel.ParserExpressionSizeLimit(schemas.MaxConditionBytes),
 		cel.ParserRecursionLimit(maxConditionDepth),
 		cel.ASTValidators(cel.ValidateRegexLiterals(), cel.ValidateTimestampLiterals(), cel.ValidateDurationLiterals(),
 			cel.ValidateComprehensionNestingLimit(2)),

@@ -84,7 +84,7 @@ func TestCheckCondition(t *testing.T) {
 		"the same of seconds":      `time.getSeconds("Europe/Berlin") > 8`,
 		"a broken pattern":         `type.matches("(")`,
 		"a broken time":            `time > timestamp("yesterday")`,
-		"too long":                 `type == "` + strings.Repeat("x", maxConditionBytes) + `"`,
+		"too long":                 `type == "` + strings.Repeat("x", schemas.MaxConditionBytes) + `"`,
 		"too deep":                 strings.Repeat("(", 1000) + "true" + strings.Repeat(")", 1000),
 		"too many loops in a loop": `[1].all(a, [1].all(b, [1].all(c, [1].all(d, a == d))))`,
 		"two lines":                "type == \"x\"\n\x00",

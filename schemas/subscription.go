@@ -28,6 +28,16 @@ const (
 	ProviderNtfy        = "ntfy"        // a push notification
 )
 
+// Limits of what may be asked for of a subscription. Who takes it, who shows it
+// and who sends by it have the same.
+const (
+	MaxURLBytes       = 2048
+	MaxConditionBytes = 2000
+	MaxTemplateBytes  = 4000
+	MaxVariables      = 50  // and as many options
+	MaxRate           = 100 // attempts a second
+)
+
 // SubscriptionGone is the data of SubscriptionDeleted.
 type SubscriptionGone struct {
 	ID string `json:"id"`

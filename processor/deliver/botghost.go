@@ -112,7 +112,7 @@ func botghostRequest(in input) (request, error) {
 // author.id and author_id are the same.
 func (b *botghostBody) add(name, variable, value string) {
 	taken := slices.ContainsFunc(b.Variables, func(v botghostVariable) bool { return v.Variable == variable })
-	if !taken && len(b.Variables) < maxVariables {
+	if !taken && len(b.Variables) < schemas.MaxVariables {
 		b.Variables = append(b.Variables, botghostVariable{name, variable, clip(oneLine(value), maxVariableValue)})
 	}
 }

@@ -134,7 +134,7 @@ func checkImageURL(s string) error {
 func isImageURL(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && u.User == nil &&
-		len(s) <= maxURLBytes && !strings.ContainsAny(s, " \t\r\n\"<>")
+		len(s) <= schemas.MaxURLBytes && !strings.ContainsAny(s, " \t\r\n\"<>")
 }
 
 func noSecret(why string) func(string) error {

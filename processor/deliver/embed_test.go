@@ -104,7 +104,7 @@ func TestTemplates(t *testing.T) {
 	for text, ok := range map[string]bool{
 		"": true, "plain": true, "{event} {type} {id} {tenant}": true, "{{literal}}": true, "{data.a.b.0}": true,
 		"{": false, "}": false, "{}": false, "{nope}": false, "{data.}": false, "{data..a}": false, "{ event }": false, "{event": false,
-		"{{{event}}}": true, "{a{event}}": false, strings.Repeat("x", maxTemplateBytes+1): false,
+		"{{{event}}}": true, "{a{event}}": false, strings.Repeat("x", schemas.MaxTemplateBytes+1): false,
 		"{.Env}": false, "{event|html}": false, "${event}": true, "%s{event}": true,
 	} {
 		if err := checkTemplate(text); (err == nil) != ok {

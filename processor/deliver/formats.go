@@ -125,10 +125,7 @@ func Providers() []Provider {
 }
 
 // Limits of a subscription.
-const (
-	maxRate      = 1000
-	maxVariables = 50
-)
+const ()
 
 // CheckSubscription reports whether the sender can serve a subscription: URL
 // and secret of the provider's shape, options, template and variables that it
@@ -145,8 +142,8 @@ func CheckSubscription(s schemas.Subscription, rawURL, secret string, allow []ne
 	if err := p.checkSecret(secret); err != nil {
 		return fmt.Errorf("%w: secret: %w", schemas.ErrInvalid, err)
 	}
-	if s.Rate < 0 || s.Rate > maxRate || math.IsNaN(s.Rate) {
-		return fmt.Errorf("%w: rate: from 0 to %d attempts a second", schemas.ErrInvalid, maxRate)
+	if s.Rate < 0 || s.Rate > schemas.MaxRate || math.IsNaN(s.Rate) {
+		return fmt.Errorf("%w: rate: from 0 to %d attempts a second", schemas.ErrInvalid, schemas.MaxRate)
 	}
 	for name, text := range s.Options {
 		i := slices.IndexFunc(p.options, func(o option) bool { return o.name == name })
@@ -170,8 +167,8 @@ func checkText(p provider, s schemas.Subscription) error {
 	if len(s.Variables) > 0 && !p.maps {
 		return fmt.Errorf("%w: variables: %s takes none", schemas.ErrInvalid, p.name)
 	}
-	if len(s.Variables) > maxVariables {
-		return fmt.Errorf("%w: variables: at most %d", schemas.ErrInvalid, maxVariables)
+	if len(s.Variables) > schemas.MaxVariables {
+		return fmt.Errorf("%w: variables: at most %d", schemas.ErrInvalid, schemas.MaxVariables)
 	}
 	for name, from := range s.Variables {
 		if err := checkVariable(name, from); err != nil {

@@ -14,9 +14,6 @@ import (
 	"switchlog/schemas"
 )
 
-// maxURLBytes is how long a destination may be.
-const maxURLBytes = 2048
-
 // hidden stands for what is secret wherever people see it.
 const hidden = "***"
 
@@ -43,8 +40,8 @@ func CheckURL(providerName, text string, allow []netip.Prefix) (shown string, er
 // parseURL reads a destination. Two parsers must never see two hosts in it,
 // so whatever has a second reading is refused.
 func parseURL(text string, allow []netip.Prefix) (*url.URL, error) {
-	if len(text) > maxURLBytes {
-		return nil, fmt.Errorf("is longer than %d bytes", maxURLBytes)
+	if len(text) > schemas.MaxURLBytes {
+		return nil, fmt.Errorf("is longer than %d bytes", schemas.MaxURLBytes)
 	}
 	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }) {
 		return nil, fmt.Errorf("holds spaces or control characters")

@@ -108,7 +108,7 @@ var attacks = []string{
 	"https://.example.com/hook",
 	"https://./hook",
 	"https://-example-.com_/ho ok",
-	"https://example.com/" + strings.Repeat("a", maxURLBytes),
+	"https://example.com/" + strings.Repeat("a", schemas.MaxURLBytes),
 }
 
 func TestAttackURLs(t *testing.T) {

@@ -3,11 +3,12 @@ package deliver
 import (
 	"fmt"
 	"strings"
+
+	"switchlog/schemas"
 )
 
 // Limits of a template.
 const (
-	maxTemplateBytes  = 4096
 	maxExpandedBytes  = 64 << 10
 	templateNamesHint = "(hint: {name} with one of %s; {{ and }} are braces)"
 )
@@ -17,8 +18,8 @@ const (
 
 // checkTemplate reports what is wrong with a template.
 func checkTemplate(text string) error {
-	if len(text) > maxTemplateBytes {
-		return fmt.Errorf("is longer than %d bytes", maxTemplateBytes)
+	if len(text) > schemas.MaxTemplateBytes {
+		return fmt.Errorf("is longer than %d bytes", schemas.MaxTemplateBytes)
 	}
 	return eachPart(text, func(literal, name string) error {
 		if name != "" && !isValueName(name) {
