@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -31,15 +31,22 @@ func dialAsAdmin(ctx context.Context, c *client) (*nats.Conn, error) {
 func newTail() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tail",
-		Short: "Live events, readable",
+		Short: "Live events and changes, readable",
+		Long: "Live events and changes, one line each: local time and words, with names. What is sent to outgoing\n" +
+			"webhooks is left out without --all. --json writes CloudEvents, one a line.",
+		Example: "  switchlog tail\n" +
+			"  switchlog tail --type 'switchlog.front.*'\n" +
+			"  switchlog tail --json > events.ndjson",
 	}
-	tenant := cmd.Flags().String("tenant", "*", "only this tenant's events")
-	typ := cmd.Flags().String("type", "*", "only event types that match, * standing for anything")
+	var o tailOptions
+	cmd.Flags().StringVar(&o.tenant, "tenant", "*", "only this tenant's events")
+	cmd.Flags().StringVar(&o.glob, "type", "*", "only event types that match, * standing for anything")
+	cmd.Flags().BoolVar(&o.all, "all", false, "also what is sent to outgoing webhooks")
 	cmd.Flags().Bool("json", false, "each event as it is, one a line")
 	return withServer(cmd, func(ctx context.Context, c *call) error {
-		if *tenant != "*" && *tenant != "" {
+		if o.tenant != "*" && o.tenant != "" {
 			// Of a tenant there is not nothing would ever come.
-			if err := c.call(ctx, "GET", "/api/admin/tenants/"+url.PathEscape(*tenant), nil, nil); err != nil {
+			if err := c.call(ctx, "GET", "/api/admin/tenants/"+url.PathEscape(o.tenant), nil, nil); err != nil {
 				return err
 			}
 		}
@@ -48,23 +55,23 @@ func newTail() *cobra.Command {
 			return err
 		}
 		defer nc.Close()
-		subject := schemas.Events + ".*." + wildcardToken(*tenant) + ".>"
 		messages := make(chan *nats.Msg, 1024)
-		sub, err := nc.ChanSubscribe(subject, messages)
-		if err != nil {
-			return err
+		for _, root := range []string{schemas.Events, schemas.Changes} {
+			if _, err := nc.ChanSubscribe(root+".*."+wildcardToken(o.tenant)+".>", messages); err != nil {
+				return err
+			}
 		}
 		if err := nc.FlushTimeout(5 * time.Second); err != nil {
 			return err
 		}
 		c.note("waiting for events; Ctrl-C stops")
-		defer sub.Unsubscribe()
+		t := &tail{call: c, tailOptions: o, names: map[string]string{}}
 		for {
 			select {
 			case <-ctx.Done():
 				return nil
 			case m := <-messages:
-				if err := c.printLive(m, *typ); err != nil {
+				if err := t.print(ctx, m); err != nil {
 					return err
 				}
 			}
@@ -72,26 +79,90 @@ func newTail() *cobra.Command {
 	})
 }
 
+type tailOptions struct {
+	tenant, glob string
+	all          bool
+}
+
+// tail prints what comes.
+type tail struct {
+	*call
+	tailOptions
+	names map[string]string // of members, by uuid; empty: the server knows none
+}
+
+// maxTailNames is how many names are remembered before all are forgotten.
+const maxTailNames = 10_000
+
+// name is what a member is called. The server is asked once; what it did not
+// know is asked again when the member is heard of.
+func (t *tail) name(ctx context.Context, tenant, uuid string) string {
+	if name, asked := t.names[uuid]; asked {
+		return name
+	}
+	if len(t.names) >= maxTailNames {
+		clear(t.names)
+	}
+	var member struct {
+		ID          *string
+		Name        *string
+		DisplayName *string `json:"display_name"`
+	}
+	in := map[string]any{"source": schemas.PluralKit, "name": "member", "params": map[string]string{"tenant": tenant, "ref": uuid}}
+	if t.call.call(ctx, "POST", "/api/admin/query", in, &member) == nil {
+		t.names[uuid] = memberName(member.Name, member.DisplayName, member.ID, uuid)
+	} else {
+		t.names[uuid] = ""
+	}
+	return t.names[uuid]
+}
+
+// print writes one event: as it is, or a line fitted to the terminal.
+func (t *tail) print(ctx context.Context, m *nats.Msg) error {
+	var e spoken
+	if err := json.Unmarshal(m.Data, &e); err != nil || !schemas.MatchType(t.glob, e.Type) || isDelivery(e.Type) && !t.all {
+		return nil // not an event, or not one that was asked for
+	}
+	if t.json() {
+		return t.say("%s", m.Data)
+	}
+	part := strings.Split(m.Subject, ".")
+	tenant, err := schemas.ParseToken(part[2])
+	if err != nil {
+		return fmt.Errorf("%s: %w", m.Subject, err)
+	}
+	if strings.Contains(e.Type, ".member.") {
+		delete(t.names, e.Subject)
+	}
+	words := plain(e.words(func(uuid string) string { return t.name(ctx, tenant, uuid) }))
+	if part[1] != schemas.PluralKit {
+		words = plain(part[1]+" "+tenant) + ": " + words
+	}
+	return t.line(e, words)
+}
+
+// line writes words after the time, and behind them type and subject where there
+// is room.
+func (t *tail) line(e spoken, words string) error {
+	begin, trail := e.Time.Local().Format("15:04:05")+"  ", "  "+plain(strings.TrimSpace(e.Type+" "+e.Subject))
+	if screen := widthOf(t.out); screen > 0 {
+		if cells(begin+words+trail) > screen {
+			trail = ""
+		}
+		words = cut(words, screen-cells(begin))
+	}
+	if e.Type == schemas.FrontChanged {
+		words = paint(t.out, bold, words)
+	}
+	if trail != "" {
+		trail = paint(t.out, dim, trail)
+	}
+	return t.say("%s%s%s", begin, words, trail)
+}
+
 func wildcardToken(s string) string {
 	if s == "*" || s == "" {
 		return "*"
 	}
 	return schemas.Token(s)
-}
-
-func (c *call) printLive(m *nats.Msg, glob string) error {
-	var e struct {
-		Type string `json:"type"`
-	}
-	if err := json.Unmarshal(m.Data, &e); err != nil || !schemas.MatchType(glob, e.Type) {
-		return nil // not an event, or not one that was asked for
-	}
-	if c.json() {
-		return c.say("%s", m.Data)
-	}
-	seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
-	if err != nil {
-		return fmt.Errorf("%s: no sequence: %w", m.Subject, err)
-	}
-	return printEvent(c.out, seq, m.Data)
 }

@@ -43,6 +43,7 @@ const (
 	green  color = "32"
 	yellow color = "33"
 	bold   color = "1"
+	dim    color = "2"
 )
 
 // paint colours text if the stream is a terminal.
