@@ -121,7 +121,7 @@ func (d *drawer) fromAPI(typ, member, group string) (subject string, data json.R
 	case schemas.AccountObserved, schemas.AccountImported:
 		subject, object = d.of("account", "1150", "1151"), d.object(schemas.PKAccountFields, nil)
 	case schemas.SourceObserved:
-		object = json.RawMessage(`{"state":"` + d.of("state", "ok", "deaf_url", "unauthorized") + `"}`)
+		object = json.RawMessage(`{"state":"` + d.of("state", "ok", "webhook_elsewhere", "unauthorized") + `"}`)
 	case schemas.MemberAbsent, schemas.MemberGuildAbsent:
 		subject = member
 	case schemas.GroupAbsent:

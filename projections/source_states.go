@@ -16,7 +16,7 @@ var sourceStatesSQL string
 //
 // Looks may be folded in any order; the state is that of the newest.
 var SourceStates = Projection{
-	Name: "source_states", Source: schemas.PluralKit, Version: 2, // 2: readable times before 1970
+	Name: "source_states", Source: schemas.PluralKit, Version: 3, // 2: readable times before 1970; 3: webhook_elsewhere
 	Schema: sourceStatesSQL,
 	Handlers: map[string]Handler{
 		schemas.SourceObserved: on(readSourceState, foldSourceState),

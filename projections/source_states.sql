@@ -1,4 +1,4 @@
--- What a source of PluralKit became, as a look at its API found: it went deaf,
+-- What a source of PluralKit became, as a look at its API found: its webhooks stopped,
 -- say. There is a row for each such event; the newest says how it stands.
 CREATE TABLE source_states (
 	system_uuid TEXT NOT NULL,

@@ -12,18 +12,18 @@ type SourceState string
 // The states there are.
 const (
 	SourceOK           SourceState = "ok"
-	SourceDeaf         SourceState = "deaf_url"     // PluralKit sends to another address, or to none
-	SourceUnauthorized SourceState = "unauthorized" // PluralKit does not know the API token any more
-	SourceAnonymous    SourceState = "anonymous"    // it knows the token, and not as this system's owner
-	SourceDeleted      SourceState = "deleted"      // the system is gone
-	SourceUnreachable  SourceState = "unreachable"  // no answer, or none that can be understood
+	SourceElsewhere    SourceState = "webhook_elsewhere" // PluralKit sends to another address, or to none
+	SourceUnauthorized SourceState = "unauthorized"      // PluralKit does not know the API token any more
+	SourceAnonymous    SourceState = "anonymous"         // it knows the token, and not as this system's owner
+	SourceDeleted      SourceState = "deleted"           // the system is gone
+	SourceUnreachable  SourceState = "unreachable"       // no answer, or none that can be understood
 )
 
 // sourceStates says each state in plain words, and what helps. An outage is
 // not among them: it is no answer of PluralKit's, so no event tells of it.
 var sourceStates = map[SourceState]struct{ reason, toDo string }{
 	SourceOK: {"PluralKit sends its webhooks to us, and its API answers.", ""},
-	SourceDeaf: {"PluralKit sends its webhooks to another address, or to none: what happens is only found by asking its API.",
+	SourceElsewhere: {"PluralKit sends its webhooks to another address, or to none: what happens is only found by asking its API.",
 		"Give PluralKit the address again: pk;system webhook URL in a direct message to the bot, " +
 			"and the new token to switchlog source rotate pluralkit --token-file -"},
 	SourceUnauthorized: {"PluralKit refuses the API token: what webhooks miss is not found any more.",
@@ -47,6 +47,9 @@ type SourceReport struct {
 // NewSourceReport says in words what a state means. A state that no event
 // tells of is ErrInvalid.
 func NewSourceReport(s SourceState, sinceUS int64) (SourceReport, error) {
+	if s == "deaf_url" { // what SourceElsewhere was called in older logs
+		s = SourceElsewhere
+	}
 	words, known := sourceStates[s]
 	if !known {
 		return SourceReport{}, fmt.Errorf("%w: a source is never in the state %q", ErrInvalid, clip(string(s)))

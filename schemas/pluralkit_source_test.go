@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// sourceExamples are a source that went deaf and hears again.
+// sourceExamples are a source that gets no webhooks, and gets them again.
 func sourceExamples(t *testing.T, n int) []example {
 	t.Helper()
 	var all []example
@@ -15,7 +15,7 @@ func sourceExamples(t *testing.T, n int) []example {
 	for i, s := range []struct {
 		variant string
 		state   SourceState
-	}{{"linked", SourceOK}, {"deaf", SourceDeaf}, {"again", SourceOK}} {
+	}{{"linked", SourceOK}, {"elsewhere", SourceElsewhere}, {"resumed", SourceOK}} {
 		asked := exampleTime(n + 2*i).Add(-2 * time.Second)
 		e, err := NewObserved(SourceObserved, exampleSystem, exampleSystem, asked, map[string]SourceState{"state": s.state})
 		if err != nil {

@@ -95,7 +95,7 @@ var types = []Type{
 	change(GroupChanged, "A group became different."),
 	change(SystemChanged, "The system became different."),
 	change(SettingsChanged, "The system's settings became different."),
-	change(SourceChanged, "How the source stands with PluralKit became different: it went deaf, say, or hears again."),
+	change(SourceChanged, "How the source stands with PluralKit became different: its webhooks stopped, say, or resumed."),
 
 	ofType(StandardReceive, "standard.", StandardWebhooks, "A Standard Webhooks message that names no type of its own."),
 	ofType(TokenReceive, "token.", SharedToken, "A message of a sender with a shared token that names no type of its own."),

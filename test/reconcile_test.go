@@ -80,7 +80,7 @@ func TestReconcile(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &r); err != nil {
 		t.Fatal(err)
 	}
-	if r.Emitted != 1 || r.Repairs["member"].Missing != 1 || r.Late.Count != 1 || r.Requests < 6 || r.State != "deaf_url" || len(r.Differences) != 1 || r.First {
+	if r.Emitted != 1 || r.Repairs["member"].Missing != 1 || r.Late.Count != 1 || r.Requests < 6 || r.State != "webhook_elsewhere" || len(r.Differences) != 1 || r.First {
 		t.Errorf("got %s, want a member that was missing", out)
 	}
 	api.Close()

@@ -32,7 +32,7 @@ func (r *reconcilers) Tried(kind, tenant string) {
 	if found == nil {
 		return
 	}
-	if state, _ := found.State(); state == pluralkit.StateDeaf {
+	if state, _ := found.State(); state == pluralkit.StateElsewhere {
 		found.Trigger(pluralkit.ReasonLinked)
 	}
 }

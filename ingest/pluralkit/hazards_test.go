@@ -64,7 +64,7 @@ var hazards = []hazard{
 	{n: 2, name: "webhook removed", act: func(x *stage) {
 		x.must(x.ClearWebhook())
 		x.must(x.EditMember(x.m[0], called("B")))
-	}, state: pluralkit.StateDeaf},
+	}, state: pluralkit.StateElsewhere},
 	{n: 3, name: "token issued anew, all refused", act: func(x *stage) {
 		x.got(x.SetWebhook(hook))
 		x.must(x.EditMember(x.m[0], called("B")))
@@ -292,7 +292,7 @@ func (x *stage) outcome(h hazard, naive *fakepk.Naive, err error) {
 			x.t.Errorf("%d %s: not noticed: %s", h.n, h.name, x.report)
 		}
 	}
-	if want == pluralkit.StateOK || want == pluralkit.StateDeaf || want == pluralkit.StateDeleted {
+	if want == pluralkit.StateOK || want == pluralkit.StateElsewhere || want == pluralkit.StateDeleted {
 		x.converged()
 	}
 	x.t.Logf("%2d %-34s naive: %.100s | ours: %s, %d events", h.n, h.name, believed, became, x.report.Emitted)

@@ -119,7 +119,7 @@ func (l *look) ask(ctx context.Context, w wanted) (a answers, err error) {
 
 // compare holds the answers against what is held, and asks on.
 func (l *look) compare(ctx context.Context, w wanted, a answers) error {
-	state := StateDeaf
+	state := StateElsewhere
 	if a.system.WebhookURL != "" && l.r.c.Ours(a.system.WebhookURL) {
 		state = StateOK
 	}

@@ -39,7 +39,7 @@ func TestReconcilerMetrics(t *testing.T) {
 		later(time.Hour)
 		must[Report](t)(r.Reconcile(t.Context(), Lists, true))
 		dry := measured(t, registry)
-		dry["transitions_total deaf_url"], dry["state deaf_url"], dry["state ok"] = 0, 0, 1 // a dry run learns that, too
+		dry["transitions_total webhook_elsewhere"], dry["state webhook_elsewhere"], dry["state ok"] = 0, 0, 1 // a dry run learns that, too
 		maps.DeleteFunc(dry, func(_ string, n float64) bool { return n == 0 })
 		if !maps.Equal(dry, first) {
 			t.Errorf("a dry run: got %v, want %v", dry, first)
@@ -49,7 +49,7 @@ func TestReconcilerMetrics(t *testing.T) {
 		got := measured(t, registry)
 		for name, want := range map[string]float64{
 			"repairs_total wrong member": 1, "repairs_total extra member": 1, "repairs_total missing member": 1, "late_seconds": 1,
-			"transitions_total deaf_url": 1, "state deaf_url": 1, "triggers_total full": 1, "looks_total ok": 2,
+			"transitions_total webhook_elsewhere": 1, "state webhook_elsewhere": 1, "triggers_total full": 1, "looks_total ok": 2,
 		} {
 			if got[name] != want {
 				t.Errorf("%s: got %v, want %v, in %v", name, got[name], want, got)

@@ -191,8 +191,8 @@ func TestTriggers(t *testing.T) {
 		r.Trigger(ReasonRefused)
 		requests()
 		later(time.Minute)
-		if got := requests(); got["/systems/{ref}"] != 3 { // the lists; then all, as we were deaf: with the account
-			t.Errorf("after deafness: got %v, want a full look", got)
+		if got := requests(); got["/systems/{ref}"] != 3 { // the lists; then all, as webhooks went elsewhere: with the account
+			t.Errorf("after webhooks went elsewhere: got %v, want a full look", got)
 		}
 		r.world.Must(r.sys.EditMember(m[0], fakepk.Fields{"name": "while away"}))
 		r.api.Inject(fakepk.Fault{Kind: fakepk.FaultStatus, Status: 503})

@@ -16,7 +16,7 @@ type State = schemas.SourceState
 // The states there are. Before the first look there is none: the empty State.
 const (
 	StateOK           = schemas.SourceOK
-	StateDeaf         = schemas.SourceDeaf
+	StateElsewhere    = schemas.SourceElsewhere
 	StateUnauthorized = schemas.SourceUnauthorized
 	StateAnonymous    = schemas.SourceAnonymous
 	StateDeleted      = schemas.SourceDeleted
@@ -24,7 +24,7 @@ const (
 )
 
 // States is all of them.
-var States = []State{StateOK, StateDeaf, StateUnauthorized, StateAnonymous, StateDeleted, StateUnreachable}
+var States = []State{StateOK, StateElsewhere, StateUnauthorized, StateAnonymous, StateDeleted, StateUnreachable}
 
 // State is how the last look found the source, and since when it is so.
 func (r *Reconciler) State() (State, time.Time) {
@@ -47,13 +47,13 @@ func (r *Reconciler) enter(s State) {
 	switch s {
 	case StateOK:
 		r.c.Log.Info("PluralKit answers, and sends to us", "state", s)
-	case StateDeaf:
+	case StateElsewhere:
 		r.c.Log.Warn("PluralKit does not send its webhooks to us (hint: switchlog link pluralkit)", "state", s)
 	default:
 		r.c.Log.Warn("PluralKit cannot be compared with", "state", s)
 	}
 	r.c.Changed(s)
-	if gap := old == StateDeaf || old == StateUnauthorized || old == StateAnonymous || old == StateDeleted; gap && s == StateOK {
+	if gap := old == StateElsewhere || old == StateUnauthorized || old == StateAnonymous || old == StateDeleted; gap && s == StateOK {
 		r.Trigger(ReasonGap)
 	}
 }

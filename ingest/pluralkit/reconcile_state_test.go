@@ -20,11 +20,11 @@ func TestStates(t *testing.T) {
 		err  error
 		said int
 	}{
-		{"webhook removed", func(r *reconciling) { r.world.Must(r.sys.ClearWebhook()) }, StateDeaf, nil, 0},
+		{"webhook removed", func(r *reconciling) { r.world.Must(r.sys.ClearWebhook()) }, StateElsewhere, nil, 0},
 		{"webhook replaced", func(r *reconciling) {
 			_, err := r.sys.SetWebhook("https://elsewhere.example.org/")
 			r.world.Must(err)
-		}, StateDeaf, nil, 0},
+		}, StateElsewhere, nil, 0},
 		{"token renewed", func(r *reconciling) { _, err := r.sys.RefreshToken(); r.world.Must(err) }, StateUnauthorized, ErrUnauthorized, 0},
 		{"system deleted", func(r *reconciling) { r.world.Must(r.sys.Delete()) }, StateDeleted, nil, 1},
 		{"public view", func(r *reconciling) { r.api.Inject(fakepk.Fault{Kind: fakepk.FaultRedacted}) }, StateAnonymous, ErrAnonymous, 0},
@@ -93,11 +93,11 @@ func TestStateIsSaidOnce(t *testing.T) {
 		expect("no room", StateOK)
 		r.book.refuse = -1
 		r.look(Lists)
-		expect("deaf", StateOK, StateDeaf)
+		expect("elsewhere", StateOK, StateElsewhere)
 		again := r.reconciler(func(c *ReconcilerConfig) { c.Known, c.Append, c.Ours = r.book, r.book, ours })
 		again.book = r.book
 		again.look(Lists)
-		expect("after a restart", StateOK, StateDeaf)
+		expect("after a restart", StateOK, StateElsewhere)
 		r.api.Inject(fakepk.Fault{Kind: fakepk.FaultStatus, Status: 503})
 		for range 2 {
 			if _, err := again.Reconcile(t.Context(), Lists, false); err == nil {
@@ -106,10 +106,10 @@ func TestStateIsSaidOnce(t *testing.T) {
 		}
 		r.api.Heal()
 		again.look(Lists)
-		expect("after an outage", StateOK, StateDeaf)
+		expect("after an outage", StateOK, StateElsewhere)
 		must[string](t)(r.sys.SetWebhook("https://hooks.example.org/in/pluralkit"))
 		report := again.look(Lists)
-		expect("hearing again", StateOK, StateDeaf, StateOK)
+		expect("resumed", StateOK, StateElsewhere, StateOK)
 		if report.Emitted != 0 {
 			t.Errorf("got %s, want no data to differ", report)
 		}

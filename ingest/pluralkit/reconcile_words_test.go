@@ -94,11 +94,11 @@ func TestReportInWords(t *testing.T) {
 	if got := r.String(); got != would {
 		t.Errorf("dry: got\n%swant\n%s", got, would)
 	}
-	const nothing = `7f3c1a52: looked at in 0.0 s with 1 request to PluralKit; state deaf_url
+	const nothing = `7f3c1a52: looked at in 0.0 s with 1 request to PluralKit; state webhook_elsewhere
   nothing was different
   webhooks brought nothing, and nothing had changed
 `
-	if got := (Report{System: "7f3c1a52", State: StateDeaf, Requests: 1}).String(); got != nothing {
+	if got := (Report{System: "7f3c1a52", State: StateElsewhere, Requests: 1}).String(); got != nothing {
 		t.Errorf("got\n%swant\n%s", got, nothing)
 	}
 }

@@ -14,11 +14,11 @@ import (
 	"switchlog/test/fakepk"
 )
 
-// TestDeaf: when PluralKit does not send to us any more, or does not take our
+// TestWebhooksElsewhere: when PluralKit does not send to us any more, or does not take our
 // API token, that is a change which subscribers hear of, once; so is the end
 // of it. No row of the system is different for it, but for the end of the
 // system itself.
-func TestDeaf(t *testing.T) {
+func TestWebhooksElsewhere(t *testing.T) {
 	t.Parallel() // it waits more than it works
 	world := fakepk.New(t, fakepk.Config{Seed: 1})
 	system, err := world.CreateSystem("1150000000000000003", fakepk.Fields{"name": "Harbour House"})
@@ -72,7 +72,7 @@ func TestDeaf(t *testing.T) {
 
 	hook("https://elsewhere.example.org/")
 	look()
-	hears("deaf_url")
+	hears("webhook_elsewhere")
 	look()
 	s.stop()
 	s.start()
@@ -106,7 +106,7 @@ func TestDeaf(t *testing.T) {
 	await(t, "the end of the system", func() bool {
 		return rows(t, db, `SELECT count(*) FROM systems WHERE deleted_us IS NOT NULL`)[0] == "1"
 	})
-	if got := strings.Join(rows(t, db, `SELECT state FROM source_states ORDER BY since_us`), " "); got != "ok deaf_url ok unauthorized ok anonymous ok deleted" {
+	if got := strings.Join(rows(t, db, `SELECT state FROM source_states ORDER BY since_us`), " "); got != "ok webhook_elsewhere ok unauthorized ok anonymous ok deleted" {
 		t.Errorf("states: got %s", got)
 	}
 	Check(s)
