@@ -111,7 +111,6 @@ type collector struct {
 	current  []int
 	at       int
 	out      Statistics
-	gap      Gap
 	pairs    pairCounter
 	groups   groupCounter
 	hours    hourWalker
