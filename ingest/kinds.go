@@ -55,3 +55,11 @@ func methods(k Kind) string {
 	}
 	return http.MethodPost
 }
+
+// clip keeps what a caller wrote short enough to be repeated to them.
+func clip(s string) string {
+	if len(s) > 64 {
+		return s[:64] + "…"
+	}
+	return s
+}

@@ -32,6 +32,8 @@ var star = []row{
 	{pkg: "ingest/linking", why: "what keeps a webhook from being registered, in words: it knows no event and no table"},
 	{pkg: "processor", ours: []string{"schemas"}, why: "what moves knows no provider and no table; its sink is an interface"},
 	{pkg: "processor/deliver", ours: []string{"schemas"}, why: "what goes out is asked for through an interface"},
+	{pkg: "processor/deliver/manage", ours: []string{"processor/deliver", "schemas"}, tests: []string{"ingest/registry"},
+		why: "the API of outgoing webhooks asks the sender directly, and the registry through an interface; its tests use the real one"},
 	{pkg: "projections", ours: []string{"projections/statistics", "schemas"}, why: "a fold sees events, never where they come from (Law 5)"},
 	{pkg: "projections/query", ours: []string{"projections", "schemas"}, why: "shows the queries that projections declare"},
 	{pkg: "projections/mirror", ours: []string{"projections", "schemas"},

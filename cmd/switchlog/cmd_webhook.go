@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"switchlog/ingest"
+	"switchlog/processor/deliver/manage"
 	"switchlog/schemas"
 )
 
@@ -45,12 +45,12 @@ func newWebhookList() *cobra.Command {
 }
 
 // webhooks are all there are.
-func (c *client) webhooks(ctx context.Context) ([]ingest.WebhookObject, error) {
-	list := []ingest.WebhookObject{}
+func (c *client) webhooks(ctx context.Context) ([]manage.WebhookObject, error) {
+	list := []manage.WebhookObject{}
 	return list, c.call(ctx, "GET", webhooksPath, nil, &list)
 }
 
-func webhooksTable(list []ingest.WebhookObject) *table {
+func webhooksTable(list []manage.WebhookObject) *table {
 	t := newTable("ID", "NAME", "PROVIDER", "STATE", "DELIVERIES", "EVENTS", "URL")
 	for _, h := range list {
 		deliveries := 0
@@ -64,8 +64,8 @@ func webhooksTable(list []ingest.WebhookObject) *table {
 
 // stateOf says in a word whether anything is sent: in capitals, if that is not
 // as somebody wanted it.
-func stateOf(h ingest.WebhookObject) string {
-	if h.State == ingest.WebhookOn || h.State == ingest.WebhookOff {
+func stateOf(h manage.WebhookObject) string {
+	if h.State == manage.WebhookOn || h.State == manage.WebhookOff {
 		return h.State
 	}
 	return strings.ToUpper(h.State)
@@ -74,7 +74,7 @@ func stateOf(h ingest.WebhookObject) string {
 func newWebhookShow() *cobra.Command {
 	cmd := &cobra.Command{Use: "show ID", Short: "One webhook and its latest deliveries"}
 	return withWebhook(cmd, func(ctx context.Context, cmd *cobra.Command, c *client, path string, asJSON bool) error {
-		var h ingest.WebhookObject
+		var h manage.WebhookObject
 		if err := c.call(ctx, "GET", path, nil, &h); err != nil {
 			return err
 		}
@@ -85,7 +85,7 @@ func newWebhookShow() *cobra.Command {
 	})
 }
 
-func printWebhook(w io.Writer, h ingest.WebhookObject) error {
+func printWebhook(w io.Writer, h manage.WebhookObject) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(name, value string) {
 		if value != "" {

@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"switchlog/ingest"
 	"switchlog/processor/deliver"
+	"switchlog/processor/deliver/manage"
 	"switchlog/schemas"
 )
 
@@ -155,7 +155,7 @@ func newWebhookAdd() *cobra.Command {
 		if *disabled {
 			in["enabled"] = false
 		}
-		var h ingest.WebhookObject
+		var h manage.WebhookObject
 		if err := c.call(ctx, "POST", webhooksPath, in, &h); err != nil {
 			return err
 		}
@@ -195,7 +195,7 @@ func secretAddress(text string) bool {
 }
 
 // printMade shows a webhook with a secret that is told only once.
-func printMade(cmd *cobra.Command, h ingest.WebhookObject, asJSON bool, what string) error {
+func printMade(cmd *cobra.Command, h manage.WebhookObject, asJSON bool, what string) error {
 	w := cmd.OutOrStdout()
 	if asJSON {
 		return printJSON(w, h)
@@ -234,7 +234,7 @@ func newWebhookUpdate() *cobra.Command {
 		if len(in) == 0 {
 			return fmt.Errorf("%w: nothing to change (hint: switchlog webhook update --help)", errUsage)
 		}
-		var h ingest.WebhookObject
+		var h manage.WebhookObject
 		if err := c.call(ctx, "PATCH", path, in, &h); err != nil {
 			return err
 		}
@@ -261,7 +261,7 @@ func newWebhookRotate() *cobra.Command {
 			}
 			in["secret"] = secret
 		}
-		var h ingest.WebhookObject
+		var h manage.WebhookObject
 		if err := c.call(ctx, "POST", path+"/rotate", in, &h); err != nil {
 			return err
 		}
@@ -270,7 +270,7 @@ func newWebhookRotate() *cobra.Command {
 }
 
 // calledWebhook is what a person calls a webhook: its name, or else its id.
-func calledWebhook(h ingest.WebhookObject) string {
+func calledWebhook(h manage.WebhookObject) string {
 	if name := plain(deref(h.Name)); name != "" {
 		if strings.ContainsAny(name, " '\"") {
 			return strconv.Quote(name)

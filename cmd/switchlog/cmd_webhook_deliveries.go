@@ -10,11 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"switchlog/ingest"
+	"switchlog/processor/deliver/manage"
 	"switchlog/schemas"
 )
 
-func printDeliveries(w io.Writer, list []ingest.DeliverySummary) error {
+func printDeliveries(w io.Writer, list []manage.DeliverySummary) error {
 	if len(list) == 0 {
 		_, err := fmt.Fprintln(w, "no deliveries yet (hint: switchlog webhook test ID sends one at once)")
 		return err
@@ -67,16 +67,16 @@ func newWebhookDeliveries() *cobra.Command {
 		if asJSON {
 			return printJSON(cmd.OutOrStdout(), page)
 		}
-		var h ingest.WebhookObject
+		var h manage.WebhookObject
 		if err := c.call(ctx, "GET", path, nil, &h); err != nil {
 			return err
 		}
 		if problem := deref(h.Problem); problem != "" {
 			fmt.Fprintf(cmd.OutOrStdout(), "! this webhook %s\n", plain(problem))
 		}
-		short := make([]ingest.DeliverySummary, len(page.Deliveries))
+		short := make([]manage.DeliverySummary, len(page.Deliveries))
 		for i, d := range page.Deliveries {
-			short[i] = ingest.Summary(d)
+			short[i] = manage.Summary(d)
 		}
 		if err := printDeliveries(cmd.OutOrStdout(), short); err != nil {
 			return err

@@ -25,6 +25,7 @@ import (
 	"switchlog/ingest/spool"
 	"switchlog/processor"
 	"switchlog/processor/deliver"
+	"switchlog/processor/deliver/manage"
 	"switchlog/projections"
 	"switchlog/projections/mirror"
 	"switchlog/projections/query"
@@ -49,9 +50,9 @@ var (
 	_ deliver.Subscriptions = (*registry.Registry)(nil)
 	_ deliver.Deliveries    = (*projections.DB)(nil)
 	_ deliver.Appender      = (*spool.Spool)(nil)
-	_ ingest.History        = history{}
-	_ ingest.Attempter      = (*deliver.Sender)(nil)
-	_ ingest.Past           = past{}
+	_ manage.History        = history{}
+	_ manage.Registry       = (*registry.Registry)(nil)
+	_ manage.Past           = past{}
 )
 
 // adminUser is the operator: the user of NATS who may do everything, and the

@@ -10,26 +10,23 @@ import (
 
 	"switchlog/ingest"
 	"switchlog/processor"
-	"switchlog/processor/deliver"
+	"switchlog/processor/deliver/manage"
 	"switchlog/projections"
 	"switchlog/schemas"
 )
 
 // webhooksHandler is the management of outgoing webhooks.
 func (n *node) webhooksHandler() http.Handler {
-	return ingest.NewWebhooksHandler(ingest.WebhooksConfig{
-		Registry: n.registry, Events: n.spool, History: history{n.db}, Attempts: attempts{n.sender}, Past: past{n},
-		Sending: n.sender.Sending, State: n.webhookState,
-		Check: func(s schemas.Subscription, url, secret string) (shown string, err error) {
-			if err := deliver.CheckSubscription(s, url, secret, n.deliverAllow); err != nil {
-				return "", err
-			}
-			return deliver.CheckURL(s.Provider, url, n.deliverAllow)
-		},
-		Condition: projections.CheckCondition, NewTest: deliver.NewTest, Server: n.stellarServer,
-		Authorize: func(r *http.Request) (ingest.Caller, bool) {
+	kinds := make([]string, len(ingest.Kinds))
+	for i, k := range ingest.Kinds {
+		kinds[i] = k.Name
+	}
+	return manage.NewHandler(manage.Config{
+		Registry: n.registry, Events: n.spool, History: history{n.db}, Sender: n.sender, Past: past{n},
+		Kinds: kinds, Allow: n.deliverAllow, Condition: projections.CheckCondition, State: n.webhookState, Server: n.stellarServer,
+		Authorize: func(r *http.Request) (manage.Caller, bool) {
 			reader, err := n.authorize(r)
-			return ingest.Caller{Name: reader.Name, Source: reader.Source, Tenant: reader.Tenant, All: reader.Admin}, err == nil && (reader.Admin || reader.Tenant != "" && !reader.Public)
+			return manage.Caller{Name: reader.Name, Source: reader.Source, Tenant: reader.Tenant, All: reader.Admin}, err == nil && (reader.Admin || reader.Tenant != "" && !reader.Public)
 		},
 		Log: n.log,
 	})
@@ -48,19 +45,6 @@ func (h history) Delivery(ctx context.Context, webhook, id string) (schemas.Deli
 func (h history) DeliveryAgain(ctx context.Context, webhook, id string) (schemas.Delivery, error) {
 	d, err := h.DB.DeliveryAgain(ctx, webhook, id)
 	return d, notFound(err)
-}
-
-// attempts makes single ones for the management API.
-type attempts struct{ *deliver.Sender }
-
-// Once makes one attempt, or says as an schemas.ErrConflict that the receiver
-// asked to wait.
-func (a attempts) Once(ctx context.Context, d schemas.Delivery, of string) (schemas.DeliveryAttempt, error) {
-	made, err := a.Sender.Once(ctx, d, of)
-	if errors.Is(err, deliver.ErrPaused) {
-		err = fmt.Errorf("%w: %w", schemas.ErrConflict, err)
-	}
-	return made, err
 }
 
 func notFound(err error) error {

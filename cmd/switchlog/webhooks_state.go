@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"switchlog/ingest"
 	"switchlog/processor/deliver"
+	"switchlog/processor/deliver/manage"
 	"switchlog/projections"
 	"switchlog/schemas"
 )
@@ -49,28 +49,28 @@ func (n *node) webhookState(sub schemas.Subscription) (state, problem string) {
 	ref := webhookRef(sub.Name, sub.ID)
 	switch {
 	case !sub.Enabled && sub.Reason == "":
-		return ingest.WebhookOff, ""
+		return manage.WebhookOff, ""
 	case !sub.Enabled:
 		why := strings.ReplaceAll(sub.Reason, " ID ", " "+ref+" ") // of hints
 		if !strings.Contains(why, "(hint: ") {
 			why += " (hint: when it takes webhooks again: switchlog webhook update " + ref + " --enable)"
 		}
-		return ingest.WebhookDisabled, "was disabled: " + why
+		return manage.WebhookDisabled, "was disabled: " + why
 	}
 	if broken := n.brokenWebhook(sub, ref); broken != "" {
-		return ingest.WebhookBroken, broken
+		return manage.WebhookBroken, broken
 	}
 	s, now := n.sender.Sending(sub.ID), time.Now()
 	see := "(hint: switchlog webhook deliveries " + ref + ")"
 	switch {
 	case s.Throttled > 0:
-		return ingest.WebhookThrottled, fmt.Sprintf("is asked to wait: %s in a row answered %s%s %s", count(s.Throttled, "attempt"), answerOf(s), nextTry(s.Next, now), see)
+		return manage.WebhookThrottled, fmt.Sprintf("is asked to wait: %s in a row answered %s%s %s", count(s.Throttled, "attempt"), answerOf(s), nextTry(s.Next, now), see)
 	case s.Failures > 0:
-		return ingest.WebhookFailing, fmt.Sprintf("fails: %s in a row, the last answered %s%s %s", count(s.Failures, "attempt"), answerOf(s), nextTry(s.Next, now), see)
+		return manage.WebhookFailing, fmt.Sprintf("fails: %s in a row, the last answered %s%s %s", count(s.Failures, "attempt"), answerOf(s), nextTry(s.Next, now), see)
 	case !s.Since.IsZero() && now.Sub(s.Since) > longFailing:
-		return ingest.WebhookFailing, fmt.Sprintf("has taken nothing since %s%s %s", s.Since.UTC().Format(time.DateTime)+" UTC", nextTry(s.Next, now), see)
+		return manage.WebhookFailing, fmt.Sprintf("has taken nothing since %s%s %s", s.Since.UTC().Format(time.DateTime)+" UTC", nextTry(s.Next, now), see)
 	}
-	return ingest.WebhookOn, ""
+	return manage.WebhookOn, ""
 }
 
 // brokenWebhook says why nothing can be passed on to a webhook that is on.

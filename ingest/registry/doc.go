@@ -26,7 +26,6 @@
 // Outgoing webhooks are in the registry, too: by the same commands, with the
 // same steps, and a URL that is sealed like a secret, for often it is one. The
 // sender asks the registry where to and signed with what, and is told of each
-// change ([Registry.Watch]). People make them through a management API. A secret that is made here is answered once. A
-// replay is a list of events that ask for deliveries, appended all at once or
-// not at all.
+// change ([Registry.Watch]). A secret that is made here
+// is answered once.
 package registry

@@ -190,9 +190,17 @@ func (h sourcesHandler) fail(w http.ResponseWriter, err error) {
 const uncertain = "this could not be made durable, nor taken back: it has not happened, and may after the next start " +
 	"(hint: look what there is before you try again; the server's disk refuses to write)"
 
+// answer writes the answer to a request that failed.
 func answer(w http.ResponseWriter, status int, sentence string) {
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	reply(w, status, map[string]string{"error": sentence})
+	body, err := json.Marshal(map[string]string{"error": sentence})
+	if err != nil {
+		panic(err) // a string is always JSON
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a client that hung up does not want it
 }
 
 func reply(w http.ResponseWriter, status int, v any) {

@@ -1,16 +1,22 @@
-package ingest
+// Package manage is how people make and watch outgoing webhooks: StellarStack's management
+// API, with a few routes more. It changes the registry by commands, asks the sender for
+// a test or a retry, and shows what the projections know of deliveries. A secret that
+// is made here is answered once; no other answer holds one (Law 9). A replay is a list
+// of events that ask for deliveries, appended all at once or not at all.
+package manage
 
 import (
 	"context"
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"switchlog/ingest/registry"
+	"switchlog/processor/deliver"
 	"switchlog/schemas"
 )
 
@@ -32,12 +38,6 @@ type History interface {
 	DeliveryAgain(ctx context.Context, webhook, id string) (schemas.Delivery, error)
 }
 
-// Attempter makes one attempt, and waits for the answer. of is the delivery it
-// repeats; empty: it is a test. An error says that there was no attempt.
-type Attempter interface {
-	Once(ctx context.Context, d schemas.Delivery, of string) (schemas.DeliveryAttempt, error)
-}
-
 // Past is what the log holds already.
 type Past interface {
 	// Matching hands to fn, in order, what a subscription would have been sent
@@ -47,33 +47,62 @@ type Past interface {
 	Matching(ctx context.Context, s schemas.Subscription, from, to string, fn func(seq uint64, n int, e schemas.Event) error) error
 }
 
-// WebhooksConfig is what the management API needs. All but Log is needed.
-type WebhooksConfig struct {
-	Registry *registry.Registry
+// Appender stores events durably: it returns when they are fsynced. After an
+// error none is stored.
+type Appender interface {
+	Append(ctx context.Context, events ...schemas.Event) (fresh int, err error)
+}
+
+// Registry is which webhooks there are, and the commands on them. Their errors are
+// those of package schemas: ErrInvalid, ErrNotFound, ErrConflict and ErrUncertain.
+type Registry interface {
+	SubscriptionRecords() []schemas.SubscriptionRecord // newest first
+	SubscriptionRecord(id string) (schemas.SubscriptionRecord, error)
+
+	Subscribe(ctx context.Context, s schemas.Subscription, url, secret string) (schemas.Subscription, error)
+	Resubscribe(ctx context.Context, s schemas.Subscription, updated time.Time, url string) (schemas.Subscription, error)
+	RotateSubscription(ctx context.Context, id, secret string) (schemas.Subscription, error)
+	Unsubscribe(ctx context.Context, id string) error
+
+	NewSigningSecret() string
+	CleanSecret(secret string, signing bool) (string, error)
+}
+
+// Sender sends; it is a *deliver.Sender.
+type Sender interface {
+	// Once makes one attempt, and waits for the answer. of is the delivery it
+	// repeats; empty: it is a test. An error says that there was no attempt.
+	Once(ctx context.Context, d schemas.Delivery, of string) (schemas.DeliveryAttempt, error)
+	// Sending is how the sending to a subscription goes now.
+	Sending(subscription string) schemas.Sending
+}
+
+var _ Sender = (*deliver.Sender)(nil)
+
+// Config is what the management API needs. All but Now and Log is needed.
+type Config struct {
+	Registry Registry
 	Events   Appender
 	History  History
-	Attempts Attempter
+	Sender   Sender
 	Past     Past
 
-	// Check says whether a subscription can be sent as it is, to that whole
-	// URL and with that secret, and how the URL is shown.
-	Check func(s schemas.Subscription, url, secret string) (shown string, err error)
+	Kinds []string       // of sources, which a webhook may be limited to
+	Allow []netip.Prefix // private addresses that webhooks may be sent to
+
 	// Condition says what is wrong with a condition.
 	Condition func(expr string) error
-	// Sending is how the sending to a subscription goes now.
-	Sending func(subscription string) schemas.Sending
 	// State is one of the states of a webhook, and what keeps it from passing
 	// events on, as a sentence that follows its name; empty: nothing does.
 	State func(schemas.Subscription) (state, problem string)
-	// NewTest is the delivery of a test.
-	NewTest func(subscription string) schemas.Delivery
 	// Server gives the name of a StellarStack server, of one tenant or (empty)
 	// of any.
 	Server func(ctx context.Context, tenant, id string) (name string, found bool, err error)
 	// Authorize says who asks.
 	Authorize func(*http.Request) (Caller, bool)
 
-	Log *slog.Logger
+	Now func() time.Time // the clock; nil: time.Now
+	Log *slog.Logger     // nil: nothing is logged
 }
 
 // attemptTimeout is for a test or a retry: longer than the sender waits.
@@ -84,7 +113,7 @@ const attemptTimeout = 30 * time.Second
 var webhookRoots = []string{"/api/webhooks", "/webhooks"}
 
 type webhooks struct {
-	WebhooksConfig
+	Config
 	replaying sync.Mutex // held by the one replay that may run
 }
 
@@ -112,15 +141,18 @@ var webhookRoutes = []webhookRoute{
 	{"GET", "/openapi.json", (*webhooks).openAPI},
 }
 
-// NewWebhooksHandler serves the management of outgoing webhooks below
+// NewHandler serves the management of outgoing webhooks below
 // /api/webhooks and /webhooks: StellarStack's routes, and three more. Its
 // answers are described by /api/webhooks/openapi.json. No answer holds a
 // secret, but that to the command that made it.
-func NewWebhooksHandler(c WebhooksConfig) http.Handler {
+func NewHandler(c Config) http.Handler {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	h := &webhooks{WebhooksConfig: c}
+	h := &webhooks{Config: c}
 	mux := http.NewServeMux()
 	for _, root := range webhookRoots {
 		byPath := map[string]map[string]webhookRoute{}

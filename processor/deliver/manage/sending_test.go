@@ -1,4 +1,4 @@
-package ingest
+package manage_test
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"switchlog/processor/deliver/manage"
 	"switchlog/schemas"
 )
 
@@ -75,7 +76,7 @@ func TestWebhooksDebounce(t *testing.T) {
 
 // partLog notes how many bytes each append has, and refuses what the spool does.
 type partLog struct {
-	Appender
+	manage.Appender
 	parts []int
 	fails int // the append, from 1, that is refused; 0: none
 }
@@ -106,8 +107,8 @@ func TestLaw10ReplayInParts(t *testing.T) {
 		t.Errorf("20 MiB: got %d %s in %d parts", got.status, got.body, len(log.parts))
 	}
 	for _, bytes := range log.parts {
-		if bytes > replayPart {
-			t.Errorf("a part of %d bytes, want at most %d", bytes, replayPart)
+		if bytes > manage.ReplayPart {
+			t.Errorf("a part of %d bytes, want at most %d", bytes, manage.ReplayPart)
 		}
 	}
 	log.parts, log.fails = nil, 3
@@ -116,7 +117,7 @@ func TestLaw10ReplayInParts(t *testing.T) {
 		t.Errorf("stopped half-way: got %d %s, want how many", got.status, got.body)
 	}
 	log.parts, log.fails = nil, 0
-	b.past.events = maxReplayed/len(b.past.data) + 1
+	b.past.events = manage.MaxReplayed/len(b.past.data) + 1
 	got = b.ask(t, "bob", "POST", "/webhooks/"+id+"/replay", `{"from":"7d"}`)
 	if got.status != 409 || !strings.Contains(got.body, "MiB of events match") || len(log.parts) != 0 {
 		t.Errorf("too much: got %d %s and %d parts, want nothing asked for", got.status, got.body, len(log.parts))

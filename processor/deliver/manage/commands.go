@@ -1,4 +1,4 @@
-package ingest
+package manage
 
 import (
 	"context"
@@ -49,7 +49,7 @@ func (h *webhooks) list(w http.ResponseWriter, r *http.Request, who Caller) erro
 }
 
 func (h *webhooks) create(w http.ResponseWriter, r *http.Request, who Caller) error {
-	to := wish{Subscription: schemas.Subscription{Owner: who.Name, Enabled: true}}
+	to := wish{kinds: h.Kinds, Subscription: schemas.Subscription{Owner: who.Name, Enabled: true}}
 	if err := readWish(w, r, &to, true); err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (h *webhooks) change(w http.ResponseWriter, r *http.Request, who Caller) er
 	if err != nil {
 		return err
 	}
-	to := wish{Subscription: d.Subscription, url: d.WholeURL, secret: d.Secret}
+	to := wish{kinds: h.Kinds, Subscription: d.Subscription, url: d.WholeURL, secret: d.Secret}
 	if err := readWish(w, r, &to, false); err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ func (h *webhooks) rotate(w http.ResponseWriter, r *http.Request, who Caller) er
 	if err != nil {
 		return err
 	}
-	to := wish{Subscription: d.Subscription, url: d.WholeURL, secret: given[purposeSecret]}
+	to := wish{kinds: h.Kinds, Subscription: d.Subscription, url: d.WholeURL, secret: given[purposeSecret]}
 	made, err := h.settle(&to, who)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package ingest
+package manage
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"switchlog/processor/deliver"
 	"switchlog/schemas"
 )
 
@@ -91,7 +92,7 @@ func (h *webhooks) delivery(w http.ResponseWriter, r *http.Request, who Caller) 
 
 // showSending adds to what the log knows of deliveries what the sender knows.
 func (h *webhooks) showSending(webhook string, rows []schemas.DeliveryRecord) {
-	s, now := h.Sending(webhook), h.Registry.Now()
+	s, now := h.Sender.Sending(webhook), h.Now()
 	for i := range rows {
 		s.Show(&rows[i], now)
 	}
@@ -126,7 +127,7 @@ func (h *webhooks) retry(w http.ResponseWriter, r *http.Request, who Caller) err
 	if err != nil {
 		return noDelivery(err)
 	}
-	a, err := h.Attempts.Once(ctx, again, of)
+	a, err := h.once(ctx, again, of)
 	if err != nil {
 		return err
 	}
@@ -138,6 +139,15 @@ func (h *webhooks) retry(w http.ResponseWriter, r *http.Request, who Caller) err
 	}
 	reply(w, http.StatusOK, o)
 	return nil
+}
+
+// once makes one attempt. ErrConflict: the receiver asked to wait.
+func (h *webhooks) once(ctx context.Context, d schemas.Delivery, of string) (schemas.DeliveryAttempt, error) {
+	a, err := h.Sender.Once(ctx, d, of)
+	if errors.Is(err, deliver.ErrPaused) {
+		err = fmt.Errorf("%w: %w", schemas.ErrConflict, err)
+	}
+	return a, err
 }
 
 // tested answers a test: 200, also when the receiver did not like it.
@@ -154,7 +164,7 @@ func (h *webhooks) test(w http.ResponseWriter, r *http.Request, who Caller) erro
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), attemptTimeout)
 	defer cancel()
-	a, err := h.Attempts.Once(ctx, h.NewTest(d.ID), "")
+	a, err := h.once(ctx, deliver.NewTest(d.ID), "")
 	if err != nil {
 		return err
 	}
@@ -276,7 +286,7 @@ func (h *webhooks) requested(webhook string, seq uint64, n int, e schemas.Event)
 	}
 	data, err := json.Marshal(schemas.DeliveryRequest{
 		Webhook: webhook, Delivery: uuid.NewString(), MessageID: schemas.DeliveryID(webhook, e), Kind: schemas.DeliveryReplay,
-		Seq: seq, N: n, Event: body, Route: e.Route.LogSubject(), Due: schemas.FormatTime(h.Registry.Now()),
+		Seq: seq, N: n, Event: body, Route: e.Route.LogSubject(), Due: schemas.FormatTime(h.Now()),
 	})
 	return schemas.Event{
 		ID: schemas.NewID(), Source: schemas.SelfURI, Type: schemas.DeliveryRequested, Subject: webhook,

@@ -1,4 +1,4 @@
-package ingest
+package manage_test
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"switchlog/processor/deliver/manage"
 	"switchlog/schemas"
 )
 
@@ -97,13 +98,13 @@ func (p *fakePast) Matching(_ context.Context, s schemas.Subscription, from, to 
 
 // webhooksBench serves the management API over a registry.
 type webhooksBench struct {
-	*bench
+	*world
 	api      *httptest.Server
 	history  *fakeHistory
 	attempts *fakeAttempts
 	past     *fakePast
 	sending  schemas.Sending // of every webhook
-	appends  Appender        // in place of the log, for replays; nil: the log
+	appends  manage.Appender // in place of the log, for replays; nil: the log
 
 	serverErr func() error // of looking a server up; nil: none
 }
@@ -118,22 +119,21 @@ func (a benchAppends) Append(ctx context.Context, events ...schemas.Event) (int,
 	return a.b.log.Append(ctx, events...)
 }
 
+// benchSender attempts, and says how the sending goes.
+type benchSender struct{ b *webhooksBench }
+
+func (s benchSender) Once(ctx context.Context, d schemas.Delivery, of string) (schemas.DeliveryAttempt, error) {
+	return s.b.attempts.Once(ctx, d, of)
+}
+
+func (s benchSender) Sending(string) schemas.Sending { return s.b.sending }
+
 func newWebhooksBench(t *testing.T) *webhooksBench {
 	t.Helper()
-	b := &webhooksBench{bench: newBench(t, EdgeConfig{}), history: &fakeHistory{}, attempts: &fakeAttempts{status: 200}, past: &fakePast{events: 2}}
-	b.api = httptest.NewServer(NewWebhooksHandler(WebhooksConfig{
-		Registry: b.reg, Events: benchAppends{b}, History: b.history, Attempts: b.attempts, Past: b.past, Log: b.reg.Log,
-		Check: func(s schemas.Subscription, url, secret string) (string, error) {
-			switch {
-			case !strings.HasPrefix(url, "https://"):
-				return "", fmt.Errorf("%w: url: must begin with https://", schemas.ErrInvalid)
-			case s.Provider == schemas.ProviderBotGhost && secret == "":
-				return "", fmt.Errorf("%w: botghost needs its API key as secret", schemas.ErrInvalid)
-			case s.Provider == schemas.ProviderDiscord:
-				return discordShown, nil
-			}
-			return url, nil
-		},
+	b := &webhooksBench{world: newWorld(t), history: &fakeHistory{}, attempts: &fakeAttempts{status: 200}, past: &fakePast{events: 2}}
+	b.api = httptest.NewServer(manage.NewHandler(manage.Config{
+		Registry: b.reg, Events: benchAppends{b}, History: b.history, Sender: benchSender{b}, Past: b.past, Log: b.reg.Log, Now: b.reg.Now,
+		Kinds: []string{schemas.PluralKit, schemas.SharedToken, schemas.StellarStack},
 		Condition: func(expr string) error {
 			if expr == "(" {
 				return errors.New("condition: a parenthesis is not closed")
@@ -148,24 +148,22 @@ func newWebhooksBench(t *testing.T) *webhooksBench {
 			}
 			return "demo", id == "srv-1" && (tenant == "" || tenant == "panel"), nil
 		},
-		Sending: func(string) schemas.Sending { return b.sending },
 		State: func(s schemas.Subscription) (string, string) {
 			if s.Condition == "broken" {
-				return WebhookBroken, "is broken"
+				return manage.WebhookBroken, "is broken"
 			}
-			return WebhookOn, ""
+			return manage.WebhookOn, ""
 		},
-		NewTest: func(id string) schemas.Delivery { return schemas.Delivery{Webhook: id, Kind: schemas.DeliveryTest} },
-		Authorize: func(r *http.Request) (Caller, bool) {
+		Authorize: func(r *http.Request) (manage.Caller, bool) {
 			switch r.Header.Get("Authorization") {
 			case "Bearer admin":
-				return Caller{Name: "admin", All: true}, true
+				return manage.Caller{Name: "admin", All: true}, true
 			case "Bearer ann":
-				return Caller{Name: "ann", Tenant: testSystem}, true
+				return manage.Caller{Name: "ann", Tenant: testSystem}, true
 			case "Bearer bob":
-				return Caller{Name: "bob"}, true
+				return manage.Caller{Name: "bob"}, true
 			}
-			return Caller{}, false
+			return manage.Caller{}, false
 		},
 	}))
 	t.Cleanup(b.api.Close)
@@ -191,7 +189,7 @@ func (b *webhooksBench) ask(t *testing.T, who, method, path, body string) replie
 	if err != nil {
 		t.Fatal(err)
 	}
-	if resp.Header.Get("Content-Type") != "application/json" || !validJSON(got) {
+	if resp.Header.Get("Content-Type") != "application/json" || !json.Valid(got) {
 		t.Errorf("%s %s: Content-Type %q, body %q, want JSON", method, path, resp.Header.Get("Content-Type"), got)
 	}
 	return replied{resp.StatusCode, resp.Header, strings.TrimSpace(string(got))}
@@ -227,7 +225,7 @@ func TestWebhooksRoutes(t *testing.T) {
 		{"bob", "GET", "/api/webhooks/events", "", 200, `"categorized":{"server":["server.started"`},
 		{"bob", "GET", "/webhooks/events", "", 200, `"backup.created"`},
 		{"bob", "GET", "/api/webhooks/", "", 200, `"_count":{"deliveries":3}`},
-		{"bob", "GET", "/webhooks", "", 200, `"userId":"bob","serverId":null,"url":"https://a.example/in","events":["front.changed"],"provider":"standard","enabled":true,"createdAt":"2026-03-01T12:00:00.000Z"`},
+		{"bob", "GET", "/webhooks", "", 200, `"userId":"bob","serverId":null,"url":"https://a.example/***","events":["front.changed"],"provider":"standard","enabled":true,"createdAt":"2026-03-01T12:00:00.000Z"`},
 		{"bob", "GET", of, "", 200, `"deliveries":[{"id":"d3","event":"front.changed","statusCode":null,"attempts":0,"deliveredAt":null,"createdAt":"2026-03-01T12:00:01.000Z",`},
 		{"ann", "GET", of, "", 404, `{"error":"Webhook not found"}`},
 		{"admin", "GET", of, "", 200, id},
@@ -265,7 +263,7 @@ func TestWebhooksRoutes(t *testing.T) {
 		{"bob", "POST", "/webhooks", plain(`,"secrt":"x"`), 400, `{"path":["secrt"],"message":"Unknown member"}`},
 		{"bob", "POST", "/webhooks", plain(`,"secret":"whsec_AAAA"`), 400, `24 to 64`},
 		{"bob", "POST", "/webhooks", plain(`,"secret":"hunter2"`), 400, `must be whsec_`},
-		{"bob", "POST", "/webhooks", plain(`,"provider":"botghost"`), 400, `needs its API key`},
+		{"bob", "POST", "/webhooks", `{"url":"https://api.botghost.com/webhook/1150000000000000001/front","events":["front.changed"]}`, 400, `the API key of the bot's Webhooks module is missing`},
 		{"bob", "POST", "/webhooks", plain(`,"condition":"("`), 400, `{"path":["condition"],`},
 		{"bob", "POST", "/webhooks", plain(`,"rate":-1`), 400, `{"path":["rate"],`},
 		{"bob", "POST", "/webhooks", plain(`,"rate":1e3`), 400, `{"path":["rate"],`},
@@ -278,7 +276,8 @@ func TestWebhooksRoutes(t *testing.T) {
 		{"bob", "POST", "/webhooks", plain(`,"options":{"a":"` + strings.Repeat("a", 1001) + `"}`), 400, `longer than 1000`},
 
 		{"bob", "PATCH", of, `{"enabled":false}`, 200, `"enabled":false`},
-		{"bob", "PATCH", of, `{"serverId":null,"enabled":true,"rate":0.5,"options":{"a":"b"}}`, 200, `"rate":0.5`},
+		{"bob", "PATCH", of, `{"serverId":null,"enabled":true,"rate":0.5,"options":{"a":"b"}}`, 400, `standard takes no \"a\"`},
+		{"bob", "PATCH", of, `{"serverId":null,"enabled":true,"rate":0.5,"options":{}}`, 200, `"rate":0.5`},
 		{"bob", "PATCH", of, `{"options":null,"rate":null,"name":"n"}`, 200, `"options":{}`},
 		{"bob", "PATCH", of, `{}`, 200, `"name":"n"`},
 		{"bob", "PATCH", of, `{"serverId":"srv-1"}`, 400, `{"path":["serverId"],"message":"Cannot be changed`},
@@ -286,7 +285,7 @@ func TestWebhooksRoutes(t *testing.T) {
 		{"bob", "PATCH", of, `{"events":[]}`, 400, `at least one`},
 		{"bob", "PATCH", of, `{"events":["nothing.known"]}`, 400, `"invalidEvents":["nothing.known"]`},
 		{"bob", "PATCH", of, `{"url":"` + discordURL + `"}`, 400, `{"path":["url"],"message":"Is an address of discord`},
-		{"bob", "PATCH", of, `{"url":"https://b.example/in"}`, 200, `"url":"https://b.example/in"`},
+		{"bob", "PATCH", of, `{"url":"https://b.example/in"}`, 200, `"url":"https://b.example/***"`},
 		{"ann", "PATCH", of, `{"enabled":false}`, 404, `Webhook not found`},
 
 		{"bob", "GET", of + "/deliveries", "", 200, `"total":3,"limit":50,"offset":0}`},
@@ -365,14 +364,14 @@ func TestWebhooksReplay(t *testing.T) {
 		}
 	}
 	before := len(b.log.all())
-	b.past.events = maxReplay + 1
+	b.past.events = manage.MaxReplay + 1
 	replay(409, "shorter span")
 	if got := len(b.log.all()); got != before {
 		t.Errorf("a replay that is too long: %d events, want none", got-before)
 	}
 	b.past.events = 0
 	replay(202, `{"queued":0}`)
-	b.past.events = maxReplay
+	b.past.events = manage.MaxReplay
 	replay(202, `{"queued":5000}`)
 	events := b.log.all()[before:]
 	d, err := schemas.Decode[schemas.DeliveryRequest](events[0])

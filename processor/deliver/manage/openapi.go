@@ -1,4 +1,4 @@
-package ingest
+package manage
 
 import (
 	_ "embed"
@@ -8,7 +8,7 @@ import (
 // The description of the API, OpenAPI 3.1. A test holds it against the routes
 // and the answers.
 //
-//go:embed webhooks_openapi.json
+//go:embed openapi.json
 var webhooksOpenAPI []byte
 
 func (h *webhooks) openAPI(w http.ResponseWriter, _ *http.Request, _ Caller) error {

@@ -1,4 +1,4 @@
-package ingest
+package manage
 
 import (
 	"bytes"
@@ -111,7 +111,7 @@ func (h *webhooks) object(ctx context.Context, d schemas.SubscriptionRecord) (We
 	if o.Variables == nil {
 		o.Variables = map[string]string{}
 	}
-	if h.Registry.Now().Before(d.OldSecretUntil) {
+	if h.Now().Before(d.OldSecretUntil) {
 		until := milliseconds(d.OldSecretUntil)
 		o.OldSecretUntil = &until
 	}

@@ -1,4 +1,4 @@
-package ingest
+package manage
 
 import (
 	"encoding/json"
@@ -112,8 +112,8 @@ func readSource(w *wish, raw json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	if kind != "" && kind != schemas.SelfSource && !slices.Contains(kindNames(), kind) {
-		return fmt.Errorf("is none of: %s, %s", strings.Join(kindNames(), ", "), schemas.SelfSource)
+	if kind != "" && kind != schemas.SelfSource && !slices.Contains(w.kinds, kind) {
+		return fmt.Errorf("is none of: %s, %s", strings.Join(w.kinds, ", "), schemas.SelfSource)
 	}
 	w.Source = kind
 	return nil

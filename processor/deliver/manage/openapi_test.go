@@ -1,4 +1,4 @@
-package ingest
+package manage
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package ingest
+package manage
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"switchlog/processor/deliver"
 	"switchlog/schemas"
 )
 
@@ -29,6 +30,7 @@ const (
 type wish struct {
 	schemas.Subscription
 	url, secret string
+	kinds       []string // of sources that there are
 }
 
 // wishMember reads one member of a body. A null clears it.
@@ -209,7 +211,10 @@ func (h *webhooks) check(to *wish) (err error) {
 			return oneFault("condition", sentence(err, schemas.ErrInvalid))
 		}
 	}
-	if to.Subscription.URL, err = h.Check(to.Subscription, to.url, to.secret); err != nil {
+	if err = deliver.CheckSubscription(to.Subscription, to.url, to.secret, h.Allow); err == nil {
+		to.Subscription.URL, err = deliver.CheckURL(to.Provider, to.url, h.Allow)
+	}
+	if err != nil {
 		return aboutMember(sentence(err, schemas.ErrInvalid))
 	}
 	return nil
