@@ -60,6 +60,9 @@ func (s *server) as(token, path string) (status int, body string) {
 	return status, string(answer)
 }
 
+// otherToken is the signing token of the other system.
+const otherToken = "another-example-token-not-a-real-secret"
+
 const otherSystem = "9a1d7c64-5b2e-4f3a-8c70-1e6b9d2f4a55"
 
 // startTwoTenants starts a server with two systems, each of which has a switch.
@@ -67,7 +70,7 @@ func startTwoTenants(t *testing.T) *server {
 	t.Helper()
 	s := start(t, t.TempDir())
 	s.addPluralKit()
-	token := s.newSecret()
+	token := s.secret(otherToken)
 	s.cli(token, "source", "add", "pluralkit", "other", "--token-file", "-", "--system", otherSystem)
 	if got := s.post(switchBody(uuid.NewString(), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))); got != 200 {
 		t.Fatalf("POST: got %d, want 200", got)

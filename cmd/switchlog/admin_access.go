@@ -10,6 +10,7 @@ import (
 
 	"switchlog/ingest/registry"
 	"switchlog/projections"
+	"switchlog/projections/query"
 	"switchlog/schemas"
 )
 
@@ -66,6 +67,9 @@ func (a admin) addAccess(w http.ResponseWriter, r *http.Request) error {
 		}
 	} else if in.Source != "" {
 		return badRequest("a reader of all tenants has no source of its own (hint: leave --source out)")
+	}
+	if in.Public && reader.Source != schemas.PluralKit {
+		return badRequest("only PluralKit says what is public, so --public is for the tenant of a PluralKit source")
 	}
 	made, err := a.n.registry.AddReader(ctx, reader)
 	if err != nil {
@@ -131,6 +135,13 @@ func readerFault(err error) error {
 func (n *node) tenantFor(ctx context.Context, kind, text string) (source, tenant string, err error) {
 	if text == "" {
 		return "", "", badRequest("a tenant is needed (hint: --tenant)")
+	}
+	if text == query.Me {
+		if kind == "" {
+			kind = schemas.PluralKit
+		}
+		tenant, err := n.onlyTenant(kind)
+		return kind, tenant, err
 	}
 	uuid, isUUID := schemas.PluralKitUUID(text)
 	if isUUID && (kind == "" || kind == schemas.PluralKit) {

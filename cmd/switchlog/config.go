@@ -55,6 +55,19 @@ type Config struct {
 	TrustedProxies string
 	trusted        []netip.Prefix
 
+	// AllowOrigin are origins whose pages may read /api/v1 and /v2 in a browser:
+	// https://overlay.example.org[,…]. Default: none.
+	AllowOrigin string
+	origins     []string
+
+	// AllowHost are names the private listener answers to besides localhost, the
+	// machine's own and addresses, e.g. behind a proxy: NAME[,NAME]. Default: none.
+	AllowHost string
+	hosts     []string
+
+	// PublicView is whether /v2 shows without a token what PluralKit shows to all. Default: yes.
+	PublicView bool
+
 	// NATS is the URL of a NATS server to use instead of the one inside:
 	// nats://host:4222. Default: none.
 	NATS string
@@ -103,6 +116,9 @@ func (c *Config) settings(f *pflag.FlagSet) {
 	f.StringVar(&c.NATSListen, "nats-listen", "127.0.0.1:4222", "address of the NATS server inside")
 	f.IntVar(&c.ConnectionsPerAddress, "connections-per-address", 1024, "connections one address may have open to the public address")
 	f.StringVar(&c.TrustedProxies, "trusted-proxies", "", "proxies in front of the public address, whose X-Forwarded-For is believed: CIDR[,CIDR]")
+	f.StringVar(&c.AllowOrigin, "allow-origin", "", "origins whose pages may read /api/v1 and /v2 in a browser: https://overlay.example.org[,…]")
+	f.StringVar(&c.AllowHost, "allow-host", "", "names the private address answers to besides localhost and addresses: NAME[,NAME]")
+	f.BoolVar(&c.PublicView, "public-view", true, "show without a token in /v2 what PluralKit shows to all")
 	f.StringVar(&c.NATS, "nats", "", "use this NATS server instead of the one inside: nats://host:4222")
 	f.StringVar(&c.NATSCredsFile, "nats-creds-file", "", "file with user:password for --nats")
 	c.Roles = slices.Clone(allRoles)
@@ -258,6 +274,12 @@ func (c *Config) check() error {
 	var err error
 	if c.trusted, err = deliver.ParseAllow(c.TrustedProxies); err != nil {
 		return fmt.Errorf("%w: --trusted-proxies: %w", errUsage, err)
+	}
+	if c.origins, err = parseOrigins(c.AllowOrigin); err != nil {
+		return err
+	}
+	if c.hosts, err = parseHosts(c.AllowHost); err != nil {
+		return err
 	}
 	if c.PublicURL != "" {
 		u, err := url.Parse(c.PublicURL)

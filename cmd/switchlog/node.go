@@ -41,6 +41,7 @@ var (
 	_ processor.Sink   = watchedSink{}
 	_ processor.Outbox = (*projections.DB)(nil)
 	_ query.Store      = (*projections.DB)(nil)
+	_ query.Public     = (*projections.DB)(nil)
 	_ query.Log        = logReader{}
 
 	_ pluralkit.Known    = (*projections.DB)(nil)
@@ -357,10 +358,49 @@ func (n *node) Only(source string) (tenant string, ok bool) {
 	return tenant, err == nil
 }
 
+// Resolve is the tenant that a person means: a PluralKit system by its uuid in any form, or by its short id.
+func (n *node) Resolve(ctx context.Context, source, text string) (tenant string, err error) {
+	if source != schemas.PluralKit {
+		return text, nil
+	}
+	if uuid, ok := schemas.PluralKitUUID(text); ok {
+		return uuid, nil
+	}
+	if tenant, err = n.systemByID(ctx, text); err != nil || tenant == "" {
+		return text, err
+	}
+	return tenant, nil
+}
+
+// List is the tenants of a kind of source: those with a source here, and PluralKit systems that are known.
+func (n *node) List(ctx context.Context, source, after string, limit int) (list []query.Tenant, err error) {
+	found := map[string]query.Tenant{}
+	for _, s := range n.registry.Sources() {
+		if s.Kind == source && s.Tenant > after {
+			found[s.Tenant] = query.Tenant{Tenant: s.Tenant}
+		}
+	}
+	if source == schemas.PluralKit && n.db != nil {
+		err = n.db.View(ctx, func(tx *projections.Tx, _ schemas.Position) error {
+			return tx.Each(`SELECT uuid, id FROM systems WHERE uuid > ?1 AND deleted_us IS NULL ORDER BY uuid LIMIT ?2`,
+				[]any{after, limit}, func(r projections.Row) error {
+					found[r.Text(0)] = query.Tenant{Tenant: r.Text(0), ID: r.Text(1)}
+					return nil
+				})
+		})
+	}
+	for _, name := range sortedKeys(found) {
+		if list = append(list, found[name]); len(list) == limit {
+			break
+		}
+	}
+	return list, err
+}
+
 // queryConfig is what both doors of the query package need.
 func (n *node) queryConfig() query.Config {
 	return query.Config{
-		Store: n.db, Log: logReader{n.events}, Tenants: n, Conn: n.nc, Authorize: n.authorize, Inbox: n.inbox, Done: n.stopping,
+		Store: n.db, Public: n.db, Log: logReader{n.events}, Tenants: n, Conn: n.nc, Authorize: n.authorize, Inbox: n.inbox, Done: n.stopping,
 		Logger: n.log, Metrics: n.metrics,
 	}
 }

@@ -46,7 +46,7 @@ func (n *node) privateHandler() http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		answerJSON(w, http.StatusNotFound, map[string]string{"error": "there is nothing here"})
 	})
-	return n.readers.ends(mux)
+	return n.browsers().guard(n.readers.ends(mux))
 }
 
 // readyz answers 200 once the log is reachable and the database has caught
@@ -84,12 +84,11 @@ func (n *node) isAdmin(r *http.Request) bool {
 // mirrorConfig is what the mirror of PluralKit's API needs.
 func (n *node) mirrorConfig() mirror.Config {
 	return mirror.Config{
-		Store: n.db, Logger: n.log, Metrics: n.metrics,
+		Store: n.db, Logger: n.log, Metrics: n.metrics, Private: !n.cfg.PublicView, NoCORS: true,
 		Authorize: func(token string) (mirror.Reader, bool) {
 			reader, ok := query.FindReader(n.find).Token(token)
-			// Who may see what is public sees that without a token, too; and what is not PluralKit's is not here.
-			of := !reader.Public && (reader.Source == "" || reader.Source == schemas.PluralKit)
-			return mirror.Reader{Tenant: reader.Tenant}, ok && of
+			here := reader.Source == "" || reader.Source == schemas.PluralKit
+			return mirror.Reader{Tenant: reader.Tenant, Public: reader.Public}, ok && here
 		},
 	}
 }

@@ -22,6 +22,7 @@ type Store interface {
 // Reader is somebody who has a token.
 type Reader struct {
 	Tenant string // uuid of the system it owns; empty: the operator, who owns all of them
+	Public bool   // it owns none: it sees what all may see
 }
 
 // Config of the mirror. Store must be there.
@@ -31,6 +32,11 @@ type Config struct {
 	// Authorize finds whose token it is; false if it is nobody's. Nil: it is
 	// always nobody's.
 	Authorize func(token string) (Reader, bool)
+
+	// Private refuses who has no token that is known (401). PluralKit shows them what is public.
+	Private bool
+	// NoCORS leaves it to who is in front of the mirror which pages may read it. PluralKit lets all.
+	NoCORS bool
 
 	Timeout     time.Duration    // for an answer; 0: 10 s
 	MaxRequests int              // answered at once; more are 503; 0: 256
@@ -61,7 +67,8 @@ func (c Config) withDefaults() Config {
 
 // viewer is who asks.
 type viewer struct {
-	known bool   // has a token of somebody's
+	known bool   // has a token of somebody's who owns something
+	let   bool   // has a token of anybody's
 	owns  string // uuid of the system it owns; empty and known: all of them
 }
 
@@ -82,5 +89,8 @@ func (c *Config) viewer(authorization []string) viewer {
 		return viewer{}
 	}
 	reader, ok := c.Authorize(token)
-	return viewer{known: ok, owns: reader.Tenant}
+	if reader.Public {
+		return viewer{let: ok}
+	}
+	return viewer{known: ok, let: ok, owns: reader.Tenant}
 }

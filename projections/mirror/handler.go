@@ -48,10 +48,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := time.Now()
 	label, code := labelNone, http.StatusOK
 	head := w.Header()
-	head.Set("Access-Control-Allow-Origin", "*")
-	head.Set("Access-Control-Allow-Methods", "*")
-	head.Set("Access-Control-Allow-Headers", "Content-Type, Authorization, sentry-trace, User-Agent")
-	head.Set("Access-Control-Max-Age", "86400")
+	if !h.NoCORS {
+		head.Set("Access-Control-Allow-Origin", "*")
+		head.Set("Access-Control-Allow-Methods", "*")
+		head.Set("Access-Control-Allow-Headers", "Content-Type, Authorization, sentry-trace, User-Agent")
+		head.Set("Access-Control-Max-Age", "86400")
+	}
 	rt, args := findRoute(r.URL.EscapedPath())
 	switch {
 	case r.Method == http.MethodOptions:
@@ -78,6 +80,9 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, rt *route, args
 		defer func() { <-h.room }()
 	default:
 		return nil, errUnavailable
+	}
+	if h.Private && !h.viewer(r.Header.Values("Authorization")).let {
+		return nil, errUnauthorized
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), h.Timeout)
 	defer cancel()

@@ -25,6 +25,15 @@ type Store interface {
 	Wait(ctx context.Context, seq uint64) error
 }
 
+// Public answers as others than the owner may see it; *projections.DB does.
+type Public interface {
+	// AskPublic is as Store.Ask. What others may not see is not found.
+	AskPublic(ctx context.Context, source, name string, params map[string]string) (projections.Answer, error)
+
+	// PublicChange is a change as others may see it; some is false if that is nothing.
+	PublicChange(ctx context.Context, e schemas.Event) (public schemas.Event, some bool, err error)
+}
+
 // Log is the log as a replay needs it.
 type Log interface {
 	// Replay hands the events of one tenant to fn in order, those with
@@ -45,6 +54,19 @@ type Tenants interface {
 
 	// Only is the tenant of a kind of source if there is exactly one.
 	Only(source string) (tenant string, ok bool)
+
+	// Resolve is the tenant that a person means: by its name, as the log has it, or by a name that
+	// stands for it, as PluralKit's short ids do. What stands for nobody is given back.
+	Resolve(ctx context.Context, source, text string) (tenant string, err error)
+
+	// List is those of a kind of source whose names come after a name, sorted, at most limit.
+	List(ctx context.Context, source, after string, limit int) ([]Tenant, error)
+}
+
+// Tenant is one of a list.
+type Tenant struct {
+	Tenant string `json:"tenant"`
+	ID     string `json:"id,omitempty"` // that may stand for it in a path: PluralKit's short id
 }
 
 // Me stands for the reader's own tenant in a path, or for the only one there is.
@@ -57,6 +79,7 @@ var ErrUnauthorized = errors.New("unauthorized")
 // needs Store, Conn and Authorize, ServeNATS Store, Log and Conn.
 type Config struct {
 	Store       Store
+	Public      Public // for readers of what is public; nil: there is nothing for them
 	Log         Log
 	Tenants     Tenants                             // nil: every tenant is known
 	Conn        *nats.Conn                          // with the right to read CHANGES and to answer

@@ -85,7 +85,14 @@ func (k *core) answer(ctx context.Context, q question) (projections.Answer, erro
 	defer k.queries.give()
 	ctx, cancel := context.WithTimeout(ctx, k.Timeout)
 	defer cancel()
-	a, err := k.Store.Ask(ctx, q.source, q.query.Name, q.params)
+	ask := k.Store.Ask
+	if q.public {
+		if k.Public == nil {
+			return projections.Answer{}, errNotFound
+		}
+		ask = k.Public.AskPublic
+	}
+	a, err := ask(ctx, q.source, q.query.Name, q.params)
 	if err == nil && !a.Found {
 		err = errNotFound
 	}
@@ -111,10 +118,20 @@ func (k *core) known(ctx context.Context, source, tenant string) error {
 	return nil
 }
 
-// tenantOf resolves Me.
-func (k *core) tenantOf(reader Reader, source, text string) (string, error) {
-	if text != Me {
+// tenantOf resolves Me and names that stand for a tenant.
+func (k *core) tenantOf(ctx context.Context, reader Reader, source, text string) (string, error) {
+	if text != Me && (k.Tenants == nil || text == reader.Tenant) {
 		return text, nil
+	}
+	if text != Me {
+		ctx, cancel := context.WithTimeout(ctx, k.Timeout)
+		defer cancel()
+		tenant, err := k.Tenants.Resolve(ctx, source, text)
+		if err != nil {
+			k.Logger.Warn("tenants", "source", source, "err", err)
+			return "", errUnavailable
+		}
+		return tenant, nil
 	}
 	if reader.Tenant != "" {
 		return reader.Tenant, nil

@@ -46,14 +46,17 @@ type feed struct {
 	js      jetstream.JetStream
 	log     *slog.Logger
 	subject string
+	route   schemas.Route
 	next    uint64 // the sequence to go on at
-	out     chan change
+	// show is a change as the reader may see it; nil: as it is.
+	show func(context.Context, schemas.Event) (schemas.Event, bool, error)
+	out  chan change
 }
 
 func newFeed(js jetstream.JetStream, log *slog.Logger, source, tenant string, from uint64) *feed {
 	// Token leaves no wildcard in, so the filter is this tenant's alone (P7).
 	subject := schemas.LogChanges + "." + schemas.Token(source) + "." + schemas.Token(tenant) + ".>"
-	return &feed{js: js, log: log, subject: subject, next: from, out: make(chan change, streamBuffer)}
+	return &feed{js: js, log: log, subject: subject, route: schemas.Route{Source: source, Tenant: tenant}, next: from, out: make(chan change, streamBuffer)}
 }
 
 // run reads until ctx ends, or until the stream is not the one it was.
@@ -180,8 +183,23 @@ func (f *feed) hand(ctx context.Context, m jetstream.Msg, delivery uint64) error
 		f.next = md.Sequence.Stream + 1
 		return nil
 	}
+	body := m.Data()
+	if f.show != nil {
+		e.Route = f.route
+		shown, some, err := f.show(ctx, e)
+		if err != nil {
+			return err
+		}
+		if !some {
+			f.next = md.Sequence.Stream + 1
+			return nil
+		}
+		if body, err = shown.MarshalJSON(); err != nil {
+			return err
+		}
+	}
 	select {
-	case f.out <- change{seq: md.Sequence.Stream, typ: e.Type, body: m.Data()}:
+	case f.out <- change{seq: md.Sequence.Stream, typ: e.Type, body: body}:
 		f.next = md.Sequence.Stream + 1
 		return nil
 	case <-ctx.Done():

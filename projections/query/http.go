@@ -1,8 +1,10 @@
 package query
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -12,6 +14,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"switchlog/schemas"
 )
 
 // Root is the path everything here is below.
@@ -82,11 +86,14 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) (label string, e
 		answerJSON(w, http.StatusOK, h.openAPI)
 		return labelOpenAPI, nil
 	}
+	if len(path) == 1 {
+		return labelTenants, h.tenants(w, r, reader, path[0])
+	}
 	if len(path) < 3 {
 		return labelNone, errNotFound
 	}
 	source := path[0]
-	tenant, err := h.tenantOf(reader, source, path[1])
+	tenant, err := h.tenantOf(r.Context(), reader, source, path[1])
 	if err != nil {
 		return labelNone, err
 	}
@@ -111,6 +118,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) (label string, e
 	if err != nil {
 		return query.Name, err
 	}
+	q.public = reader.Public
 	a, err := h.answer(r.Context(), q)
 	if err == nil || errors.Is(err, errNotFound) {
 		w.Header().Set(positionHeader, strconv.FormatUint(a.Position.Seq, 10))
@@ -120,6 +128,50 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) (label string, e
 	}
 	answerJSON(w, http.StatusOK, a.Body)
 	return query.Name, nil
+}
+
+// maxTenants is how many tenants are listed at most.
+const maxTenants = 1000
+
+// tenants lists the tenants of a kind of source that the reader may ask about, by name; with ?after=NAME
+// those behind it.
+func (h *handler) tenants(w http.ResponseWriter, r *http.Request, reader Reader, source string) error {
+	if _, known := h.sources[source]; !known || h.Tenants == nil || source == schemas.SelfSource && !reader.Admin {
+		return errNotFound
+	}
+	if err := allow(w, r, "GET, HEAD"); err != nil {
+		return err
+	}
+	given, err := urlParams(r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	for name := range given {
+		if name != "after" {
+			return fmt.Errorf("%w: unknown parameter %q", schemas.ErrInvalid, clip(name))
+		}
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), h.Timeout)
+	defer cancel()
+	list := []Tenant{}
+	if reader.Tenant == "" {
+		list, err = h.Tenants.List(ctx, source, given["after"], maxTenants)
+	} else if reader.May(source, reader.Tenant) && reader.Tenant > given["after"] {
+		var known bool
+		if known, err = h.Tenants.Knows(ctx, source, reader.Tenant); known {
+			list = append(list, Tenant{Tenant: reader.Tenant})
+		}
+	}
+	if err != nil {
+		h.Logger.Warn("tenants", "source", source, "err", err)
+		return errUnavailable
+	}
+	body, err := json.Marshal(list)
+	if err != nil {
+		return err
+	}
+	answerJSON(w, http.StatusOK, body)
+	return nil
 }
 
 func (h *handler) authorize(r *http.Request) (Reader, error) {

@@ -13,6 +13,7 @@ const (
 	labelNone    = "none" // it never came to a query
 	labelChanges = "changes"
 	labelOpenAPI = "openapi"
+	labelTenants = "tenants"
 )
 
 // metrics have no label that comes from a request: queries are those of our

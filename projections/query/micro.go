@@ -193,6 +193,7 @@ func (s *service) query(reader Reader, subject string, body []byte) (label strin
 	if err != nil {
 		return query.Name, a, of, err
 	}
+	q.public = reader.Public
 	if a, err = s.answer(s.ctx, q); err == nil {
 		of, err = cut(a.Body, skip, s.room())
 	}

@@ -26,6 +26,7 @@ func OpenAPI(all []projections.Projection) []byte {
 		}
 	}
 	for _, source := range sources {
+		paths[Root+source] = object{"get": tenantsOperation(source)}
 		paths[Root+source+"/{tenant}/"+labelChanges] = object{"get": changesOperation(source)}
 	}
 	body, err := json.MarshalIndent(object{
@@ -66,6 +67,23 @@ func queryOperation(p projections.Projection, q projections.Query) object {
 			"headers":     object{positionHeader: ref("headers", "position")},
 			"content":     object{"application/json": object{"schema": shape}},
 		}, codes...),
+	}
+}
+
+func tenantsOperation(source string) object {
+	return object{
+		"operationId": source + "." + labelTenants, "tags": []any{source},
+		"summary": "The tenants that the token may see, by name; at most 1,000.",
+		"parameters": []any{object{"name": "after", "in": "query", "description": "Only those whose names come after this one: the last of the page before.",
+			"schema": object{"type": "string"}}},
+		"responses": responses(object{
+			"description": "The tenants.",
+			"content": object{"application/json": object{"schema": object{"type": "array", "items": object{"type": "object",
+				"required": []any{"tenant"}, "properties": object{
+					"tenant": object{"type": "string"},
+					"id":     object{"type": "string", "description": "What may stand for it in a path: PluralKit's short id."},
+				}}}}},
+		}, "400", "401", "404", "503"),
 	}
 }
 

@@ -16,7 +16,8 @@ func TestOpenAPI(t *testing.T) {
 	}
 	checkRefs(t, doc, doc)
 	paths := doc["paths"].(map[string]any)
-	want := map[string]string{Root + "pluralkit/{tenant}/changes": "pluralkit.changes", Root + "botghost/{tenant}/changes": "botghost.changes"}
+	want := map[string]string{Root + "pluralkit/{tenant}/changes": "pluralkit.changes", Root + "botghost/{tenant}/changes": "botghost.changes",
+		Root + "pluralkit": "pluralkit.tenants", Root + "botghost": "botghost.tenants"}
 	for _, p := range testProjections {
 		for _, q := range p.Queries {
 			want[Root+p.Source+"/{tenant}/"+q.Path] = p.Source + "." + q.Name

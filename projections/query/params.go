@@ -24,6 +24,7 @@ type question struct {
 	query   projections.Query
 	params  map[string]string // tenant included
 	waitFor uint64            // 0: do not wait
+	public  bool              // as others than the owner may see it
 }
 
 // ask makes a question of what was given: by hand, or in the path (bound).

@@ -45,6 +45,9 @@ func (h *handler) changes(w http.ResponseWriter, r *http.Request, reader Reader,
 	if err := h.known(r.Context(), source, tenant); err != nil {
 		return err
 	}
+	if reader.Public && h.Public == nil {
+		return errNotFound
+	}
 	if err := h.streams.take(reader.Name); err != nil {
 		return err
 	}
@@ -64,6 +67,9 @@ func (h *handler) changes(w http.ResponseWriter, r *http.Request, reader Reader,
 
 	ctx, cancel := context.WithCancel(r.Context())
 	feed := newFeed(h.js, h.Logger, source, tenant, lastID+1)
+	if reader.Public {
+		feed.show = h.Public.PublicChange
+	}
 	var ended sync.WaitGroup
 	ended.Go(func() {
 		defer close(feed.out)

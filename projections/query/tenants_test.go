@@ -24,6 +24,25 @@ func (k knownTenants) Knows(_ context.Context, source, tenant string) (bool, err
 	return false, nil
 }
 
+func (k knownTenants) Resolve(_ context.Context, source, text string) (string, error) {
+	if source == "pluralkit" && text == "abcde" {
+		return tenantA, nil
+	}
+	return text, nil
+}
+
+func (k knownTenants) List(_ context.Context, source, after string, limit int) (list []Tenant, err error) {
+	if k.away {
+		return nil, errors.New("the log is away")
+	}
+	for _, name := range k.names {
+		if source == "pluralkit" && name > after && len(list) < limit {
+			list = append(list, Tenant{Tenant: name})
+		}
+	}
+	return list, nil
+}
+
 func (k knownTenants) Only(string) (string, bool) {
 	if len(k.names) != 1 {
 		return "", false
@@ -41,6 +60,9 @@ func TestUnknownTenant(t *testing.T) {
 		tenant, reader string
 		code           int
 	}{
+		{"short id", knownTenants{names: []string{tenantA}}, "abcde", adminToken, 200},
+		{"short id, of its reader", knownTenants{names: []string{tenantA}}, "abcde", tokenA, 200},
+		{"short id, of another reader", knownTenants{names: []string{tenantA}}, "abcde", tokenB, 404},
 		{"known", knownTenants{names: []string{tenantA}}, tenantA, adminToken, 200},
 		{"unknown", knownTenants{names: []string{tenantA}}, tenantB, adminToken, 404},
 		{"unknown to its own reader", knownTenants{names: []string{tenantB}}, tenantA, tokenA, 404},
