@@ -117,9 +117,10 @@ func TestDebounceOfConditions(t *testing.T) {
 	s.DebounceS, s.OwnerOnly, s.Condition = 20, true, `data.after.members.exists(m, m.uuid == "a")`
 	l.created(s)
 	at := hook("now", "front.changed", "switch.create")
+	at.OwnerOnly = true
 	l.created(at)
 	raw := hook("raw", "switch.create")
-	raw.DebounceS = 20
+	raw.DebounceS, raw.OwnerOnly = 20, true
 	l.created(raw)
 	l.fronts(t, db, 100, "a")
 	l.fronts(t, db, 105, "b")

@@ -16,7 +16,7 @@ var stellarStackSQL string
 //
 // Deliveries come in no order, so the newest by the panel's own time counts.
 var StellarStack = Projection{
-	Name: "stellarstack", Source: schemas.StellarStack, Version: 3,
+	Name: "stellarstack", Source: schemas.StellarStack, Version: 4, // 4: an odd event of an unknown type has its row
 	Schema:   stellarStackSQL,
 	Handlers: Any(foldStellarStack),
 	Queries: []Query{{

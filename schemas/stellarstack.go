@@ -96,34 +96,36 @@ type StellarStackField struct {
 }
 
 func (e *StellarStackEvent) read(data []byte) error {
-	return readMembers(data, func(name string, value []byte) error {
-		switch name {
-		case "event":
-			return readText(name, value, &e.Event)
-		case "timestamp":
-			return readText(name, value, &e.Timestamp)
-		case "server":
-			if e.Server = nil; IsNull(value) {
-				return nil
-			}
-			e.Server = &StellarStackServer{}
-			return readInner(name, value, e.Server.member)
-		case "data":
-			e.Data = nil
-			if err := json.Unmarshal(value, &e.Data); err != nil {
-				return fmt.Errorf("%w: %s: not an object", ErrInvalid, name)
-			}
-		case "embeds":
-			e.Embeds = nil
-			return readList(name, value, func(element []byte) error {
-				var m StellarStackEmbed
-				err := readInner(name, element, m.member)
-				e.Embeds = append(e.Embeds, m)
-				return err
-			})
+	return readMembers(data, e.member)
+}
+
+func (e *StellarStackEvent) member(name string, value []byte) error {
+	switch name {
+	case "event":
+		return readText(name, value, &e.Event)
+	case "timestamp":
+		return readText(name, value, &e.Timestamp)
+	case "server":
+		if e.Server = nil; IsNull(value) {
+			return nil
 		}
-		return nil
-	})
+		e.Server = &StellarStackServer{}
+		return readInner(name, value, e.Server.member)
+	case "data":
+		e.Data = nil
+		if err := json.Unmarshal(value, &e.Data); err != nil {
+			return fmt.Errorf("%w: %s: not an object", ErrInvalid, name)
+		}
+	case "embeds":
+		e.Embeds = nil
+		return readList(name, value, func(element []byte) error {
+			var m StellarStackEmbed
+			err := readInner(name, element, m.member)
+			e.Embeds = append(e.Embeds, m)
+			return err
+		})
+	}
+	return nil
 }
 
 func (s *StellarStackServer) member(name string, value []byte) error {
@@ -171,8 +173,12 @@ func (m StellarStackEmbed) Name() string {
 }
 
 // ReadStellarStack reads the data of an event, of either generation, as a signed
-// delivery has it. ErrInvalid: it has not StellarStack's shape.
+// delivery has it. ErrInvalid: it has not StellarStack's shape. An event of a type
+// that we do not know has no shape to break, and is never ErrInvalid.
 func ReadStellarStack(e Event) (StellarStackEvent, error) {
+	if e.Type == StellarStackUnknown {
+		return readUnknownStellarStack(e), nil
+	}
 	d, err := Decode[StellarStackEvent](e)
 	if err == nil && e.Extensions[AuthTypeExtension] == AuthUnauthenticated {
 		d = d.Plain()
@@ -181,6 +187,36 @@ func ReadStellarStack(e Event) (StellarStackEvent, error) {
 		err = fmt.Errorf("%w: %s: it has no name", ErrInvalid, e.Type)
 	}
 	return d, err
+}
+
+// readUnknownStellarStack reads what has the shape of an event that we know. If a
+// part has another one, Data is the whole delivery, so that nothing of it is lost.
+func readUnknownStellarStack(e Event) StellarStackEvent {
+	var d StellarStackEvent
+	odd := false
+	err := readMembers(e.Data, func(name string, value []byte) error {
+		before := d
+		if err := d.member(name, value); err != nil {
+			d, odd = before, true
+		}
+		return nil
+	})
+	if e.Extensions[AuthTypeExtension] == AuthUnauthenticated {
+		d = d.Plain()
+	}
+	if whole := (Object{}); err != nil || odd {
+		if json.Unmarshal(e.Data, &whole) != nil {
+			whole = Object{"data": e.Data} // it is no object
+		}
+		d.Data = whole
+	}
+	if name, is := e.Extensions[StellarStackTypeExtension].(string); is && d.Event == "" {
+		d.Event = name
+	}
+	if d.Event == "" {
+		d.Event = "unknown"
+	}
+	return d
 }
 
 // Plain is the event without embeds: what the first of them shows is put where
