@@ -41,6 +41,7 @@ const liveOptions = "_journal_mode=WAL&_synchronous=NORMAL&_busy_timeout=10000&_
 type Config struct {
 	Path        string                // the file; created with mode 0600
 	Projections []Projection          // nil: All
+	Events      Events                // for questions about the past; nil: they are refused
 	Log         *slog.Logger          // nil: discard
 	Metrics     prometheus.Registerer // nil: metrics are not registered
 }
@@ -56,6 +57,7 @@ type DB struct {
 	queries map[string]map[string]Query // by source and name
 	metrics *metrics
 	readers *readers
+	past    *past
 
 	handlers handlers
 
@@ -95,6 +97,7 @@ func Open(cfg Config) (*DB, error) {
 		queries: index(cfg.Projections),
 		metrics: newMetrics(cfg.Metrics),
 		readers: newReaders(cfg.Path),
+		past:    newPast(),
 		moved:   make(chan struct{}),
 
 		handlers: newHandlers(cfg.Projections),
@@ -224,7 +227,7 @@ func (d *DB) Close() error {
 		return nil
 	}
 	d.closed = true
-	return errors.Join(d.readers.close(), d.tx.close())
+	return errors.Join(d.past.forget(true), d.readers.close(), d.tx.close())
 }
 
 // Stale reports whether the rows were made by other tables or folds than this

@@ -27,7 +27,39 @@ var Messages = Projection{
 		schemas.PKMessageCreate: on(readMessage, foldMessage),
 		schemas.MessageAbsent:   on(readMessageAbsent, foldMessageAbsent),
 	},
-	Quiet: []string{"absent_us", "seen_us"},
+	Quiet:   []string{"absent_us", "seen_us"},
+	Queries: []Query{messagesQuery},
+}
+
+// messagesQuery lists messages by their ids, which are in order of time. Ids of
+// 19 digits come first: Discord has them since July 2022, and each length is in
+// order in the key of the table. A row without a timestamp was never announced.
+var messagesQuery = Query{
+	Name: "messages", Path: "messages",
+	Doc: "Proxied messages, newest first: who proxied when and where, never what was said.",
+	Params: []Param{
+		{Name: "member", Doc: "Only messages of this member, by its uuid."},
+		{Name: "before", Doc: "Only messages older than the one with this id: the next page."},
+		{Name: "limit", Kind: schemas.Int, Default: "100", Doc: "How many at most, up to 1,000."},
+	},
+	SQL: `SELECT q.id, ` + instant("q.timestamp_us") + ` AS timestamp, q.timestamp_us, q.member_uuid, m.name AS member_name, q.sender, q.channel, q.guild,
+			nullif(q.original, '') AS original, ` + instant("q.deleted_us") + ` AS deleted
+		FROM (` + messagesOf("length(id) >= 19", "length(:before) >= 19") + ` UNION ALL ` + messagesOf("length(id) < 19", "length(:before) < 19") + `) q
+		LEFT JOIN members m ON m.system_uuid = :tenant AND m.uuid = q.member_uuid
+		ORDER BY length(q.id) DESC, q.id DESC LIMIT max(0, min(:limit, 1000))`,
+}
+
+// messagesOf are the first messages whose ids have a length, if those before
+// the id that is given may have it.
+func messagesOf(length, before string) string {
+	older := "1"
+	if strings.Contains(before, ">=") {
+		older = "(:before IS NULL OR " + before + ")"
+	}
+	return `SELECT * FROM (SELECT * FROM messages WHERE system_uuid = :tenant AND ` + length + ` AND timestamp_us IS NOT NULL
+			AND (:member IS NULL OR member_uuid = lower(:member))
+			AND ` + older + ` AND id < iif(:before IS NOT NULL AND ` + before + `, :before, 'x')
+			ORDER BY id DESC LIMIT max(0, min(:limit, 1000)))`
 }
 
 // A message is what CREATE_MESSAGE says.

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"context"
 	"time"
 
 	"switchlog/schemas"
@@ -99,6 +100,10 @@ type Query struct {
 	// becomes the answer's JSON; nil: there is no row, and the query is One. It has
 	// as much time as the question, and an answer has the same limits.
 	Compute func(tx *Tx, a Asked) (any, error)
+
+	// History answers from the tenant's events up to a sequence, instead of from
+	// rows: it folds them again. The answer is as Compute's.
+	History func(ctx context.Context, d *DB, a Asked, source string, to uint64) (any, error)
 }
 
 // Asked is what a computed query is asked with.

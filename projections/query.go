@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -18,24 +19,44 @@ import (
 const maxParamBytes = 1024
 
 // Ask answers a query of a source. The params are texts, as a person gives
-// them; "tenant" must be among them. Body and position are of one state of the
+// them; "tenant" must be among them, and "as_of" may be: then the answer is what
+// was known after that event, or at that time. Body and position are of one state of the
 // file.
 //
 // Errors wrap ErrUnknownQuery, schemas.ErrInvalid (naming the parameter that is
 // unknown, missing or malformed), ErrTooLarge, ErrStale, ErrDamaged, or ctx's
 // error: SQLite is interrupted when ctx ends.
 func (d *DB) Ask(ctx context.Context, source, name string, params map[string]string) (Answer, error) {
+	asOf, past := params[AsOf]
+	if past {
+		params = maps.Clone(params)
+		delete(params, AsOf)
+	}
 	q, args, err := d.query(source, name, params)
 	if err != nil {
 		return Answer{}, err
 	}
 	var a Answer
-	err = d.read(ctx, func(tx *Tx, p schemas.Position) error {
-		a.Position = p
-		return a.read(ctx, tx, q, args, time.Now())
-	})
+	switch {
+	case past:
+		var at moment
+		if at, err = d.parseMoment(asOf); err == nil {
+			a, err = d.askPast(ctx, source, params["tenant"], q, args, at)
+		}
+	case q.History != nil:
+		a.Position = d.position()
+		if err = d.past.enter(ctx); err == nil {
+			err = d.history(ctx, q, args, time.Now(), source, params["tenant"], a.Position.Seq, &a)
+			d.past.leave()
+		}
+	default:
+		err = d.read(ctx, func(tx *Tx, p schemas.Position) error {
+			a.Position = p
+			return a.read(ctx, tx, q, args, time.Now())
+		})
+	}
 	if err != nil {
-		if d.stale() && !errors.Is(err, ErrDamaged) && ctx.Err() == nil {
+		if d.stale() && !errors.Is(err, ErrDamaged) && !errors.Is(err, schemas.ErrInvalid) && ctx.Err() == nil {
 			err = fmt.Errorf("%w: %w", ErrStale, err)
 		}
 		return Answer{}, fmt.Errorf("query %s: %w", name, err)
@@ -55,6 +76,9 @@ func (d *DB) query(source, name string, params map[string]string) (Query, []driv
 
 // read asks the query of what tx sees, as of now.
 func (a *Answer) read(ctx context.Context, tx *Tx, q Query, args []driver.NamedValue, now time.Time) error {
+	if q.History != nil {
+		return fmt.Errorf("%w: a history is asked of the database, not of a fold", ErrUnknownQuery)
+	}
 	if q.SQL == "" {
 		return a.compute(ctx, tx, q, args, now)
 	}
@@ -82,6 +106,17 @@ func (a *Answer) read(ctx context.Context, tx *Tx, q Query, args []driver.NamedV
 
 // compute has the query's own function answer.
 func (a *Answer) compute(ctx context.Context, tx *Tx, q Query, args []driver.NamedValue, now time.Time) error {
+	asked := askedOf(args, now)
+	tx.view = ctx // what it reads ends with the question
+	defer func() { tx.view = nil }()
+	answer, err := q.Compute(tx, asked)
+	if err != nil {
+		return err
+	}
+	return a.encode(answer)
+}
+
+func askedOf(args []driver.NamedValue, now time.Time) Asked {
 	asked := Asked{Now: now, Params: map[string]any{}}
 	for _, arg := range args {
 		if arg.Value != nil {
@@ -89,12 +124,11 @@ func (a *Answer) compute(ctx context.Context, tx *Tx, q Query, args []driver.Nam
 		}
 	}
 	asked.Tenant = asked.Text("tenant")
-	tx.view = ctx // what it reads ends with the question
-	defer func() { tx.view = nil }()
-	answer, err := q.Compute(tx, asked)
-	if err != nil {
-		return err
-	}
+	return asked
+}
+
+// encode writes what a function answered; nil is no row.
+func (a *Answer) encode(answer any) error {
 	if a.Found = answer != nil; !a.Found {
 		return nil
 	}

@@ -61,6 +61,7 @@ func (d *DB) Scratch(sent uint64) (*DB, error) {
 		queries: d.queries,
 		metrics: newMetrics(nil),
 		readers: newReaders(path),
+		past:    newPast(),
 		moved:   make(chan struct{}),
 		scratch: true,
 		floor:   max(d.position().Seq, sent),
@@ -184,7 +185,7 @@ func (d *DB) Replace(ctx context.Context, scratch *DB) error {
 	if err := d.tx.exec(`PRAGMA wal_checkpoint(PASSIVE)`); err != nil {
 		d.cfg.Log.Warn("checkpoint after a rebuild", "err", err)
 	}
-	if err := d.load(); err != nil {
+	if err := errors.Join(d.load(), d.past.forget(false)); err != nil {
 		return fmt.Errorf("projections: replaced, but: %w", err)
 	}
 	return nil

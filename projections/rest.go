@@ -29,7 +29,7 @@ func (d *DB) Rest() error {
 		return nil
 	}
 	d.tx.forgetStates() // between batches all of them are flushed
-	err := errors.Join(d.tx.exec(shrinkSQL), d.readers.rest())
+	err := errors.Join(d.tx.exec(shrinkSQL), d.readers.rest(), d.past.rest())
 	C.trim()
 	if err != nil {
 		return fmt.Errorf("projections: rest: %w", d.fault(err))

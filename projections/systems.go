@@ -34,7 +34,7 @@ var Systems = Projection{
 					|| printf('.%06dZ', (created_us % 1000000 + 1000000) % 1000000) AS created,
 				` + shownPrivacy(schemas.PKSystemObject) + `
 			FROM systems WHERE system_uuid = :tenant AND deleted_us IS NULL ORDER BY uuid LIMIT 1`,
-	}},
+	}, historyQuery},
 }
 
 var systemEntity = entity{

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -221,6 +222,12 @@ func bind(t *testing.T, q Query, given map[string]string) []any {
 				t.Fatal(err)
 			}
 			v = us
+		case p.Kind == schemas.Int:
+			n, err := strconv.ParseInt(text, 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v = n
 		default:
 			v = text
 		}

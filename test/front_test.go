@@ -86,5 +86,36 @@ func TestFront(t *testing.T) {
 	if err := json.Unmarshal(body, &stats); code != 200 || err != nil || time.Duration(stats.Fronted*1e9).Round(time.Hour) != 9*time.Hour {
 		t.Errorf("stats: got %d %s, %v, want nine hours", code, body, err)
 	}
+	pastOf(t, s)
 	Check(s)
+}
+
+// pastOf: what was known after an event, over HTTP and in the shell; and every
+// version of a member.
+func pastOf(t *testing.T, s *server) {
+	t.Helper()
+	const api = "/api/v1/pluralkit/" + sampleSystem
+	first := s.stream("EVENTS")
+	for _, m := range first {
+		if !strings.HasSuffix(m.Subject, ".member.create") {
+			continue
+		}
+		var list []struct{ Name string }
+		code, header, body := s.get(fmt.Sprintf("%s/members?as_of=%d", api, m.Seq))
+		if err := json.Unmarshal(body, &list); code != 200 || err != nil || len(list) != 1 || list[0].Name != "Alder" || header.Get("Switchlog-Position") != fmt.Sprint(m.Seq) {
+			t.Errorf("members as of %d: got %d %s at %s, %v, want Alder alone", m.Seq, code, body, header.Get("Switchlog-Position"), err)
+		}
+		break
+	}
+	for path, want := range map[string]int{
+		"/front?as_of=2020-01-01T00:00:00Z": 200, "/front?as_of=99999999": 400, "/front?as_of=soon": 400, "/history/member/abvenk": 200,
+		"/history/member/nosuch": 404, "/history/thing/x": 400, "/messages?limit=10": 200, "/messages?limit=-1": 400, "/stats?as_of=2030-01-01T00:00:00Z": 200,
+	} {
+		if code, _, body := s.get(api + path); code != want {
+			t.Errorf("%s: got %d %s, want %d", path, code, body, want)
+		}
+	}
+	if out := s.cli("", "query", "history", "kind=member", "id=abvenk"); !strings.Contains(out, `"me.pluralkit.member.create"`) {
+		t.Errorf("query history: got %s", out)
+	}
 }

@@ -7,7 +7,6 @@ import (
 	"net/http"
 
 	"switchlog/processor"
-	"switchlog/projections"
 	"switchlog/schemas"
 )
 
@@ -26,7 +25,7 @@ func (a admin) explain(w http.ResponseWriter, r *http.Request) error {
 	}
 	out := causes{Table: table, Key: key, Events: []recordedJS{}}
 	for _, s := range subjects {
-		seqs, err := a.n.db.Explain(ctx, s, a.n.eventsOf(ctx, s))
+		seqs, err := a.n.db.Explain(ctx, s, a.n.eventsOf(ctx, s.Source, s.Tenant, 1, 0))
 		if err != nil {
 			return err
 		}
@@ -42,11 +41,11 @@ func (a admin) explain(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// eventsOf is what the log has of a tenant.
-func (n *node) eventsOf(ctx context.Context, s projections.Subject) iter.Seq2[schemas.Recorded, error] {
-	subject := schemas.LogEvents + "." + schemas.Token(s.Source) + "." + schemas.Token(s.Tenant) + ".>"
+// eventsOf is what the log has of a tenant, from one sequence to another (0: to its end).
+func (n *node) eventsOf(ctx context.Context, source, tenant string, from, to uint64) iter.Seq2[schemas.Recorded, error] {
+	subject := schemas.LogEvents + "." + schemas.Token(source) + "." + schemas.Token(tenant) + ".>"
 	return func(yield func(schemas.Recorded, error) bool) {
-		err := n.events.Read(ctx, processor.ReadOptions{From: 1, Subject: subject}, func(e schemas.Recorded, _ schemas.Message) error {
+		err := n.events.Read(ctx, processor.ReadOptions{From: from, To: to, Subject: subject}, func(e schemas.Recorded, _ schemas.Message) error {
 			if !yield(e, nil) {
 				return errEnough
 			}

@@ -223,7 +223,7 @@ func (n *node) rest() {
 
 // openDatabase opens the projections and what keeps them going.
 func (n *node) openDatabase() (err error) {
-	n.db, err = projections.Open(projections.Config{Path: n.path(fileDatabase), Log: n.log, Metrics: n.metrics})
+	n.db, err = projections.Open(projections.Config{Path: n.path(fileDatabase), Events: n.eventsOf, Log: n.log, Metrics: n.metrics})
 	if err != nil {
 		return err
 	}

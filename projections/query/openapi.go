@@ -54,7 +54,7 @@ func queryOperation(p projections.Projection, q projections.Query) object {
 	for _, param := range q.Params {
 		params = append(params, parameter(param, slices.Contains(inPath, param.Name)))
 	}
-	params = append(params, ref("parameters", waitFor))
+	params = append(params, ref("parameters", waitFor), ref("parameters", projections.AsOf))
 	shape := object{"type": "array", "items": object{"type": "object"}}
 	codes := []string{"400", "401", "404", "413", "503", "504"}
 	if q.One {
@@ -151,6 +151,8 @@ func components() object {
 				"description": "Whose data it is, e.g. the uuid of a PluralKit system."},
 			waitFor: object{"name": waitFor, "in": "query", "schema": sequence(),
 				"description": "Answer when the log is folded up to this sequence; 504 if that takes too long."},
+			projections.AsOf: object{"name": projections.AsOf, "in": "query", "schema": object{"type": "string"},
+				"description": "What was known then: after the event of this sequence, or at this time (RFC 3339)."},
 		},
 		"headers": object{"position": object{"description": "Sequence of the last event the answer knows of.", "required": true, "schema": sequence()}},
 		"schemas": object{"error": object{"type": "object", "required": []any{"error"}, "additionalProperties": false,

@@ -15,7 +15,7 @@ import (
 	"switchlog/schemas"
 )
 
-// waitFor is the parameter every query has besides its own.
+// waitFor is a parameter that every query has besides its own; projections.AsOf is the other.
 const waitFor = "wait_for"
 
 // question is a query with everything it is asked with.
@@ -40,6 +40,10 @@ func ask(source, tenant string, q projections.Query, given, bound map[string]str
 				return question{}, fmt.Errorf("parameter %s: %w", waitFor, err)
 			}
 			out.waitFor = seq
+			continue
+		}
+		if name == projections.AsOf {
+			out.params[name] = value
 			continue
 		}
 		_, inPath := bound[name]
