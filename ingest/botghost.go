@@ -126,19 +126,15 @@ func readBotGhost(body []byte) ([]byte, error) {
 	if err := takeApart(body, map[string]*[]byte{"variables": &variables}, &ignored); err != nil {
 		return nil, err
 	}
-	if variables == nil || isNull(variables) {
+	if variables == nil || schemas.IsNull(variables) {
 		return body, nil
 	}
 	if variables[0] != '[' {
 		return nil, fmt.Errorf("%w: variables is no array", schemas.ErrInvalid)
 	}
-	s := scanner{text: variables, at: 1}
-	for first := true; s.element(first); first = false {
-		value, ok := s.skip(maxDepth)
-		if !ok {
-			break
-		}
-		if err := checkVariable(value); err != nil {
+	s := scan(variables)
+	for s.Array(); s.Next(); {
+		if err := checkVariable(s.Value); err != nil {
 			return nil, err
 		}
 	}
@@ -154,10 +150,10 @@ func checkVariable(entry []byte) error {
 	if err != nil {
 		return err
 	}
-	if _, isText := text(name); name != nil && !isNull(name) && !isText {
+	if _, isText := schemas.Unquote(name); name != nil && !schemas.IsNull(name) && !isText {
 		return fmt.Errorf("%w: the name of a variable is no string", schemas.ErrInvalid)
 	}
-	if placeholder, _ := text(variable); len(placeholder) < 3 || placeholder[0] != '{' || placeholder[len(placeholder)-1] != '}' {
+	if placeholder, _ := schemas.Unquote(variable); len(placeholder) < 3 || placeholder[0] != '{' || placeholder[len(placeholder)-1] != '}' {
 		return fmt.Errorf("%w: a placeholder is not {…}", schemas.ErrInvalid)
 	}
 	if value != nil && (value[0] == '{' || value[0] == '[') {

@@ -77,19 +77,17 @@ func readCloudEvents(h http.Header, contentType string, body []byte) ([]schemas.
 
 // readBatch reads an array of events.
 func readBatch(body []byte) ([]schemas.Event, error) {
-	s := scanner{text: body}
-	s.space()
-	if !s.eat('[') {
+	s := scan(body)
+	if !s.Array() {
 		return nil, fmt.Errorf("%w: a batch is an array", schemas.ErrInvalid)
 	}
 	var events []schemas.Event
-	for first := true; s.element(first); first = false {
-		one, _ := s.skip(maxDepth)
+	for s.Next() {
 		if len(events) == maxBatchEvents {
 			return nil, overLimit{http.StatusRequestEntityTooLarge, fmt.Sprintf("more than %d events in a batch", maxBatchEvents)}
 		}
 		var e schemas.Event
-		if err := e.UnmarshalJSON(one); err != nil {
+		if err := e.UnmarshalJSON(s.Value); err != nil {
 			return nil, err
 		}
 		events = append(events, e)

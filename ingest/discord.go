@@ -107,7 +107,7 @@ func (d discordSource) TellTenant(body []byte) string {
 		return ""
 	}
 	value, _ := member(body, memberApplication)
-	if id, ok := text(value); ok && schemas.IsSnowflake(id) {
+	if id, ok := schemas.Unquote(value); ok && schemas.IsSnowflake(id) {
 		return id
 	}
 	return ""

@@ -106,7 +106,7 @@ func readDiscord(body []byte) (discordEnvelope, error) {
 	}
 	if application != nil {
 		var ok bool
-		if env.application, ok = text(application); !ok || !schemas.IsSnowflake(env.application) {
+		if env.application, ok = schemas.Unquote(application); !ok || !schemas.IsSnowflake(env.application) {
 			return env, fmt.Errorf("%w: application_id is no id", schemas.ErrInvalid)
 		}
 	}
@@ -139,13 +139,13 @@ func (env *discordEnvelope) readEvent(extra *extraMembers) error {
 		return err
 	}
 	var ok bool
-	if env.name, ok = text(name); !ok || env.name == "" {
+	if env.name, ok = schemas.Unquote(name); !ok || env.name == "" {
 		return fmt.Errorf("%w: event.type is no event's name", schemas.ErrInvalid)
 	}
 	if plainType(env.name) != env.name {
 		extra.addMember("type", name)
 	}
-	if s, ok := text(timestamp); ok {
+	if s, ok := schemas.Unquote(timestamp); ok {
 		if at, err := schemas.ParseDiscordTime(s); err == nil && at.Year() > 0 && at.Year() <= 9999 {
 			env.at = at
 		}
@@ -168,7 +168,7 @@ func (env *discordEnvelope) id(path ...string) string {
 	for _, name := range path {
 		value, _ = member(value, name)
 	}
-	if id, ok := text(value); ok && schemas.IsSnowflake(id) {
+	if id, ok := schemas.Unquote(value); ok && schemas.IsSnowflake(id) {
 		return id
 	}
 	return ""
@@ -227,7 +227,7 @@ func (env *discordEnvelope) eventID(typ string, body []byte) (string, time.Durat
 // edited is when the message of an update was edited, in microseconds.
 func (env *discordEnvelope) edited() string {
 	value, _ := member(env.data, "edited_timestamp")
-	s, _ := text(value)
+	s, _ := schemas.Unquote(value)
 	at, err := schemas.ParseDiscordTime(s)
 	if err != nil {
 		return ""

@@ -12,39 +12,34 @@ import (
 // case: so do the folds read (schemas.Object), and the event and its row mean
 // the same.
 func member(data []byte, want string) (value []byte, ok bool) {
-	s := scanner{text: data}
-	s.open()
-	for first := true; ; first = false {
-		name, more := s.next(first)
-		if !more {
-			return value, ok
-		}
-		v, _ := s.skip(maxDepth)
-		if spells(name, want) {
-			value, ok = v, true
+	s := scan(data)
+	for s.Object(); s.Next(); {
+		if schemas.Spells(s.Name, want) {
+			value, ok = s.Value, true
 		}
 	}
+	return value, ok
 }
 
 // memberText is a member that is a string; empty: it is none, or has no one
 // meaning.
 func memberText(data []byte, name string) string {
 	value, _ := member(data, name)
-	if hasLoneSurrogate(value) {
+	if schemas.HasLoneSurrogate(value) {
 		return ""
 	}
-	s, _ := text(value)
+	s, _ := schemas.Unquote(value)
 	return s
 }
 
 // firstElement is the first element of data that has been scanned, if it is
 // an array that has one.
 func firstElement(data []byte) (value []byte, ok bool) {
-	s := scanner{text: data}
-	if !s.eat('[') || !s.element(true) {
+	s := scan(data)
+	if !s.Array() || !s.Next() {
 		return nil, false
 	}
-	return s.skip(maxDepth)
+	return s.Value, true
 }
 
 // takeApart finds the members of a JSON object. The value of each known one
@@ -52,35 +47,25 @@ func firstElement(data []byte) (value []byte, ok bool) {
 // What is no object, or has a known member twice, is ErrInvalid.
 func takeApart(object []byte, known map[string]*[]byte, extra *extraMembers) error {
 	seen := make(map[string]bool, len(known))
-	s := scanner{text: object}
-	s.open()
-	for first := true; ; first = false {
-		raw, more := s.next(first)
-		if !more {
-			break
-		}
-		start, at := s.name, ""
+	s := scan(object)
+	for s.Object(); s.Next(); {
+		at := ""
 		for name := range known {
-			if spells(raw, name) {
+			if schemas.Spells(s.Name, name) {
 				at = name
 			}
 		}
-		value, ok := s.skip(maxDepth)
 		switch {
-		case !ok: // end reports it
 		case at == "":
-			extra.add(object[start:s.at])
+			extra.add(object[s.MemberOffset():s.Offset()])
 		case seen[at]:
 			return fmt.Errorf("%w: %s twice", schemas.ErrInvalid, at)
 		case known[at] != nil:
-			*known[at] = value
+			*known[at] = s.Value
 		}
 		seen[at] = at != ""
 	}
-	if !s.end() {
-		return s.fault("a JSON object")
-	}
-	return nil
+	return scanFault(&s, "a JSON object")
 }
 
 // extraMembers are members we do not know, as the beginning of an object; nil:

@@ -49,19 +49,13 @@ type pluralKitSource struct{ Configured }
 // firstSigningToken reads no further than the first signing_token. PluralKit
 // sends it as the second member, after 40 bytes.
 func firstSigningToken(body []byte) (string, bool) {
-	s := scanner{text: body}
-	s.open()
-	for first := true; ; first = false {
-		name, more := s.next(first)
-		if !more {
-			return "", false
-		}
-		isToken := spells(name, memberToken)
-		value, ok := s.skip(maxDepth)
-		if isToken && ok {
-			return text(value)
+	s := scan(body)
+	for s.Object(); s.Next(); {
+		if schemas.Spells(s.Name, memberToken) {
+			return schemas.Unquote(s.Value)
 		}
 	}
+	return "", false
 }
 
 // Verify reads signing_token and system_id from the top level of the body,
@@ -111,25 +105,20 @@ func claimedSystem(beginning []byte) string {
 // readBeginning reads, in the beginning of a body, which may break off, the
 // first system_id and whether it is a ping.
 func readBeginning(beginning []byte) (system string, isPing bool) {
-	s := scanner{text: beginning}
-	s.open()
-	for first := true; ; first = false {
-		name, more := s.next(first)
-		if !more {
-			return system, isPing
-		}
-		value, ok := s.skip(maxDepth)
-		said, isText := text(value)
+	s := scan(beginning)
+	for s.Object(); s.Next(); {
+		said, isText := schemas.Unquote(s.Value)
 		switch {
-		case !ok || !isText:
-		case spells(name, "type") && said == ping:
+		case !isText:
+		case schemas.Spells(s.Name, "type") && said == ping:
 			isPing = true
-		case system == "" && spells(name, memberSystem):
+		case system == "" && schemas.Spells(s.Name, memberSystem):
 			if id, err := checkSystem(said); err == nil {
 				system = id
 			}
 		}
 	}
+	return system, isPing
 }
 
 // envelopeAuth reads what authenticates the envelope. The token is nil if
@@ -138,24 +127,15 @@ func readBeginning(beginning []byte) (system string, isPing bool) {
 // that differ.
 func envelopeAuth(body []byte) (token, system *string) {
 	contradicts := false
-	s := scanner{text: body}
-	s.open()
-	for first := true; ; first = false {
-		name, more := s.next(first)
-		if !more {
-			break
-		}
-		isToken, isSystem := spells(name, memberToken), spells(name, memberSystem)
-		value, ok := s.skip(maxDepth)
+	s := scan(body)
+	for s.Object(); s.Next(); {
 		switch {
-		case !ok:
-			// next reports the end
-		case isToken:
-			v, isText := text(value)
+		case schemas.Spells(s.Name, memberToken):
+			v, isText := schemas.Unquote(s.Value)
 			contradicts = contradicts || !isText || (token != nil && *token != v)
 			token = &v
-		case isSystem && !isNull(value):
-			v, isText := text(value)
+		case schemas.Spells(s.Name, memberSystem) && !schemas.IsNull(s.Value):
+			v, isText := schemas.Unquote(s.Value)
 			if !isText || (system != nil && *system != v) {
 				v = ""
 			}

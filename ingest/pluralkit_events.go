@@ -103,48 +103,40 @@ func readEnvelope(body []byte) (envelope, error) {
 	}
 	var typ, id []byte
 	var extra extraMembers
-	s := scanner{text: body}
-	s.open()
-	for first := true; ; first = false {
-		name, more := s.next(first)
-		if !more {
-			break
-		}
-		start := s.name
-		value, ok := s.skip(maxDepth)
-		twice := false
+	s := scan(body)
+	for s.Object(); s.Next(); {
+		name, value, twice := s.Name, s.Value, false
 		switch {
-		case !ok:
-		case spells(name, "type"):
+		case schemas.Spells(name, "type"):
 			typ, twice = value, typ != nil
-		case spells(name, "id"):
+		case schemas.Spells(name, "id"):
 			id, twice = value, id != nil
-		case spells(name, "data"):
+		case schemas.Spells(name, "data"):
 			env.data, twice = value, env.data != nil
-		case spells(name, memberToken):
-			env.token, _ = text(value)
-		case spells(name, memberSystem):
+		case schemas.Spells(name, memberToken):
+			env.token, _ = schemas.Unquote(value)
+		case schemas.Spells(name, memberSystem):
 		default:
-			extra.add(body[start:s.at])
+			extra.add(body[s.MemberOffset():s.Offset()])
 		}
 		if twice {
 			return env, fmt.Errorf("%w: a member twice", schemas.ErrInvalid)
 		}
 	}
-	if !s.end() {
-		return env, s.fault("a JSON object")
+	if err := scanFault(&s, "a JSON object"); err != nil {
+		return env, err
 	}
 	// Law 9: neither of the two members that become attributes may hold the token.
 	var ok bool
-	if env.name, ok = text(typ); !ok || env.name == "" || env.spills(env.name) {
+	if env.name, ok = schemas.Unquote(typ); !ok || env.name == "" || env.spills(env.name) {
 		return env, fmt.Errorf("%w: type is no event's name", schemas.ErrInvalid)
 	}
 	if plainType(env.name) != env.name {
 		extra.addMember("type", typ)
 	}
-	if said, isText := text(id); isText && isSubject(said) && !hasLoneSurrogate(id) && !env.spills(said) {
+	if said, isText := schemas.Unquote(id); isText && isSubject(said) && !schemas.HasLoneSurrogate(id) && !env.spills(said) {
 		env.id = said
-	} else if id != nil && !isNull(id) {
+	} else if id != nil && !schemas.IsNull(id) {
 		extra.addMember("id", id)
 	}
 	var err error

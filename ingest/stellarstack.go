@@ -169,7 +169,7 @@ func (s stellarSource) readDelivery(body []byte) (stellarDelivery, error) {
 	if !s.unsigned {
 		d.event, d.timestamp = memberText(body, "event"), memberText(body, "timestamp")
 		d.parts = []string{d.event}
-		if server, _ := member(body, "server"); server != nil && !isNull(server) {
+		if server, _ := member(body, "server"); server != nil && !schemas.IsNull(server) {
 			d.id, d.name = memberText(server, "id"), memberText(server, "name")
 			d.parts = append(d.parts, d.id, d.name)
 			if d.id+d.name == "" {
@@ -194,33 +194,28 @@ func (s stellarSource) readDelivery(body []byte) (stellarDelivery, error) {
 
 // readData makes parts of the members of a signed delivery's data.
 func (d *stellarDelivery) readData(data []byte) {
-	s := scanner{text: data}
-	if !s.open() {
+	s := scan(data)
+	if !s.Object() {
 		d.addOdd(data)
 		return
 	}
-	for first := true; ; first = false {
-		name, more := s.next(first)
-		if !more {
-			return
-		}
-		value, _ := s.skip(maxDepth)
-		plain, _ := text(slices.Concat([]byte{'"'}, name, []byte{'"'}))
-		d.parts = append(d.parts, plain+"="+canonical(value))
+	for s.Next() {
+		plain, _ := schemas.Unquote(slices.Concat([]byte{'"'}, s.Name, []byte{'"'}))
+		d.parts = append(d.parts, plain+"="+canonical(s.Value))
 	}
 }
 
 // readFields makes parts of the fields of an embed. The first that is called
 // Server names it.
 func (d *stellarDelivery) readFields(fields []byte) {
-	s := scanner{text: fields}
-	if !s.eat('[') {
+	s := scan(fields)
+	if !s.Array() {
 		d.addOdd(fields)
 		return
 	}
 	hasServer, hasStatus := false, false
-	for first := true; s.element(first); first = false {
-		field, _ := s.skip(maxDepth)
+	for s.Next() {
+		field := s.Value
 		value, _ := member(field, "value")
 		switch name := memberText(field, "name"); {
 		case name == "Server" && !hasServer:
@@ -238,7 +233,7 @@ func (d *stellarDelivery) readFields(fields []byte) {
 
 // addOdd adds a value that is not what StellarStack sends there.
 func (d *stellarDelivery) addOdd(value []byte) {
-	if value != nil && !isNull(value) {
+	if value != nil && !schemas.IsNull(value) {
 		d.parts = append(d.parts, canonical(value))
 	}
 }
@@ -276,7 +271,7 @@ func (s stellarSource) eventID(r *Request, d stellarDelivery) (string, time.Dura
 // canonical is a JSON value with the members of objects in order. One that has
 // no one meaning is as it was written: no other is the same.
 func canonical(value json.RawMessage) string {
-	if hasLoneSurrogate(value) {
+	if schemas.HasLoneSurrogate(value) {
 		return string(value)
 	}
 	var v any

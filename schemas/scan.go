@@ -31,6 +31,10 @@ type Scanner struct {
 	Text     []byte
 	MaxDepth int // levels of objects and arrays; 0: 10,000
 
+	// Redact is what to leave out of values that are passed from here on: see
+	// Redacted. Nil: nothing.
+	Redact *Redaction
+
 	Name  []byte // of the last member, as it is written between its quotes
 	Value []byte // of the last member or element, as it is written
 
@@ -41,6 +45,7 @@ type Scanner struct {
 	array  bool // Next is in an array
 	failed bool
 	deep   bool // it failed since MaxDepth was exceeded
+	cuts   []cut
 }
 
 // Object enters the object that begins here.
@@ -179,7 +184,7 @@ func (s *Scanner) value(levels int) bool {
 	}
 	switch s.Text[s.at] {
 	case '"':
-		return s.str()
+		return s.text()
 	case '{':
 		return s.list('}', true, levels-1)
 	case '[':
@@ -200,15 +205,26 @@ func (s *Scanner) list(end byte, named bool, levels int) bool {
 		s.deep = true
 		return false
 	}
-	s.at++ // { or [
+	s.at++                      // { or [
+	behind, kept := s.at, false // where the last member ended; whether one is not cut
 	s.space()
 	if s.eat(end) {
 		return true
 	}
-	for {
+	for first := true; ; first = false {
+		hidden := false
 		if named {
+			begin := s.at
 			if !s.str() {
 				return false
+			}
+			if s.Redact != nil {
+				if hidden = s.Redact.Hides(s.Text[begin+1 : s.at-1]); !hidden {
+					if !first && !kept {
+						s.cut(behind, begin, "") // the comma behind members that are cut
+					}
+					kept = true
+				}
 			}
 			s.space()
 			if !s.eat(':') {
@@ -216,9 +232,14 @@ func (s *Scanner) list(end byte, named bool, levels int) bool {
 			}
 			s.space()
 		}
-		if !s.value(levels) {
+		if hidden {
+			if !s.hidden(behind, levels) {
+				return false
+			}
+		} else if !s.value(levels) {
 			return false
 		}
+		behind = s.at
 		s.space()
 		if !s.eat(',') {
 			return s.eat(end)
