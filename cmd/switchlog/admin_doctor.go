@@ -23,6 +23,7 @@ func (a admin) doctor(w http.ResponseWriter, r *http.Request) error {
 	findings := a.n.examine(s)
 	if r.URL.Query().Get("quick") == "" {
 		findings = append(findings, a.n.examineLog(r.Context()))
+		findings = append(findings, a.n.examineAddress(r.Context())...)
 	}
 	answerJSON(w, http.StatusOK, findings)
 	return nil
@@ -116,4 +117,26 @@ func (n *node) examineLog(ctx context.Context) finding {
 		return found("log", warning, fmt.Sprintf("%d of %d messages are no events (hint: did somebody publish to %s.>? switchlog sql \"SELECT * FROM skipped\" shows them)", faults, events, schemas.LogEvents))
 	}
 	return found("log", fine, fmt.Sprintf("%d events, all of them readable", events))
+}
+
+// examineAddress plays PluralKit's part against the public address: name, IPv4,
+// certificate, and a PING with a right token and one with a wrong one.
+func (n *node) examineAddress(ctx context.Context) []finding {
+	at := n.linkState()
+	if at.Address == "" {
+		return nil // this node takes no webhooks
+	}
+	r := n.checkAddress(ctx)
+	findings := n.examineChallenge()
+	for _, s := range r.Steps {
+		findings = append(findings, stepFinding(s))
+	}
+	if r.OnlyLoopback {
+		says := "only this machine was reached: how others reach it was not tried (hint: serve --public-url says at which https address they do; switchlog link pluralkit lists ways to one)"
+		if at.Told {
+			says = "only this machine was reached, since the name leads here from here: how others reach it was not tried (hint: open the address in a browser of a phone that is not in this network)"
+		}
+		findings = append(findings, found("public", warning, says))
+	}
+	return findings
 }

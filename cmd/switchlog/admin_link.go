@@ -17,7 +17,7 @@ const pingsWait = 20 * time.Second
 // linkState is what a person who links PluralKit must know of the server.
 type linkState struct {
 	Address  string       `json:"address"`         // for PluralKit; empty: this node takes no webhooks
-	Told     bool         `json:"told"`            // --public-url says so; else it is where we listen
+	Told     bool         `json:"told"`            // --public-url or --domain says so; else it is where we listen
 	Loopback bool         `json:"loopback"`        // only this machine can use it
 	Listens  string       `json:"listens"`         // where a proxy or tunnel must pass to
 	Pings    uint64       `json:"pings"`           // how many have come since the start
@@ -31,7 +31,7 @@ func (a admin) link(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func (n *node) linkState() linkState {
-	s := linkState{Told: n.cfg.PublicURL != "", Listens: listensAt(n.public), Pings: n.pings.Count()}
+	s := linkState{Told: n.cfg.PublicURL != "" || n.certs != nil, Listens: listensAt(n.public), Pings: n.pings.Count()}
 	if base := n.publicURL(); base != "" {
 		s.Address = base + "/in/" + schemas.PluralKit
 	}
@@ -80,6 +80,9 @@ func (n *node) notices() []string {
 	notices := []string{}
 	if early, ok := n.pings.Early(); ok {
 		notices = append(notices, ago(schemas.FormatTime(early.Time))+": "+ingest.EarlyWords)
+	}
+	if says := n.certificateNotice(time.Now()); says != "" {
+		notices = append(notices, says)
 	}
 	return notices
 }

@@ -42,10 +42,10 @@ func newDoctor() *cobra.Command {
 		Use:   "doctor",
 		Short: "Look for what is wrong, and say what to do",
 		Long: "Look at the data directory, the disk, the clock, the files, and at the server if it runs: whether the " +
-			"log is whole (all of it is read), what waits, what is behind. It changes nothing and asks nobody outside.\n\n" +
+			"log is whole (all of it is read), what waits, what is behind. It plays PluralKit's part against the public address: name, IPv4, certificate, both PINGs. It changes nothing.\n\n" +
 			"Exit code 1 if there is a problem; warnings alone are 0.",
 	}
-	quick := cmd.Flags().Bool("quick", false, "do not read the whole log and all files")
+	quick := cmd.Flags().Bool("quick", false, "do not read the whole log and all files, nor try the public address")
 	return withServer(cmd, func(ctx context.Context, c *call) error {
 		findings := c.examine(ctx, *quick)
 		problems := 0

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchlog/ingest/linking"
 	"switchlog/ingest/registry"
 	"switchlog/schemas"
 )
@@ -69,7 +70,7 @@ func (c *call) printSource(s sourceAnswer, secrets map[string]string) error {
 	}
 	return c.answer(s, func() error {
 		if s.OldUntil == "" && !c.rotates() {
-			return c.say("%s %s accepts webhooks at %s", s.Kind, s.Name, s.URL)
+			return c.say("%s %s %s", s.Kind, s.Name, s.whereItAccepts())
 		}
 		what := "secret"
 		if _, only := secrets["api_token"]; only && len(secrets) == 1 {
@@ -80,6 +81,20 @@ func (c *call) printSource(s sourceAnswer, secrets map[string]string) error {
 		}
 		return c.say("%s %s has a new %s; the old one is good until %s", s.Kind, s.Name, what, s.OldUntil)
 	})
+}
+
+// whereItAccepts says at which address, and never one of this machine alone as
+// that to give away.
+func (s sourceAnswer) whereItAccepts() string {
+	if !s.local() {
+		return "accepts webhooks at " + s.URL
+	}
+	return "is added. Its address is not public: this machine alone can use " + s.URL + " (hint: serve --public-url says at which https address others reach it; switchlog link pluralkit lists ways to one)"
+}
+
+// local reports whether only this machine can use the source's address.
+func (s sourceAnswer) local() bool {
+	return s.URL != "" && (linking.IsLoopback(s.URL) || linking.CheckURL(s.URL) != nil)
 }
 
 func (c *call) rotates() bool { return c.cmd.Name() == "rotate" }

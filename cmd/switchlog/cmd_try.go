@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchlog/ingest/linking"
 	"switchlog/ingest/registry"
 )
 
@@ -27,7 +28,11 @@ func newSourceTest() *cobra.Command {
 			return err
 		}
 		err = c.answer(t, func() error {
-			return c.say("%s\n  right signature: %s\n  wrong signature: %s\n%s", t.URL, tried(t.Right), tried(t.Wrong), t.Says)
+			says := t.Says
+			if linking.IsLoopback(t.URL) {
+				says += ".\nOnly this machine was tried: nobody else can use that address (hint: serve --public-url says at which https address others reach it; switchlog link pluralkit lists ways to one)"
+			}
+			return c.say("%s\n  right signature: %s\n  wrong signature: %s\n%s", t.URL, tried(t.Right), tried(t.Wrong), says)
 		})
 		if err == nil && !t.OK {
 			return errReported

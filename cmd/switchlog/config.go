@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
@@ -16,11 +17,15 @@ import (
 	"github.com/spf13/pflag"
 	"gopkg.in/yaml.v3"
 
+	"switchlog/ingest/linking"
 	"switchlog/ingest/pluralkit"
 	"switchlog/processor/deliver"
 )
 
-const defaultData = "./switchlog-data"
+const (
+	defaultData   = "./switchlog-data"
+	defaultListen = "127.0.0.1:8080"
+)
 
 // Config is all that `switchlog serve` can be told. Each setting is a flag;
 // the same name in capitals with SWITCHLOG_ in front is its environment
@@ -86,6 +91,25 @@ type Config struct {
 	// addresses we show: https://hooks.example.org. Default: its address.
 	PublicURL string
 
+	// Domain is a name whose A record is this machine: the public listener then has
+	// an HTTPS certificate of its own for it, obtained and renewed by itself, and
+	// --listen is :443 unless it is set. Default: none; a proxy in front has one.
+	Domain string
+
+	// ACMECA is the ACME server that is asked for the certificate. Default: Let's
+	// Encrypt.
+	ACMECA string
+
+	// ACMECARoots is a file of PEM certificates that sign the ACME server's own.
+	// Default: those that the machine trusts.
+	ACMECARoots string
+	acmeRoots   *x509.CertPool
+
+	// ACMEHTTPListen is where the HTTP challenge is answered, besides that by TLS at
+	// the public listener; it is open only while there is one. Empty: there is
+	// none. Default :80.
+	ACMEHTTPListen string
+
 	// PluralKitAPI is where PluralKit is asked what webhooks missed; /v2 is
 	// appended. Only sources with an API token are asked about. Default
 	// https://api.pluralkit.me.
@@ -111,7 +135,7 @@ type Config struct {
 
 // settings declares the flags of Config. The doc of each is above.
 func (c *Config) settings(f *pflag.FlagSet) {
-	f.StringVar(&c.Listen, "listen", "127.0.0.1:8080", "public address: webhooks only (port 0: a free one)")
+	f.StringVar(&c.Listen, "listen", defaultListen, "public address: webhooks only (port 0: a free one)")
 	f.StringVar(&c.PrivateListen, "private-listen", "127.0.0.1:8081", "private address: everything else, behind tokens")
 	f.StringVar(&c.NATSListen, "nats-listen", "127.0.0.1:4222", "address of the NATS server inside")
 	f.IntVar(&c.ConnectionsPerAddress, "connections-per-address", 1024, "connections one address may have open to the public address")
@@ -124,6 +148,10 @@ func (c *Config) settings(f *pflag.FlagSet) {
 	c.Roles = slices.Clone(allRoles)
 	f.Var(&c.Roles, "roles", "parts to run: ingest, process, query, deliver")
 	f.StringVar(&c.PublicURL, "public-url", "", "what the public address is called from outside, e.g. https://hooks.example.org")
+	f.StringVar(&c.Domain, "domain", "", "have an own HTTPS certificate for this name; --listen is :443 then")
+	f.StringVar(&c.ACMECA, "acme-ca", "", "ACME server that gives the certificate of --domain (default: Let's Encrypt)")
+	f.StringVar(&c.ACMECARoots, "acme-ca-roots", "", "PEM file of those who sign the ACME server's own certificate")
+	f.StringVar(&c.ACMEHTTPListen, "acme-http-listen", ":80", "where the CA's HTTP challenge is answered (empty: by TLS alone)")
 	f.StringVar(&c.PluralKitAPI, "pluralkit-api", pluralkit.DefaultBaseURL, "where PluralKit is asked what webhooks missed (/v2 is appended)")
 	f.DurationVar(&c.ReconcileEvery, "reconcile-every", 15*time.Minute, "how often PluralKit is asked, for sources with an API token")
 	f.StringVar(&c.DeliverAllow, "deliver-allow", "", "networks outgoing webhooks may reach though they are not public: CIDR[,CIDR]")
@@ -254,6 +282,9 @@ func (c *Config) check() error {
 			return fmt.Errorf("%w: --%s %q: %w (hint: host:port, e.g. 127.0.0.1:8080)", errUsage, name, addr, err)
 		}
 	}
+	if err := c.checkDomain(); err != nil {
+		return err
+	}
 	if err := c.Roles.check(); err != nil {
 		return err
 	}
@@ -282,9 +313,8 @@ func (c *Config) check() error {
 		return err
 	}
 	if c.PublicURL != "" {
-		u, err := url.Parse(c.PublicURL)
-		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-			return fmt.Errorf("%w: --public-url wants https://host", errUsage)
+		if err := linking.CheckURL(c.PublicURL); err != nil {
+			return fmt.Errorf("%w: --public-url %q: %w", errUsage, plain(c.PublicURL), err)
 		}
 		c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
 	}

@@ -25,6 +25,8 @@ const (
 	fileSecretKey = "secret.key"
 	fileDatabase  = "projections.db"
 	dirNATS       = "nats"
+
+	dirCertificates = "certificates" // of --domain, with the account's key; 0700
 )
 
 // Endpoints is endpoints.json: how commands find the server.

@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"switchlog/ingest"
+	"switchlog/ingest/certificates"
 	"switchlog/ingest/pluralkit"
 	"switchlog/ingest/registry"
 	"switchlog/ingest/spool"
@@ -72,7 +73,8 @@ type node struct {
 	readers   *readers
 	stopping  chan struct{} // closed when a stop begins
 
-	public net.Listener // nil without the role ingest
+	public net.Listener               // nil without the role ingest
+	certs  *certificates.Certificates // nil without --domain
 	priv   net.Listener
 
 	pings     *ingest.Pings // that the public listener received
@@ -152,11 +154,14 @@ func openNode(c Config, log *slog.Logger) (_ *node, err error) {
 	}
 	if n.runs(roleIngest) {
 		if n.public, err = net.Listen("tcp", c.Listen); err != nil {
-			return nil, fmt.Errorf("public listener: %w (hint: is another program there? --listen chooses another address)", err)
+			return nil, listenFailed("public listener", "--listen", err)
+		}
+		if err := n.openCertificates(); err != nil {
+			return nil, err
 		}
 	}
 	if n.priv, err = net.Listen("tcp", c.PrivateListen); err != nil {
-		return nil, fmt.Errorf("private listener: %w (hint: is another program there? --private-listen chooses another address)", err)
+		return nil, listenFailed("private listener", "--private-listen", err)
 	}
 	return n, nil
 }
@@ -266,6 +271,9 @@ func (n *node) close() error {
 	if n.registry != nil {
 		errs = append(errs, n.registry.Close())
 	}
+	if n.certs != nil {
+		n.certs.Close()
+	}
 	for _, l := range []net.Listener{n.public, n.priv} {
 		if l == nil {
 			continue
@@ -286,6 +294,17 @@ func (n *node) publicURL() string {
 	if n.cfg.PublicURL != "" {
 		return n.cfg.PublicURL
 	}
+	if n.certs != nil {
+		return n.domainURL()
+	}
+	return listensAt(n.public)
+}
+
+// publicListensAt is the URL of the public listener as it is from this machine.
+func (n *node) publicListensAt() string {
+	if n.certs != nil {
+		return "https://" + n.public.Addr().String()
+	}
 	return listensAt(n.public)
 }
 
@@ -299,7 +318,7 @@ func listensAt(l net.Listener) string {
 
 func (n *node) endpoints() Endpoints {
 	return Endpoints{
-		Public:  listensAt(n.public),
+		Public:  n.publicListensAt(),
 		Private: listensAt(n.priv),
 		NATS:    n.natsURL,
 		PID:     os.Getpid(),

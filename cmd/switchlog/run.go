@@ -69,9 +69,12 @@ func (n *node) start(ctx, partsCtx context.Context, parts *errgroup.Group, serve
 	if n.runs(roleIngest) {
 		edge := ingest.NewEdge(ingest.EdgeConfig{Watch: n.reconcilers, Pings: n.pings, Log: n.log, Registerer: n.metrics}, n.registry, n.spool)
 		limited := newConnections(n.public, maxConnections, n.cfg.ConnectionsPerAddress, n.cfg.trusted, n.log)
-		public := publicServer(limited.proxied(edge))
+		public := n.publicErrors(publicServer(limited.proxied(edge)))
 		public.ConnState = limited.state
-		servers.serve(limited, public)
+		servers.serve(n.publicListener(limited), public)
+		if n.certs != nil {
+			part(n.certs.Run)
+		}
 	}
 
 	if err := n.openLog(); err != nil {
