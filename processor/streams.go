@@ -40,6 +40,7 @@ const (
 func (l *Log) streamConfig(name, subjects, live, epoch string) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:               name,
+		Description:        streamDescriptions[name],
 		Subjects:           []string{subjects + ".>"},
 		Storage:            jetstream.FileStorage,
 		Compression:        jetstream.NoCompression,
@@ -51,6 +52,12 @@ func (l *Log) streamConfig(name, subjects, live, epoch string) jetstream.StreamC
 		AllowAtomicPublish: true,
 		Metadata:           map[string]string{epochKey: epoch},
 	}
+}
+
+// streamDescriptions are for whoever lists streams.
+var streamDescriptions = map[string]string{
+	schemas.StreamEvents:  "the log: every event that was accepted, in order; live under events.>",
+	schemas.StreamChanges: "what each event made different, names resolved; live under changes.>",
 }
 
 // create makes what is missing of the streams and the bucket. What exists

@@ -34,8 +34,8 @@ type handler struct {
 }
 
 // NewHandler returns the read API: GET /api/v1/{source}/{tenant}/… for every
-// query, …/changes for the stream of changes, and /api/v1/openapi.json. It goes
-// where the whole path can be seen, at "/api/v1/".
+// query, …/changes for the stream of changes, and /api/v1/openapi.json
+// and asyncapi.json, which describe HTTP and NATS. It goes where the whole path can be seen, at "/api/v1/".
 //
 // The order is: who asks (401), whether there is such a thing for them (404),
 // method (405), parameters (400), room (503, 429), position (504), answer.
@@ -79,11 +79,11 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) (label string, e
 	if !ok {
 		return labelNone, errNotFound
 	}
-	if len(path) == 1 && path[0] == "openapi.json" {
+	if document, is := map[string][]byte{"openapi.json": h.openAPI, "asyncapi.json": schemas.AsyncAPI()}[path[0]]; is && len(path) == 1 {
 		if err := allow(w, r, "GET, HEAD"); err != nil {
 			return labelOpenAPI, err
 		}
-		answerJSON(w, http.StatusOK, h.openAPI)
+		answerJSON(w, http.StatusOK, document)
 		return labelOpenAPI, nil
 	}
 	if len(path) == 1 {

@@ -63,11 +63,7 @@ func serveNATS(ctx context.Context, c Config, ready func()) error {
 	if err != nil {
 		return fmt.Errorf("query: nats service: %w", err)
 	}
-	err = errors.Join(
-		svc.AddEndpoint("query", micro.HandlerFunc(s.handleQuery), micro.WithEndpointSubject(querySubject)),
-		svc.AddEndpoint("replay", micro.HandlerFunc(s.handleReplay), micro.WithEndpointSubject(replaySubject)),
-	)
-	if err == nil {
+	if err = s.addEndpoints(svc); err == nil {
 		err = k.flush(ctx)
 	}
 	if err == nil {
