@@ -46,6 +46,13 @@ type User struct {
 	DenyPublish, DenySubscribe []string
 }
 
+func (u User) check() error {
+	if u.Name == "" || u.Password == "" || u.Name == adminUser || u.Name == sysUser {
+		return fmt.Errorf("nats user %q: needs a name of its own and a password", u.Name)
+	}
+	return nil
+}
+
 // options turns nats.conf and what a deployment decides into server options.
 func (c ServerConfig) options() (*server.Options, error) {
 	opts := &server.Options{}
@@ -62,8 +69,8 @@ func (c ServerConfig) options() (*server.Options, error) {
 		return nil, err
 	}
 	for _, u := range c.Users {
-		if u.Name == "" || u.Password == "" || u.Name == adminUser || u.Name == sysUser {
-			return nil, fmt.Errorf("nats user %q: needs a name of its own and a password", u.Name)
+		if err := u.check(); err != nil {
+			return nil, err
 		}
 		opts.Users = append(opts.Users, &server.User{
 			Username: u.Name, Password: u.Password, Account: app,

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"switchlog/ingest/registry"
+	"switchlog/processor"
 	"switchlog/projections"
 	"switchlog/projections/query"
 	"switchlog/schemas"
@@ -22,6 +23,7 @@ func (a admin) accessRoutes(handle func(string, func(http.ResponseWriter, *http.
 	handle("POST "+accessPath, a.addAccess)
 	handle("GET "+accessPath+"/{name}", a.showAccess)
 	handle("DELETE "+accessPath+"/{name}", a.revokeAccess)
+	handle("GET /api/admin/nats-config", a.natsConfig)
 }
 
 func (a admin) listAccess(w http.ResponseWriter, _ *http.Request) error {
@@ -102,6 +104,17 @@ func (a admin) revokeAccess(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// natsConfig answers a configuration for a NATS server of one's own, with the users of all readers.
+func (a admin) natsConfig(w http.ResponseWriter, _ *http.Request) error {
+	users, _ := a.n.natsUsers()
+	text, err := processor.ConfWithUsers(users)
+	if err != nil {
+		return err
+	}
+	answerJSON(w, http.StatusOK, natsConfigAnswer{Config: text, Readers: len(users)})
 	return nil
 }
 

@@ -58,6 +58,7 @@ func (n *node) examine(s status) []finding {
 	for _, src := range s.Sources {
 		add(examineSource(src))
 	}
+	findings = append(findings, n.examineReaders()...)
 	for _, p := range s.Deliveries.Problems {
 		add(found("webhook", warning, p))
 	}

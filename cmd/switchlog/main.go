@@ -91,6 +91,7 @@ func newRoot(program string, environ []string) *cobra.Command {
 		newQuery(),
 		newSQL(),
 		newAccess(),
+		newNATSConfig(),
 		newSchema(),
 		newVersion(),
 	)
