@@ -57,9 +57,9 @@ type Config struct {
 
 // Limits of all subscriptions together.
 const (
-	maxInFlight = 256 // attempts at a time
-	maxSuspect  = 32  // of them, of subscriptions that fail: hanging receivers take no more
-	maxReads    = 4   // questions to the projection at a time
+	maxInFlight    = 256 // attempts at a time
+	maxCircuitOpen = 32  // of them, of subscriptions that fail: hanging receivers take no more
+	maxReads       = 4   // questions to the projection at a time
 
 	grace = 5 * time.Second // for what has begun, when we stop
 )
@@ -75,11 +75,11 @@ type Sender struct {
 	logger  *slog.Logger
 	metrics *metrics
 
-	wake    chan struct{}
-	ended   chan struct{} // a worker has ended
-	flights chan struct{} // a token for each attempt under way
-	suspect chan struct{}
-	reads   chan struct{}
+	wake      chan struct{}
+	ended     chan struct{} // a worker has ended
+	slots     chan struct{} // a token for each attempt under way
+	openSlots chan struct{} // likewise, of those whose circuit is open
+	reads     chan struct{}
 
 	mu      sync.Mutex // guards workers, gates and places
 	workers map[string]*worker
@@ -96,7 +96,7 @@ func New(c Config) *Sender {
 		subs: c.Subscriptions, due: c.Deliveries, notes: c.Appender, ready: c.Ready, allow: c.Allow,
 		client: newClient(c.Allow, nil), logger: c.Logger,
 		wake: make(chan struct{}, 1), ended: make(chan struct{}, 1),
-		flights: make(chan struct{}, maxInFlight), suspect: make(chan struct{}, maxSuspect), reads: make(chan struct{}, maxReads),
+		slots: make(chan struct{}, maxInFlight), openSlots: make(chan struct{}, maxCircuitOpen), reads: make(chan struct{}, maxReads),
 		workers: map[string]*worker{}, gates: map[string]*gate{}, places: map[string]*place{},
 	}
 	s.metrics = newMetrics(c.Metrics, s)

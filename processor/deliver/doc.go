@@ -34,7 +34,7 @@
 //
 // Each subscription has a worker with at most 8 attempts under way, 1 where
 // the provider wants it so. After five failures in a row a subscription is
-// suspect: one attempt at a time, after a pause of 2 s to 1 min, until one
+// circuit open: one attempt at a time, after a pause of 2 s to 1 min, until one
 // succeeds; suspects share places of their own. What waits meanwhile loses
 // none of its attempts.
 //

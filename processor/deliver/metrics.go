@@ -59,7 +59,7 @@ func newMetrics(r prometheus.Registerer, s *Sender) *metrics {
 		gauge("switchlog_deliver_in_flight", "Attempts under way.", func(st Status) int { return st.InFlight }),
 		gauge("switchlog_deliver_queued", "Deliveries that are due and taken up, but not begun.", func(st Status) int { return st.Queued }),
 		gauge("switchlog_deliver_suspect", "Subscriptions that fail and are only probed.", func(st Status) int {
-			if st.Suspect {
+			if st.CircuitOpen {
 				return 1
 			}
 			return 0

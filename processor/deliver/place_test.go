@@ -132,7 +132,7 @@ func TestSendingSaysWhy(t *testing.T) {
 			t.Errorf("only 429: got %+v", got)
 		}
 		got = w.sender.Sending("s")
-		if got.Failures < suspectAfter || got.Status != 500 || got.Response != "out of order" || !got.Next.After(time.Now()) {
+		if got.Failures < circuitOpensAfter || got.Status != 500 || got.Response != "out of order" || !got.Next.After(time.Now()) {
 			t.Errorf("failing: got %+v", got)
 		}
 		if got := w.sender.Sending("nobody"); got.Fails() || got.Waiting != nil {

@@ -71,16 +71,16 @@ func throttleWait(h http.Header, body []byte) (time.Duration, bool) {
 	return 0, false
 }
 
-// A subscription that failed suspectAfter times in a row is suspect: one
+// A subscription that failed circuitOpensAfter times in a row has its circuit open: one
 // attempt is made, then after a pause another, until one succeeds. The others
 // that are due wait, and lose none of their attempts by it.
 const (
-	suspectAfter = 5
-	probeMin     = 2 * time.Second
-	probeMax     = time.Minute
+	circuitOpensAfter = 5
+	halfOpenMin       = 2 * time.Second
+	halfOpenMax       = time.Minute
 )
 
-// probeIn is the pause after so many failures in a row.
-func probeIn(failures int) time.Duration {
-	return min(probeMin<<min(max(failures-suspectAfter, 0), 10), probeMax)
+// halfOpenIn is the pause after so many failures in a row.
+func halfOpenIn(failures int) time.Duration {
+	return min(halfOpenMin<<min(max(failures-circuitOpensAfter, 0), 10), halfOpenMax)
 }

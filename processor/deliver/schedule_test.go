@@ -114,8 +114,8 @@ func TestSchedule(t *testing.T) {
 			}
 			t.Logf("attempt %d after %v: %s", a.Attempt, at.Sub(begun).Round(time.Second), a.Outcome)
 			if i > 0 {
-				// A suspect's probe may be a little later than it is due.
-				if gap, want := at.Sub(last), schedule[i-1]; gap < want*9/10 || gap > want*11/10+probeMax {
+				// A half-open probe may be a little later than it is due.
+				if gap, want := at.Sub(last), schedule[i-1]; gap < want*9/10 || gap > want*11/10+halfOpenMax {
 					t.Errorf("attempt %d: %v after the one before, want %v", a.Attempt, gap, want)
 				}
 			}
@@ -295,13 +295,13 @@ func TestSuspect(t *testing.T) {
 			t.Errorf("%d attempts in an hour, want about one a minute", calls)
 		}
 		mu.Unlock()
-		if st := w.sender.Status(); len(st) != 1 || !st[0].Suspect || st[0].Failures < suspectAfter {
-			t.Errorf("got %+v, want a suspect", st)
+		if st := w.sender.Status(); len(st) != 1 || !st[0].CircuitOpen || st[0].Failures < circuitOpensAfter {
+			t.Errorf("got %+v, want an open circuit", st)
 		}
 		mu.Lock()
 		up = true
 		mu.Unlock()
-		pass(probeMax + time.Minute)
+		pass(halfOpenMax + time.Minute)
 		if got := with(w.notes(), "a", schemas.OutcomeDelivered); got < n-30 {
 			t.Errorf("%d delivered within two minutes of its return, want nearly all of %d", got, n)
 		}

@@ -15,8 +15,8 @@ type Status struct {
 	InFlight     int       `json:"in_flight"`
 	Queued       int       `json:"queued"`           // due and taken up; more may be due
 	Failures     int       `json:"failures"`         // in a row
-	Suspect      bool      `json:"suspect"`          // it fails, and is only probed
-	ProbeAt      time.Time `json:"probe_at"`         // when it is tried next, while suspect
+	CircuitOpen  bool      `json:"circuit_open"`     // it fails, and is only probed
+	HalfOpenAt   time.Time `json:"half_open_at"`     // when it is tried next, while the circuit is open
 	Throttled    int       `json:"throttled"`        // answers of "too many" in a row
 	Last         string    `json:"last,omitempty"`   // outcome of the last attempt since we began, or "throttled"
 	Status       int       `json:"status,omitempty"` // HTTP, of the last attempt
@@ -34,7 +34,7 @@ func (s *Sender) Sending(subscription string) schemas.Sending {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	out := schemas.Sending{Since: w.failing, Failures: w.st.Failures, Throttled: w.st.Throttled, Next: w.st.ProbeAt, Waiting: maps.Clone(w.waiting)}
+	out := schemas.Sending{Since: w.failing, Failures: w.st.Failures, Throttled: w.st.Throttled, Next: w.st.HalfOpenAt, Waiting: maps.Clone(w.waiting)}
 	if out.Fails() {
 		out.Status, out.Response = w.st.Status, w.st.Response
 	}

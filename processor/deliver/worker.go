@@ -32,21 +32,21 @@ type worker struct {
 	base   context.Context // outlives Run's by the grace
 	limit  *rate.Limiter   // the subscription's own
 	wake   chan struct{}   // there may be something new
-	done   chan flown
+	done   chan attempted
 	ending chan struct{} // closed: the subscription is disabled or gone
 	once   sync.Once     // closes ending
 
-	queue   []schemas.Delivery // due and not begun, in order
-	known   map[string]mark    // by delivery: what the projection may not show yet
-	lanes   map[string]bool    // with an attempt under way
-	flights int
-	stale   bool      // the projection may have something new
-	next    time.Time // when something will be due; zero: not known
-	retry   time.Time // not before: an error of ours
-	wait    time.Duration
+	queue    []schemas.Delivery // due and not begun, in order
+	known    map[string]mark    // by delivery: what the projection may not show yet
+	busyKeys map[string]bool    // with an attempt under way
+	inFlight int
+	stale    bool      // the projection may have something new
+	next     time.Time // when something will be due; zero: not known
+	retry    time.Time // not before: an error of ours
+	wait     time.Duration
 
-	failures int       // in a row
-	probeAt  time.Time // while suspect
+	failures   int       // in a row
+	halfOpenAt time.Time // while the circuit is open
 
 	mu      sync.Mutex // guards what follows
 	sub     schemas.Subscription
@@ -59,16 +59,16 @@ type worker struct {
 // mark is what we remember of a delivery that was begun: its row in the
 // projection is skipped until it shows as many attempts.
 type mark struct {
-	lane     string
+	key      string
 	seq      uint64 // its place in the log
 	n        int
 	attempts int
-	flying   bool
+	inFlight bool
 	failed   bool // it will be tried again: in order, none may follow
 }
 
-// flown is an attempt that has ended.
-type flown struct {
+// attempted is an attempt that has ended.
+type attempted struct {
 	d   schemas.Delivery
 	r   result
 	err error // ours: it was not made
@@ -79,8 +79,8 @@ type flown struct {
 func newWorker(s *Sender, sub schemas.Subscription, base context.Context) *worker {
 	return &worker{
 		limit: rate.NewLimiter(ownRate(sub), 1),
-		s:     s, id: sub.ID, base: base, sub: sub, stale: true, known: map[string]mark{}, lanes: map[string]bool{}, wait: retryMin,
-		wake: make(chan struct{}, 1), done: make(chan flown), ending: make(chan struct{}),
+		s:     s, id: sub.ID, base: base, sub: sub, stale: true, known: map[string]mark{}, busyKeys: map[string]bool{}, wait: retryMin,
+		wake: make(chan struct{}, 1), done: make(chan attempted), ending: make(chan struct{}),
 		st: Status{Subscription: sub.ID}, waiting: map[string]schemas.Waiting{},
 	}
 }
@@ -144,7 +144,7 @@ func (w *worker) run(ctx context.Context) {
 		case <-w.ending:
 			cancel()
 		case f := <-w.done:
-			w.landed(f)
+			w.recordResult(f)
 		case <-w.wake:
 			w.stale = true
 		case <-timer.C:
@@ -152,8 +152,8 @@ func (w *worker) run(ctx context.Context) {
 		}
 		timer.Stop()
 		if ctx.Err() != nil {
-			for w.flights > 0 {
-				w.landed(<-w.done)
+			for w.inFlight > 0 {
+				w.recordResult(<-w.done)
 			}
 			return
 		}
@@ -163,8 +163,8 @@ func (w *worker) run(ctx context.Context) {
 // fetch asks what is due, if there may be something and there is room.
 func (w *worker) fetch(ctx context.Context, sub schemas.Subscription) {
 	now := time.Now()
-	full := len(w.known)-w.flights >= maxUnfolded
-	if !w.stale || now.Before(w.retry) || len(w.queue) > 0 && !full && !w.suspect() || w.suspect() && (w.flights > 0 || now.Before(w.probeAt)) {
+	full := len(w.known)-w.inFlight >= maxUnfolded
+	if !w.stale || now.Before(w.retry) || len(w.queue) > 0 && !full && !w.circuitOpen() || w.circuitOpen() && (w.inFlight > 0 || now.Before(w.halfOpenAt)) {
 		return
 	}
 	select {
@@ -201,67 +201,67 @@ func (w *worker) backOff() {
 func (w *worker) take(due []schemas.Delivery, ordered bool) {
 	w.queue = w.queue[:0]
 	seen := make(map[string]bool, len(due))
-	closed := map[string]bool{} // lanes in which the next is not known to be due
-	heads := map[string]mark{}  // of lanes: the first that is due
+	closed := map[string]bool{} // ordering keys in which the next is not known to be due
+	heads := map[string]mark{}  // of busyKeys: the first that is due
 	for _, d := range due {
 		seen[d.ID] = true
-		if _, has := heads[lane(d)]; ordered && !has {
-			heads[lane(d)] = markOf(d)
+		if _, has := heads[orderingKey(d)]; ordered && !has {
+			heads[orderingKey(d)] = markOf(d)
 		}
 		m, begun := w.known[d.ID]
-		if begun && (m.flying || d.Attempts < m.attempts) {
+		if begun && (m.inFlight || d.Attempts < m.attempts) {
 			if ordered && m.failed {
-				closed[lane(d)] = true
+				closed[orderingKey(d)] = true
 			}
 			continue
 		}
 		delete(w.known, d.ID)
-		if !closed[lane(d)] {
+		if !closed[orderingKey(d)] {
 			w.queue = append(w.queue, d)
 		}
 	}
 	for id, m := range w.known {
-		// A row that is not due any more has moved on. Of a lane only the
+		// A row that is not due any more has moved on. Of an ordering key only the
 		// beginning was told; what lies behind it may just not be in it.
-		if head, has := heads[m.lane]; !seen[id] && !m.flying && (!has || m.before(head)) {
+		if head, has := heads[m.key]; !seen[id] && !m.inFlight && (!has || m.before(head)) {
 			delete(w.known, id)
 		}
 	}
 }
 
 func markOf(d schemas.Delivery) mark {
-	return mark{lane: lane(d), seq: d.Seq, n: d.N, attempts: d.Attempts + 1}
+	return mark{key: orderingKey(d), seq: d.Seq, n: d.N, attempts: d.Attempts + 1}
 }
 
 func (m mark) before(o mark) bool { return m.seq < o.seq || m.seq == o.seq && m.n < o.n }
 
-// lane is what keeps its order: the events of one tenant of one source.
-func lane(d schemas.Delivery) string { return d.Event.Route.Source + "/" + d.Event.Route.Tenant }
+// orderingKey is what keeps its order: the events of one tenant of one source.
+func orderingKey(d schemas.Delivery) string { return d.Event.Route.Source + "/" + d.Event.Route.Tenant }
 
-func (w *worker) suspect() bool { return w.failures >= suspectAfter }
+func (w *worker) circuitOpen() bool { return w.failures >= circuitOpensAfter }
 
 // start begins as many attempts as may be under way.
 func (w *worker) start(ctx context.Context, sub schemas.Subscription, p provider) {
 	limit := p.flight
-	if w.suspect() {
+	if w.circuitOpen() {
 		limit = 1
-		if time.Now().Before(w.probeAt) {
+		if time.Now().Before(w.halfOpenAt) {
 			return
 		}
 	}
-	for i := 0; i < len(w.queue) && w.flights < limit && len(w.known)-w.flights < maxUnfolded; {
+	for i := 0; i < len(w.queue) && w.inFlight < limit && len(w.known)-w.inFlight < maxUnfolded; {
 		d := w.queue[i]
-		if sub.Ordered && w.lanes[lane(d)] {
+		if sub.Ordered && w.busyKeys[orderingKey(d)] {
 			i++
 			continue
 		}
 		w.queue = slices.Delete(w.queue, i, i+1)
-		w.lanes[lane(d)] = true
+		w.busyKeys[orderingKey(d)] = true
 		m := markOf(d)
-		m.flying = true
+		m.inFlight = true
 		w.known[d.ID] = m
-		w.flights++
-		suspect := w.suspect()
-		go func() { w.done <- w.fly(ctx, sub, d, suspect) }() // run waits for it
+		w.inFlight++
+		open := w.circuitOpen()
+		go func() { w.done <- w.makeAttempt(ctx, sub, d, open) }() // run waits for it
 	}
 }

@@ -173,11 +173,11 @@ func (w *world) DueDeliveries(_ context.Context, sub string, ordered bool, now t
 	closed := map[string]bool{}
 	w.rows[sub] = slices.DeleteFunc(w.rows[sub], func(r *row) bool { return r.outcome != "" })
 	for _, r := range w.rows[sub] {
-		if ordered && closed[lane(r.d)] {
+		if ordered && closed[orderingKey(r.d)] {
 			continue
 		}
 		if r.d.Due.After(now) {
-			closed[lane(r.d)] = true
+			closed[orderingKey(r.d)] = true
 			if due.Next.IsZero() || r.d.Due.Before(due.Next) {
 				due.Next = r.d.Due
 			}

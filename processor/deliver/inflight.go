@@ -9,12 +9,12 @@ import (
 	"switchlog/schemas"
 )
 
-// fly makes one attempt and notes it. It waits its turn on ctx; what it has
+// makeAttempt makes one attempt and notes it. It waits its turn on ctx; what it has
 // begun it finishes on the worker's base.
-func (w *worker) fly(ctx context.Context, sub schemas.Subscription, d schemas.Delivery, suspect bool) flown {
+func (w *worker) makeAttempt(ctx context.Context, sub schemas.Subscription, d schemas.Delivery, circuitOpen bool) attempted {
 	to, err := w.s.destination(sub)
 	if err != nil {
-		return flown{d: d, err: err}
+		return attempted{d: d, err: err}
 	}
 	g, done := w.s.gateFor(to.provider, to.url, sub.ID)
 	defer done()
@@ -22,40 +22,40 @@ func (w *worker) fly(ctx context.Context, sub schemas.Subscription, d schemas.De
 	w.gate = g
 	w.mu.Unlock()
 	if err := w.limit.Wait(ctx); err != nil {
-		return flown{d: d, err: err}
+		return attempted{d: d, err: err}
 	}
-	leave, err := w.s.enter(ctx, g, suspect)
+	leave, err := w.s.enter(ctx, g, circuitOpen)
 	if err != nil {
-		return flown{d: d, err: err}
+		return attempted{d: d, err: err}
 	}
 	r := w.s.attempt(w.base, sub, &d, g, to)
 	leave()
 	if err := w.base.Err(); err != nil && r.attempt.Outcome != schemas.OutcomeDelivered {
-		return flown{d: d, err: err} // we hung up: that says nothing of the receiver
+		return attempted{d: d, err: err} // we hung up: that says nothing of the receiver
 	}
 	w.s.count(to.provider, r)
 	if r.throttled {
-		return flown{d: d, r: r}
+		return attempted{d: d, r: r}
 	}
 	if err := w.s.noteUntil(w.base, r.attempt); err != nil {
-		return flown{d: d, err: err}
+		return attempted{d: d, err: err}
 	}
-	return flown{d: d, r: r, disabled: w.s.disable(w.base, sub, r, w.failingSince())}
+	return attempted{d: d, r: r, disabled: w.s.disable(w.base, sub, r, w.failingSince())}
 }
 
 // enter waits for the destination's gate, and then for a place among all.
-func (s *Sender) enter(ctx context.Context, g *gate, suspect bool) (leave func(), err error) {
+func (s *Sender) enter(ctx context.Context, g *gate, circuitOpen bool) (leave func(), err error) {
 	out, err := g.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
-	places := s.flights
-	if suspect {
-		places = s.suspect
+	slots := s.slots
+	if circuitOpen {
+		slots = s.openSlots
 	}
 	select {
-	case places <- struct{}{}:
-		return func() { <-places; out() }, nil
+	case slots <- struct{}{}:
+		return func() { <-slots; out() }, nil
 	case <-ctx.Done():
 		out()
 		return nil, ctx.Err()
@@ -119,10 +119,10 @@ func (w *worker) failingSince() time.Time {
 	return w.failing
 }
 
-// landed takes note of an attempt that has ended.
-func (w *worker) landed(f flown) {
-	w.flights--
-	delete(w.lanes, lane(f.d))
+// recordResult takes note of an attempt that has ended.
+func (w *worker) recordResult(f attempted) {
+	w.inFlight--
+	delete(w.busyKeys, orderingKey(f.d))
 	switch {
 	case f.err != nil:
 		delete(w.known, f.d.ID)
@@ -142,7 +142,7 @@ func (w *worker) landed(f flown) {
 	m.failed = failed
 	w.known[f.d.ID] = m
 	if failed && w.subscription().Ordered {
-		w.queue = slices.DeleteFunc(w.queue, func(d schemas.Delivery) bool { return lane(d) == lane(f.d) })
+		w.queue = slices.DeleteFunc(w.queue, func(d schemas.Delivery) bool { return orderingKey(d) == orderingKey(f.d) })
 	}
 	w.learn(f.r)
 	if f.disabled {
@@ -165,7 +165,7 @@ const maxShownResponse = 200
 
 // note429 remembers an answer that asked to wait, for people: the log does not
 // have it.
-func (w *worker) note429(f flown) {
+func (w *worker) note429(f attempted) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	a := f.r.attempt
@@ -188,8 +188,8 @@ func (w *worker) learn(r result) {
 			return
 		}
 		w.failures++
-		if w.suspect() {
-			w.probeAt = time.Now().Add(probeIn(w.failures))
+		if w.circuitOpen() {
+			w.halfOpenAt = time.Now().Add(halfOpenIn(w.failures))
 			w.stale = true // what is probed next is what is due then
 		}
 	}
@@ -204,12 +204,12 @@ func (w *worker) until() time.Duration {
 			at = t
 		}
 	}
-	if w.flights > 0 {
+	if w.inFlight > 0 {
 		return at.Sub(now) // landing comes first
 	}
 	switch {
-	case w.suspect() && now.Before(w.probeAt):
-		sooner(w.probeAt)
+	case w.circuitOpen() && now.Before(w.halfOpenAt):
+		sooner(w.halfOpenAt)
 	case now.Before(w.retry):
 		sooner(w.retry)
 	case w.stale || len(w.queue) > 0:
@@ -224,10 +224,10 @@ func (w *worker) until() time.Duration {
 func (w *worker) publish() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.st.InFlight, w.st.Queued, w.st.Failures = w.flights, len(w.queue), w.failures
-	w.st.Suspect, w.st.ProbeAt = w.suspect(), time.Time{}
-	if w.suspect() {
-		w.st.ProbeAt = w.probeAt
+	w.st.InFlight, w.st.Queued, w.st.Failures = w.inFlight, len(w.queue), w.failures
+	w.st.CircuitOpen, w.st.HalfOpenAt = w.circuitOpen(), time.Time{}
+	if w.circuitOpen() {
+		w.st.HalfOpenAt = w.halfOpenAt
 	}
 }
 
