@@ -24,7 +24,7 @@ const (
 // are events too. So a rebuilt file has the same rows, and nobody need send
 // anything to make them (Laws 7 and 8).
 var Deliveries = Projection{
-	Name: "deliveries", Source: schemas.SelfSource, Version: 4, // 3: one privacy policy; 4: no sealed secrets
+	Name: "deliveries", Source: schemas.SelfSource, Version: 5, // 3: one privacy policy; 4: no sealed secrets; 5: ordering_key
 	Schema: deliveriesSQL,
 	State:  func() State { return &audience{} },
 	Handlers: map[string]Handler{
@@ -80,7 +80,7 @@ type delivery struct {
 // oldest that waits if too many do.
 func (d delivery) insert(tx *Tx) error {
 	made, err := tx.Get(`INSERT INTO deliveries (webhook, id, message_id, kind, status, seq, n, source, tenant, event_name,
-			event_id, event, lane, attempts, created_us, next_us, debounced)
+			event_id, event, ordering_key, attempts, created_us, next_us, debounced)
 		VALUES (?1, ?2, ?3, ?4, 'due', ?5, ?6, ?7, ?8, ?9, ?10, ?11, iif(?12, ?7 || '/' || ?8, NULL), 0, ?13, ?14, ?15)
 		ON CONFLICT (webhook, id) DO NOTHING RETURNING 1`,
 		d.webhook, d.id, d.messageID, d.kind, d.seq, d.n, d.route.Source, d.route.Tenant, d.route.EventName(),
@@ -92,7 +92,7 @@ func (d delivery) insert(tx *Tx) error {
 	if err != nil || counts.Int(0) <= maxDueDeliveries {
 		return err
 	}
-	err = tx.Exec(`UPDATE deliveries SET status = 'cancelled', next_us = NULL, lane = NULL, response = ?2
+	err = tx.Exec(`UPDATE deliveries SET status = 'cancelled', next_us = NULL, ordering_key = NULL, response = ?2
 		WHERE ordinal = (SELECT ordinal FROM deliveries WHERE webhook = ?1 AND status = 'due' ORDER BY ordinal LIMIT 1)`,
 		d.webhook, fmt.Sprintf("cancelled: over %d deliveries were waiting", maxDueDeliveries))
 	if err != nil {
@@ -126,7 +126,7 @@ func cancelDue(tx *Tx, webhook, why string) error {
 	if err != nil || counts == nil || counts.Int(0) == 0 {
 		return err
 	}
-	err = tx.Exec(`UPDATE deliveries SET status = 'cancelled', next_us = NULL, lane = NULL, response = ?2
+	err = tx.Exec(`UPDATE deliveries SET status = 'cancelled', next_us = NULL, ordering_key = NULL, response = ?2
 		WHERE webhook = ?1 AND status = 'due'`, webhook, why)
 	if err != nil {
 		return err
@@ -233,7 +233,7 @@ func foldDeliveryAttempt(tx *Tx, e schemas.Recorded, a attempt) error {
 	if a.Kind == schemas.DeliveryRetry {
 		return a.retry(tx, e)
 	}
-	row, err := tx.Get(`SELECT status, attempts, lane IS NOT NULL FROM deliveries WHERE webhook = ? AND id = ?`, a.Webhook, a.Delivery)
+	row, err := tx.Get(`SELECT status, attempts, ordering_key IS NOT NULL FROM deliveries WHERE webhook = ? AND id = ?`, a.Webhook, a.Delivery)
 	if err != nil || row == nil || int64(a.Attempt) <= row.Int(1) {
 		return err
 	}
@@ -246,7 +246,7 @@ func foldDeliveryAttempt(tx *Tx, e schemas.Recorded, a attempt) error {
 	}
 	err = tx.Exec(`UPDATE deliveries SET status = ?3, attempts = ?4, next_us = ?5, last_attempt_us = ?6, duration_ms = ?7,
 			delivered_us = ?8, status_code = ?9, request = ?11,
-			response = iif(?3 = 'cancelled', response, ?10), lane = iif(?3 = 'due', lane, NULL)
+			response = iif(?3 = 'cancelled', response, ?10), ordering_key = iif(?3 = 'due', ordering_key, NULL)
 		WHERE webhook = ?1 AND id = ?2`,
 		a.Webhook, a.Delivery, a.status, a.Attempt, a.next, a.atUS, a.Duration, a.delivered, a.code, a.Response, a.request)
 	if err != nil {

@@ -15,7 +15,7 @@ CREATE TABLE deliveries (
 	event_name      TEXT NOT NULL, -- front.changed
 	event_id        TEXT NOT NULL,
 	event           TEXT NOT NULL, -- the CloudEvent as the receiver may see it
-	lane            TEXT,          -- whose order is kept, while it is due; NULL: nobody's
+	ordering_key            TEXT,          -- whose order is kept, while it is due; NULL: nobody's
 	debounced       TEXT,          -- subject of a change that waits, or waited, for later ones; NULL: it did not
 	attempts        INTEGER NOT NULL,
 	created_us      INTEGER NOT NULL,
@@ -34,7 +34,7 @@ CREATE UNIQUE INDEX deliveries_id ON deliveries (webhook, id);
 CREATE INDEX deliveries_due ON deliveries (webhook, next_us, seq, n) WHERE status = 'due';
 
 -- The same where order is kept.
-CREATE INDEX deliveries_lanes ON deliveries (webhook, lane, seq, n, next_us) WHERE status = 'due' AND lane IS NOT NULL;
+CREATE INDEX deliveries_ordering_keys ON deliveries (webhook, ordering_key, seq, n, next_us) WHERE status = 'due' AND ordering_key IS NOT NULL;
 
 -- The change that a later one of the same subject replaces.
 CREATE INDEX deliveries_debounced ON deliveries (webhook, debounced, source, tenant, event_name) WHERE status = 'due' AND debounced IS NOT NULL;

@@ -89,7 +89,7 @@ func (vs *views) withdraw(s *subscriber) error {
 
 // cancelOne calls off one delivery that waits.
 func cancelOne(tx *Tx, webhook string, ordinal int64, why string) error {
-	err := tx.Exec(`UPDATE deliveries SET status = 'cancelled', next_us = NULL, lane = NULL, response = ?2
+	err := tx.Exec(`UPDATE deliveries SET status = 'cancelled', next_us = NULL, ordering_key = NULL, response = ?2
 		WHERE ordinal = ?1`, ordinal, "cancelled: "+why)
 	if err != nil {
 		return err

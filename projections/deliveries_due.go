@@ -17,20 +17,20 @@ const dueColumns = `id, message_id, kind, seq, n, event, source, tenant, event_n
 const (
 	dueByTime = `SELECT ` + dueColumns + ` FROM deliveries
 		WHERE webhook = ? AND status = 'due' ORDER BY next_us, seq, n LIMIT ?`
-	dueOfLane = `SELECT ` + dueColumns + ` FROM deliveries
-		WHERE webhook = ? AND status = 'due' AND lane = ? ORDER BY seq, n LIMIT ?`
+	dueOfOrderingKey = `SELECT ` + dueColumns + ` FROM deliveries
+		WHERE webhook = ? AND status = 'due' AND ordering_key = ? ORDER BY seq, n LIMIT ?`
 
-	// The lanes there are and when the first of each is due: as many look-ups
-	// as there are lanes, however long they are.
-	laneHeads = `WITH RECURSIVE l(lane) AS (
-			SELECT min(lane) FROM deliveries WHERE webhook = ?1 AND status = 'due' AND lane IS NOT NULL
+	// The ordering keys there are and when the first of each is due: as many look-ups
+	// as there are keys, however much waits for each.
+	orderingKeyHeads = `WITH RECURSIVE l(ordering_key) AS (
+			SELECT min(ordering_key) FROM deliveries WHERE webhook = ?1 AND status = 'due' AND ordering_key IS NOT NULL
 			UNION ALL
-			SELECT (SELECT min(lane) FROM deliveries WHERE webhook = ?1 AND status = 'due' AND lane > l.lane)
-			FROM l WHERE lane IS NOT NULL
+			SELECT (SELECT min(ordering_key) FROM deliveries WHERE webhook = ?1 AND status = 'due' AND ordering_key > l.ordering_key)
+			FROM l WHERE ordering_key IS NOT NULL
 		)
-		SELECT lane, (SELECT next_us FROM deliveries WHERE webhook = ?1 AND status = 'due' AND lane = l.lane
+		SELECT ordering_key, (SELECT next_us FROM deliveries WHERE webhook = ?1 AND status = 'due' AND ordering_key = l.ordering_key
 			ORDER BY seq, n LIMIT 1) AS next_us
-		FROM l WHERE lane IS NOT NULL ORDER BY next_us, lane`
+		FROM l WHERE ordering_key IS NOT NULL ORDER BY next_us, ordering_key`
 )
 
 // DueDeliveries is up to limit (at most 1,000) deliveries that wait for an
@@ -57,7 +57,7 @@ func (d *DB) DueDeliveries(ctx context.Context, webhook string, ordered bool, no
 			q.due.FailingSince = time.UnixMicro(since.Int(0)).UTC()
 		}
 		if ordered {
-			return q.lanes(limit)
+			return q.ordered(limit)
 		}
 		return q.take(limit, dueByTime, webhook, limit+1)
 	})
@@ -92,9 +92,9 @@ func (q *dueQuery) take(enough int, query string, args ...any) error {
 	})
 }
 
-func (q *dueQuery) lanes(limit int) error {
+func (q *dueQuery) ordered(limit int) error {
 	var ready []string
-	err := q.tx.each(q.ctx, laneHeads, values(nil, []any{q.webhook}), nil, func(r Row) error {
+	err := q.tx.each(q.ctx, orderingKeyHeads, values(nil, []any{q.webhook}), nil, func(r Row) error {
 		if next := r.Int(1); next > q.nowUS || len(ready) == limit {
 			q.more(next)
 			return io.EOF
@@ -106,8 +106,8 @@ func (q *dueQuery) lanes(limit int) error {
 		return err
 	}
 	share := limit / len(ready)
-	for _, lane := range ready {
-		if err := q.take(share, dueOfLane, q.webhook, lane, share+1); err != nil {
+	for _, key := range ready {
+		if err := q.take(share, dueOfOrderingKey, q.webhook, key, share+1); err != nil {
 			return err
 		}
 	}

@@ -49,7 +49,7 @@ func TestDeliveryPlans(t *testing.T) {
 	if err := cancelOne(db.tx, "w", -1, "why"); err != nil {
 		t.Fatal(err)
 	}
-	queries := []string{dueByTime, dueOfLane, historyOne, dueOne, historyPage}
+	queries := []string{dueByTime, dueOfOrderingKey, historyOne, dueOne, historyPage}
 	for query := range db.tx.stmts {
 		if strings.Contains(query, "deliveries") {
 			queries = append(queries, query)
@@ -77,11 +77,11 @@ func TestDeliveryPlans(t *testing.T) {
 		check(query)
 	}
 	for query, want := range map[string]string{
-		laneHeads:   "USING COVERING INDEX deliveries_lanes",
-		dueByTime:   "USING INDEX deliveries_due",
-		dueOfLane:   "USING INDEX deliveries_lanes",
-		historyPage: "USING COVERING INDEX deliveries_finished",
-		countAll:    "USING COVERING INDEX deliveries_finished",
+		orderingKeyHeads: "USING COVERING INDEX deliveries_ordering_keys",
+		dueByTime:        "USING INDEX deliveries_due",
+		dueOfOrderingKey: "USING INDEX deliveries_ordering_keys",
+		historyPage:      "USING COVERING INDEX deliveries_finished",
+		countAll:         "USING COVERING INDEX deliveries_finished",
 	} {
 		if plan := selectRows(t, db, `EXPLAIN QUERY PLAN `+query, anyArgs(numbered.ReplaceAllString(query, "?"))...); !strings.Contains(plan, want) {
 			t.Errorf("%s\ngot  %s\nwant %s", query, plan, want)
@@ -137,10 +137,10 @@ func BenchmarkDeliveries(b *testing.B) {
 }
 
 // BenchmarkDueInLanes asks what is due in order, with 10,000 waiting in one
-// lane behind one that must wait, or in 1,000 lanes.
+// delivery behind one that must wait, or of 1,000 ordering keys.
 func BenchmarkDueInLanes(b *testing.B) {
-	for _, lanes := range []int{1, 1000} {
-		b.Run(fmt.Sprint(lanes), func(b *testing.B) {
+	for _, keys := range []int{1, 1000} {
+		b.Run(fmt.Sprint(keys), func(b *testing.B) {
 			db := openTest(b, []Projection{Webhooks, Deliveries})
 			var l hookLog
 			s := hook("w", "message.receive")
@@ -148,7 +148,7 @@ func BenchmarkDueInLanes(b *testing.B) {
 			l.created(s)
 			first := l.message("0")
 			for i := range maxDueDeliveries - 1 {
-				l.message(fmt.Sprint(i % lanes))
+				l.message(fmt.Sprint(i % keys))
 			}
 			l.attempt(schemas.DeliveryAttempt{Webhook: "w", Delivery: schemas.DeliveryID("w", first.Event), Attempt: 1,
 				Outcome: schemas.OutcomeFailed, RetryAt: schemas.FormatTime(l.at(1e7))})

@@ -90,8 +90,8 @@ func writeWebhook(tx *Tx, s schemas.Subscription, us int64, id string) error {
 	if !s.Enabled {
 		return cancelDue(tx, s.ID, "cancelled: the webhook was disabled")
 	}
-	return tx.Exec(`UPDATE deliveries SET lane = iif(?2, source || '/' || tenant, NULL)
-		WHERE webhook = ?1 AND status = 'due' AND (lane IS NULL) = ?2`, s.ID, s.Ordered)
+	return tx.Exec(`UPDATE deliveries SET ordering_key = iif(?2, source || '/' || tenant, NULL)
+		WHERE webhook = ?1 AND status = 'due' AND (ordering_key IS NULL) = ?2`, s.ID, s.Ordered)
 }
 
 func webhookJSON(s schemas.Subscription) (events, options, variables string, err error) {
