@@ -165,7 +165,7 @@ func (e *edge) receive(k Kind, names []string) http.Handler {
 		defer func() {
 			if p := recover(); p != nil {
 				// The value may quote the body; where it happened does not.
-				e.Log.Error("a request broke us", "source", k.Name, "err", fmt.Sprintf("panic: %T", p), "stack", string(debug.Stack()))
+				e.Log.Error("panic in handler", "source", k.Name, "err", fmt.Sprintf("panic: %T", p), "stack", string(debug.Stack()))
 				answer(w, http.StatusInternalServerError, "internal error")
 			}
 			now := e.Now()
@@ -207,7 +207,7 @@ func (e *edge) handle(w http.ResponseWriter, r *http.Request, k Kind, names []st
 	}
 	outcome := outcomePanic
 	defer func() {
-		if outcome == outcomePanic { // a verified request that breaks us is lost like one that cannot be stored
+		if outcome == outcomePanic { // a verified request on which the handler panics is lost like one that cannot be stored
 			src.Stats.Refused.Add(1)
 			e.unstored(k, src, errPanic)
 		}

@@ -17,14 +17,14 @@ import (
 type PingResult string
 
 const (
-	// PingRight bore a token of a source, and was answered 200.
+	// PingRight sent a token of a source, and was answered 200.
 	PingRight PingResult = "right"
 
 	// PingWrong followed a right one of the same system with a token that
 	// nobody has, and was answered 401: the provider's own test, passed.
 	PingWrong PingResult = "wrong"
 
-	// PingEarly bore a token that nobody has, and no right one came before it:
+	// PingEarly sent a token that nobody has, and no right one came before it:
 	// the provider was told to go on before the token was given here. Or a
 	// stranger sent it.
 	PingEarly PingResult = "early"

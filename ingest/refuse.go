@@ -21,7 +21,7 @@ var (
 	errBusy     = errors.New("too many requests of this source at once")
 	errCrowded  = errors.New("too many large bodies at once")
 	errNoTenant = errors.New("it is not known yet whose this is")
-	errPanic    = errors.New("a request broke us")
+	errPanic    = errors.New("panic in handler")
 )
 
 // overLimit is a verified request that exceeds a limit of ours. Its sender is

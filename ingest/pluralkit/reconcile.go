@@ -165,7 +165,7 @@ func NewReconciler(c ReconcilerConfig) (*Reconciler, error) {
 
 // Reconcile looks now, and appends what it finds to be different. What was
 // touched by an event while it looked is left alone and looked at again a few
-// seconds later; what then still does not hold still is in Report.Deferred.
+// seconds later; what is still changing then is in Report.Deferred.
 // A dry run appends nothing and does not wait.
 //
 // The error is that of the first request that failed; what was found before it

@@ -66,7 +66,7 @@ const (
 	StepLists   Step = "lists"   // the system, its settings, members, groups and who fronts
 	StepHistory Step = "history" // switches, of which nobody knows how many there are
 	StepServers Step = "servers" // what PluralKit lists nowhere: settings in servers, accounts
-	StepAgain   Step = "again"   // what did not hold still: looked at once more
+	StepAgain   Step = "again"   // what changed meanwhile: looked at once more
 )
 
 // tell tells whoever asked how far the look is.

@@ -18,7 +18,7 @@ type look struct {
 	report *Report
 
 	held  schemas.Held
-	again wanted // what did not hold still
+	again wanted // what changed meanwhile
 	hids  map[HID]UUID
 	full  map[string]seenSwitch // switches whose order is known, by uuid
 	out   []difference          // not yet appended

@@ -28,7 +28,7 @@ type Report struct {
 	Refused int
 	// Unlistable moments have more switches than PluralKit can list.
 	Unlistable int
-	// Deferred is what did not hold still, or could not all be asked for; it
+	// Deferred is what changed meanwhile, or could not all be asked for; it
 	// is looked at again.
 	Deferred []string
 	// Differences says what was different, at most 100: the noun, the id and

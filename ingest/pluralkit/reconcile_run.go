@@ -31,7 +31,7 @@ type plan struct {
 	pending wanted
 	due     time.Time // of pending
 	latest  time.Time // due is put off no further
-	retry   wanted    // what failed, or did not hold still
+	retry   wanted    // what failed, or changed meanwhile
 	retryAt time.Time
 	lists   time.Time // the next look at the lists
 	full    time.Time // the next full one
