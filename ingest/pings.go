@@ -29,7 +29,7 @@ const (
 	// stranger sent it.
 	PingEarly PingResult = "early"
 
-	// PingOther bore the token of a source, and named another system than the
+	// PingOther sent the token of a source, and named another system than the
 	// source's.
 	PingOther PingResult = "other"
 
