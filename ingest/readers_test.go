@@ -125,3 +125,21 @@ func read(t *testing.T, dir, name string) []byte {
 	}
 	return content
 }
+
+// The webhooks of a reader who is gone are disabled, with the reason; nobody else's are.
+func TestWebhooksOfAReaderEnd(t *testing.T) {
+	b := newBench(t, EdgeConfig{})
+	for _, owner := range []string{"overlay", "admin"} {
+		if _, err := b.reg.Subscribe(t.Context(), schemas.Subscription{Name: owner, Owner: owner, Enabled: true}, discordURL, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.reg.DisableOf(t.Context(), "overlay", "revoked"); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range b.reg.Subscriptions() {
+		if want := s.Owner == "admin"; s.Enabled != want || (s.Reason == "revoked") == want {
+			t.Errorf("of %s: enabled %v, %q", s.Owner, s.Enabled, s.Reason)
+		}
+	}
+}

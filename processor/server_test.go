@@ -234,6 +234,43 @@ func TestReadersComeAndGo(t *testing.T) {
 	}
 }
 
+// TestReaderOfAll: who may hear everybody but not switchlog itself subscribes to events.> and gets all
+// events but those.
+func TestReaderOfAll(t *testing.T) {
+	c := testConfig(t)
+	c.Users = []User{{Name: "all", Password: "secret", Subscribe: []string{"events.>"}, DenySubscribe: []string{"events.switchlog.>"}}}
+	s := startServer(t, c)
+	admin := connect(t, s)
+	refused := make(chan error, 8)
+	nc, err := nats.Connect(s.ClientURL(), nats.UserInfo("all", "secret"),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	got := make(chan *nats.Msg, 8)
+	if _, err := nc.ChanSubscribe("events.>", got); err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	for _, subject := range []string{"events.switchlog.registry.source.added", "events.pluralkit.a.switch.create"} {
+		if err := admin.Publish(subject, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if m := <-got; m.Subject != "events.pluralkit.a.switch.create" {
+		t.Errorf("got %s first, want the tenant's event", m.Subject)
+	}
+	if _, err := nc.SubscribeSync("events.switchlog.registry.>"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-refused; !errors.Is(err, nats.ErrPermissionViolation) {
+		t.Errorf("got %v, want a permission violation", err)
+	}
+}
+
 func TestRestartKeepsAddressAndConnections(t *testing.T) {
 	s := startServer(t, testConfig(t))
 	url := s.ClientURL()

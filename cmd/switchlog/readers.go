@@ -85,6 +85,7 @@ func natsUser(r registry.Reader) processor.User {
 		u.Subscribe = append(u.Subscribe, "events."+of+".>", "changes."+of+".>")
 	}
 	if r.Tenant == "" { // what switchlog says of itself is the operator's
+		u.Subscribe = append(u.Subscribe, "events.>", "changes.>") // as people write it
 		const self = schemas.SelfSource + ".>"
 		u.DenySubscribe = []string{"events." + self, "changes." + self}
 		u.DenyPublish = []string{"switchlog.query." + self, "switchlog.replay." + self}
