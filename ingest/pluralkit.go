@@ -29,7 +29,7 @@ var pluralKit = Kind{
 	Route:    "/in/pluralkit",
 	Settings: map[string]func(string) (string, error){settingSystem: checkSystem},
 	Secrets: []SecretSpec{
-		{Purpose: purposeToken, Required: true, Hashed: true, Clean: joined},
+		{Purpose: purposeToken, Hashed: true, Clean: joined},
 		{Purpose: purposeAPIToken, Asks: true, Authorization: true, Clean: joined},
 	},
 	Credential:    firstSigningToken,
@@ -38,10 +38,20 @@ var pluralKit = Kind{
 	Tenant:        func(_ string, settings map[string]string) string { return settings[settingSystem] },
 	TenantSetting: settingSystem,
 	DefaultName:   func(settings map[string]string) string { return settings[settingSystem] },
+	Check:         checkPluralKitSecrets,
 	Warn:          warnPluralKitToken,
 	New: func(c Configured) Source {
 		return pluralKitSource{Configured: c}
 	},
+}
+
+// checkPluralKitSecrets wants a secret: the webhook's token, or the API token by
+// which PluralKit is asked, or both.
+func checkPluralKitSecrets(_ string, _, secrets map[string]string) error {
+	if secrets[purposeToken] == "" && secrets[purposeAPIToken] == "" {
+		return fmt.Errorf("%w: token is missing (hint: the one the bot shows for the webhook, or an API token to ask PluralKit without a webhook)", schemas.ErrInvalid)
+	}
+	return nil
 }
 
 type pluralKitSource struct{ Configured }

@@ -140,3 +140,35 @@ func TestLink(t *testing.T) {
 	}
 	Check(s)
 }
+
+// TestAskingAlone: a source with an API token alone is kept up by asking: who
+// fronts is known after two commands, and status says how old that may be.
+func TestAskingAlone(t *testing.T) {
+	world := fakepk.New(t, fakepk.Config{Seed: 6})
+	sys, err := world.CreateSystem("1150000000000000003", fakepk.Fields{"name": "Harbour House"})
+	world.Must(err)
+	ash, err := sys.CreateMember("Ash", nil)
+	world.Must(err)
+	_, err = sys.Switch(ash)
+	world.Must(err)
+	api := httptest.NewServer(fakepk.NewAPI(t, world, fakepk.APIConfig{Now: time.Now}))
+	t.Cleanup(api.Close)
+	s := start(t, t.TempDir(), "--pluralkit-api", api.URL)
+	token := s.secret(sys.Token())
+	out := s.cli(token, "source", "add", "pluralkit", "--api-token-file", "-")
+	if !strings.Contains(out, "without a webhook") || strings.Contains(out, "127.0.0.1") {
+		t.Errorf("source add: got %q, want no address, and that there is no webhook", out)
+	}
+	await(t, "who fronts to be known", func() bool {
+		out, _, code := s.try("", "query", "fronters", "tenant="+sys.UUID())
+		return code == 0 && strings.Contains(out, "Ash")
+	})
+	await(t, "how old answers may be", func() bool { return strings.Contains(s.cli("", "status"), "up to 6m0s") })
+	if out := s.cli("", "status"); strings.Contains(out, "elsewhere") || strings.Contains(out, "webhooks brought") {
+		t.Errorf("status speaks of webhooks that are not wanted:\n%s", out)
+	}
+	if _, errOut, code := s.try("", "source", "add", "pluralkit", "another", "--system", sampleSystem, "--token-file", os.DevNull); code == 0 {
+		t.Errorf("a source without any secret was added: %s", errOut)
+	}
+	Check(s)
+}

@@ -49,6 +49,10 @@ type sourceInfo struct {
 	Conflict     string `json:"conflict,omitempty"`
 	CannotVerify bool   `json:"cannot_verify,omitempty"`
 
+	// Of a source without a webhook: how old what is known may be. Empty: webhooks
+	// come.
+	UpToOld string `json:"up_to_old,omitempty"`
+
 	// Requests that name this source's tenant and bear a wrong secret.
 	Unproven     uint64 `json:"unproven"`
 	LastUnproven string `json:"last_unproven,omitempty"`
@@ -69,6 +73,10 @@ func (c *call) printSource(s sourceAnswer, secrets map[string]string) error {
 		s.Warning = ""
 	}
 	return c.answer(s, func() error {
+		if _, hears := secrets[purposeToken]; s.Kind == schemas.PluralKit && !hears && !c.rotates() {
+			printWrapped(c.out, "", fmt.Sprintf("%s %s is added, without a webhook: PluralKit is asked, every minute while something changes. Answers are up to some minutes old; switchlog status says how old", s.Kind, s.Name))
+			return nil
+		}
 		if s.OldUntil == "" && !c.rotates() {
 			return c.say("%s %s %s", s.Kind, s.Name, s.whereItAccepts())
 		}
@@ -144,11 +152,15 @@ func printSources(w io.Writer, list []sourceInfo) error {
 // printStanding says how a source stands with its provider, if that is known.
 func (s sourceInfo) printStanding(w io.Writer) {
 	name := plain(s.Kind + " " + s.Name)
+	if s.UpToOld != "" {
+		fmt.Fprintln(w)
+		printWrapped(w, "", name+" has no webhook: PluralKit is asked, every minute while something changes, so that answers are a minute old, and up to "+s.UpToOld+" while nothing does, as at night (hint: switchlog link pluralkit has PluralKit send each change at once)")
+	}
 	if s.API != "" && s.Coverage != nil {
 		fmt.Fprintln(w)
 		printWrapped(w, "", name+": "+inWords(s.API))
 		says := fmt.Sprintf("So since %s, last compared %s.", ago(s.APISince), ago(s.LastLook))
-		if s.Accepted > 0 || *s.Coverage < 1 {
+		if s.UpToOld == "" && (s.Accepted > 0 || *s.Coverage < 1) {
 			says += fmt.Sprintf(" Since the start webhooks brought %.0f %% of what changed; asking found the rest.", 100**s.Coverage)
 		}
 		printWrapped(w, "  ", says)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,6 +22,9 @@ const lookForSources = 2 * time.Second
 
 // purposeAPIToken is the secret by which a source of PluralKit is asked.
 const purposeAPIToken = "api_token"
+
+// purposeToken is the secret that PluralKit's webhooks bear.
+const purposeToken = "token"
 
 // reconcilers are one for each PluralKit source with an API token.
 type reconcilers struct {
@@ -42,8 +46,8 @@ type reconcilers struct {
 type reconciler struct {
 	*pluralkit.Reconciler
 	client *pluralkit.Client
-	token  string
-	stop   context.CancelFunc
+	asking
+	stop context.CancelFunc
 }
 
 func newReconcilers(n *node) *reconcilers {
@@ -99,16 +103,26 @@ func (r *reconcilers) refresh(ctx context.Context) error {
 	return nil
 }
 
-// wanted are the systems that can be asked about, with their API tokens.
-func (r *reconcilers) wanted() map[string]string {
-	want := map[string]string{}
+// asking is how a system is asked about.
+type asking struct {
+	token string
+	alone bool // no webhook comes from it: asking is all there is
+}
+
+// quickly is how often a system without a webhook is asked about while something
+// changes there: a look is some seven requests, and PluralKit allows two a second.
+const quickly = time.Minute
+
+// wanted are the systems that can be asked about.
+func (r *reconcilers) wanted() map[string]asking {
+	want := map[string]asking{}
 	for _, s := range r.n.registry.Sources() {
 		if s.Kind != schemas.PluralKit {
 			continue
 		}
 		token, err := r.n.registry.Secret(s.Kind, s.Name, purposeAPIToken)
 		if _, notUUID := pluralkit.ParseUUID(s.Tenant); err == nil && notUUID == nil {
-			want[s.Tenant] = token
+			want[s.Tenant] = asking{token, !slices.Contains(s.Secrets, purposeToken)}
 		}
 	}
 	return want
@@ -120,16 +134,16 @@ func (r *reconcilers) adjust(ctx context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for system, running := range r.of {
-		if want[system] != running.token {
+		if want[system] != running.asking {
 			running.stop()
 			delete(r.of, system)
 		}
 	}
-	for system, token := range want {
+	for system, how := range want {
 		if r.of[system] != nil {
 			continue
 		}
-		started, err := r.start(ctx, system, token)
+		started, err := r.start(ctx, system, how)
 		if err != nil {
 			r.n.log.Error("reconciliation cannot begin", "err", err)
 			continue
@@ -138,9 +152,9 @@ func (r *reconcilers) adjust(ctx context.Context) {
 	}
 }
 
-func (r *reconcilers) start(ctx context.Context, system, token string) (*reconciler, error) {
+func (r *reconcilers) start(ctx context.Context, system string, how asking) (*reconciler, error) {
 	client, err := pluralkit.NewClient(pluralkit.Config{
-		BaseURL: r.n.cfg.PluralKitAPI, Token: token, Limiters: r.limiters, Log: r.n.log, Metrics: r.asked,
+		BaseURL: r.n.cfg.PluralKitAPI, Token: how.token, Limiters: r.limiters, Log: r.n.log, Metrics: r.asked,
 	})
 	if err != nil {
 		return nil, err
@@ -156,7 +170,10 @@ func (r *reconcilers) start(ctx context.Context, system, token string) (*reconci
 			r.n.log.Log(context.Background(), level, "what PluralKit's API says of the source has changed", "state", s)
 		},
 	}
-	if ours := r.n.cfg.PublicURL; ours != "" {
+	if how.alone {
+		c.Quick = quickly
+	}
+	if ours := r.n.publicURL(); r.n.linkState().Told {
 		c.Ours = func(hook string) bool { return strings.HasPrefix(hook, ours+"/") }
 	}
 	made, err := pluralkit.NewReconciler(c)
@@ -171,7 +188,7 @@ func (r *reconcilers) start(ctx context.Context, system, token string) (*reconci
 			r.n.log.Error("reconciliation has ended", "err", err)
 		}
 	})
-	return &reconciler{Reconciler: made, client: client, token: token, stop: stop}, nil
+	return &reconciler{Reconciler: made, client: client, asking: how, stop: stop}, nil
 }
 
 // setAside finds the events of reconciling a system that the fold has set aside.
@@ -210,6 +227,9 @@ func (r *reconcilers) describe(s *sourceInfo) {
 	found := r.find(s.Tenant)
 	if s.Kind != schemas.PluralKit || found == nil {
 		return
+	}
+	if found.alone {
+		s.UpToOld = (quickly*pluralkit.SlowestTimes + quickly).String()
 	}
 	state, since := found.State()
 	if state == "" {

@@ -84,6 +84,10 @@ type ReconcilerConfig struct {
 	// still. 0: 3.
 	Tries int
 	Every time.Duration // between looks at the lists, give or take a fifth; 0: 15 min
+	// Quick is Every for a system whose webhooks do not come here: that while
+	// something changes, and growing to five times as much while nothing does, as at
+	// night. 0: Every counts.
+	Quick time.Duration
 	Daily time.Duration // between full ones, the same; 0: 24 h
 
 	Log     *slog.Logger // nil: discard

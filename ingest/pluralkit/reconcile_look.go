@@ -120,7 +120,7 @@ func (l *look) ask(ctx context.Context, w wanted) (a answers, err error) {
 // compare holds the answers against what is held, and asks on.
 func (l *look) compare(ctx context.Context, w wanted, a answers) error {
 	state := StateElsewhere
-	if a.system.WebhookURL != "" && l.r.c.Ours(a.system.WebhookURL) {
+	if l.r.c.Quick > 0 || a.system.WebhookURL != "" && l.r.c.Ours(a.system.WebhookURL) {
 		state = StateOK
 	}
 	l.r.enter(state)

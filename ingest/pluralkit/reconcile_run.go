@@ -35,6 +35,7 @@ type plan struct {
 	retryAt time.Time
 	lists   time.Time // the next look at the lists
 	full    time.Time // the next full one
+	changed time.Time // when something was different last
 }
 
 const (
@@ -128,6 +129,7 @@ func (r *Reconciler) attend(ctx context.Context, w wanted, failed int) int {
 		return failed
 	case err == nil:
 		if report.Emitted > 0 {
+			r.changed(time.Now())
 			r.c.Log.Info("reconciled", "report", report.String())
 		}
 		if !again.nothing() {
@@ -142,6 +144,31 @@ func (r *Reconciler) attend(ctx context.Context, w wanted, failed int) int {
 	r.again(w, min(backOff<<min(failed, 10), r.c.Every))
 	return failed + 1
 }
+
+// changed notes when something was different.
+func (r *Reconciler) changed(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.plan.changed = now
+}
+
+// quietShare is the part of a silence after which the next look comes: what has not
+// changed for an hour is looked at two minutes later.
+const quietShare = 30
+
+// every is how long until the next look at the lists. The caller holds mu.
+func (r *Reconciler) every(now time.Time) time.Duration {
+	if r.c.Quick == 0 {
+		return r.c.Every
+	}
+	if r.plan.changed.IsZero() {
+		r.plan.changed = now // a start: somebody has just begun
+	}
+	return min(max(now.Sub(r.plan.changed)/quietShare, r.c.Quick), SlowestTimes*r.c.Quick)
+}
+
+// SlowestTimes is how many times Quick there is at most between two looks.
+const SlowestTimes = 5
 
 // take gives what is due, and plans the next of it.
 func (r *Reconciler) take(now time.Time) (w wanted) {
@@ -162,7 +189,7 @@ func (r *Reconciler) take(now time.Time) (w wanted) {
 		p.retry, p.retryAt = wanted{}, time.Time{}
 	}
 	if w.history != notAtAll {
-		p.lists = now.Add(jitter(r.c.Every))
+		p.lists = now.Add(jitter(r.every(now)))
 	}
 	if w.history == entire && w.probes {
 		p.full = now.Add(jitter(r.c.Daily))

@@ -68,6 +68,9 @@ func (r *Registry) Add(ctx context.Context, n NewSource) (Added, error) {
 	if errors.Is(unconfirmed, schemas.ErrInvalid) {
 		return Added{}, unconfirmed
 	}
+	if unconfirmed != nil && settings[kind.TenantSetting] == "" && kind.onlyAsks(plain) {
+		return Added{}, fmt.Errorf("%w: no request will say whose it is, and the provider did not: %w (hint: try again, or --%s)", schemas.ErrInvalid, unconfirmed, kind.TenantSetting)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if n.Name == "" && kind.DefaultName != nil {
@@ -96,6 +99,20 @@ func (r *Registry) Add(ctx context.Context, n NewSource) (Added, error) {
 		return Added{}, err
 	}
 	return Added{Kind: kind.Name, Name: n.Name, Tenant: tenant, URL: r.PublicURL + kind.path(n.Name, settings, plain[PurposePathKey]), Warning: warning}, nil
+}
+
+// onlyAsks reports whether there are secrets to ask the provider with, and none
+// that proves its requests.
+func (k Kind) onlyAsks(secrets map[string]string) bool {
+	asks := false
+	for purpose := range secrets {
+		spec, _ := k.secret(purpose)
+		if !spec.Asks {
+			return false
+		}
+		asks = true
+	}
+	return asks
 }
 
 // askWithin is how long the provider may take to say whose a secret is.
