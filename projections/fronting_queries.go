@@ -31,8 +31,8 @@ var frontingQueries = []Query{{
 	SQL: `SELECT :tenant AS system_uuid, (SELECT name FROM systems WHERE system_uuid = :tenant AND deleted_us IS NULL) AS name,
 			latest.uuid AS switch_uuid, ` + instant("latest.timestamp_us") + ` AS since, latest.timestamp_us AS since_us,
 			coalesce((SELECT json_group_array(json_object('uuid', f.uuid, 'id', f.id, 'name', f.name, 'display_name', f.display_name,
-					'pronouns', f.pronouns, 'color', f.color, 'since', ` + instant("f.since_us") + `, 'since_us', f.since_us) ORDER BY f.place)
-				FROM (SELECT l.uuid, l.place, m.id, m.name, m.display_name, m.pronouns, m.color,
+					'pronouns', f.pronouns, 'color', f.color, 'avatar_url', f.avatar_url, 'since', ` + instant("f.since_us") + `, 'since_us', f.since_us) ORDER BY f.place)
+				FROM (SELECT l.uuid, l.place, m.id, m.name, m.display_name, m.pronouns, m.color, m.avatar_url,
 					coalesce((SELECT max(s.timestamp_us) FROM switch_stints s WHERE s.system_uuid = :tenant AND s.member_uuid = l.uuid
 						AND s.starts = 1 AND s.timestamp_us <= latest.timestamp_us), latest.timestamp_us) AS since_us
 					FROM ` + membersIn("latest") + `) f), '[]') AS members_json

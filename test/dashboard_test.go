@@ -82,6 +82,38 @@ func TestDashboard(t *testing.T) {
 		t.Errorf("open: %q", out)
 	}
 
+	base := "/ui/systems/" + sampleSystem
+	for path, want := range map[string]string{
+		base + "/timeline": "Alder", base + "/members": "Alder", base + "/members/0b6c2a9e-55d1-4b0c-8f3a-91c7de20a4f1": "Fronts",
+		base + "/groups": "Groups", base + "/events": "Switch create", "/ui/sources": s.Public + "/in/pluralkit", "/ui/webhooks": "There are none.",
+		"/ui/access": "Only the operator may read.", "/ui/display": "Display", "/ui/help/projections-readme": "current_fronters", "/ui/help/design": "Laws",
+	} {
+		res, err := client.Get(s.Private + path)
+		if status, _, text := page(t, res, err); status != 200 || !strings.Contains(text, want) {
+			t.Errorf("%s: status %d, want %s: %s", path, status, want, text)
+		}
+	}
+	res, err = client.PostForm(s.Private+"/ui/access", url.Values{"name": {"overlay"}, "system": {sampleSystem}, "sees": {"public"}})
+	_, _, made := page(t, res, err)
+	_, token, _ := strings.Cut(made, "/ui/overlay/")
+	token, _, _ = strings.Cut(token, `"`)
+	res, err = browser(t).Get(s.Private + "/ui/overlay/" + s.secret(token))
+	if status, _, text := page(t, res, err); status != 200 || !strings.Contains(text, "overlay") || token == "" {
+		t.Errorf("overlay: status %d: %s", status, text)
+	}
+	res, err = browser(t).PostForm(s.Private+"/ui/access/overlay/revoke", nil)
+	if status, _, _ := page(t, res, err); status != http.StatusUnauthorized {
+		t.Errorf("a stranger revokes: status %d", status)
+	}
+	res, err = client.PostForm(s.Private+"/ui/access/overlay/revoke", nil)
+	if status, path, text := page(t, res, err); status != 200 || path != "/ui/access" || !strings.Contains(text, "Only the operator") {
+		t.Errorf("revoke: %d at %s: %s", status, path, text)
+	}
+	res, err = browser(t).Get(s.Private + "/ui/overlay/" + token)
+	if status, _, _ := page(t, res, err); status != http.StatusNotFound {
+		t.Errorf("the overlay of a reader that was revoked: status %d", status)
+	}
+
 	stream, err := client.Get(s.Private + "/ui/systems/" + sampleSystem + "/live")
 	if err != nil {
 		t.Fatal(err)

@@ -20,6 +20,7 @@ import (
 	"switchlog/ingest/linking"
 	"switchlog/ingest/pluralkit"
 	"switchlog/processor/deliver"
+	"switchlog/projections/query/ui"
 )
 
 const (
@@ -122,6 +123,18 @@ type Config struct {
 	// are not public, by http too: CIDR[,CIDR]. Default: none.
 	DeliverAllow string
 
+	// Words are what the dashboard calls a member: ONE or ONE/SEVERAL, such as
+	// headmate or person/people. Default: member/members.
+	Words string
+
+	// HiddenMembers is what public pages and overlays show of members that are
+	// hidden: nothing, their number, or someone. Default: nothing.
+	HiddenMembers string
+
+	// ShowAvatars lets the dashboard load members' pictures from where they are, which
+	// is on other people's servers: they see who looks, and when.
+	ShowAvatars bool
+
 	// SecretKeyFile holds the 32-byte key that seals secrets we must send
 	// again. Default: secret.key in Data, created on first start.
 	SecretKeyFile string
@@ -155,6 +168,9 @@ func (c *Config) settings(f *pflag.FlagSet) {
 	f.StringVar(&c.PluralKitAPI, "pluralkit-api", pluralkit.DefaultBaseURL, "where PluralKit is asked what webhooks missed (/v2 is appended)")
 	f.DurationVar(&c.ReconcileEvery, "reconcile-every", 15*time.Minute, "how often PluralKit is asked, for sources with an API token")
 	f.StringVar(&c.DeliverAllow, "deliver-allow", "", "networks outgoing webhooks may reach though they are not public: CIDR[,CIDR]")
+	f.StringVar(&c.Words, "words", "", "what the dashboard calls a member: headmate, person/people, … (default member)")
+	f.StringVar(&c.HiddenMembers, "hidden-members", ui.PrivateNothing, "what public pages show of hidden members: nothing, number or someone")
+	f.BoolVar(&c.ShowAvatars, "show-avatars", false, "the dashboard loads members' pictures, from other people's servers")
 	f.StringVar(&c.SecretKeyFile, "secret-key-file", "", "file with the key that seals stored secrets (default: secret.key in --data)")
 	f.StringVar(&c.LogFormat, "log-format", "", "text or json (default: text on a terminal, else json)")
 	f.BoolVar(&c.Debug, "debug", false, "log more")
@@ -323,6 +339,9 @@ func (c *Config) check() error {
 	}
 	if c.ReconcileEvery < time.Minute {
 		return fmt.Errorf("%w: --reconcile-every is a minute at least: PluralKit limits how often it answers", errUsage)
+	}
+	if !slices.Contains([]string{ui.PrivateNothing, ui.PrivateNumber, ui.PrivateSomeone}, c.HiddenMembers) {
+		return fmt.Errorf("%w: --hidden-members is nothing, number or someone", errUsage)
 	}
 	switch c.LogFormat {
 	case "", "text", "json":

@@ -94,6 +94,8 @@ type node struct {
 	sender  *deliver.Sender
 	pages   *ui.Handler // nil without the role query, too
 
+	private http.Handler // all routes of the private listener
+
 	delivering   sync.WaitGroup // the part that runs the sender
 	sendable     chan struct{}  // closed when the database knows of all that was accepted before the start
 	sendableOnce sync.Once

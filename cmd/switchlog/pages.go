@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"switchlog"
 	"switchlog/projections"
 	"switchlog/projections/query/ui"
 	"switchlog/schemas"
@@ -18,7 +19,8 @@ import (
 func (n *node) pagesConfig() ui.Config {
 	return ui.Config{
 		Store: pagesStore{n.db}, Reader: n.pagesReader, Systems: n.systems, Local: fromLoopback,
-		Done: n.stopping, Logger: n.log,
+		Events: n.pageEvents, Operator: pagesOperator{n}, Documents: switchlog.Documents,
+		Words: n.cfg.Words, Private: n.cfg.HiddenMembers, ShowAvatars: n.cfg.ShowAvatars, Done: n.stopping, Logger: n.log,
 	}
 }
 

@@ -46,6 +46,7 @@ func (n *node) privateHandler() http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		answerJSON(w, http.StatusNotFound, map[string]string{"error": "there is nothing here"})
 	})
+	n.private = mux
 	return n.browsers().guard(n.readers.ends(mux))
 }
 

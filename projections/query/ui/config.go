@@ -46,45 +46,21 @@ type Config struct {
 	// there a token may be typed in: elsewhere it would cross the network readable.
 	Local func(*http.Request) bool
 
+	// Events are the events of a system before a sequence (0: the newest),
+	// newest first; nil: there is no page of them.
+	Events func(ctx context.Context, system string, before uint64, limit int) ([]Event, error)
+
 	Operator  Operator        // nil: pages about the server are not there
 	Documents fs.FS           // *.md files that Help shows; nil: none
 	Done      <-chan struct{} // closed when the server is about to stop: streams end
 
 	Words       string        // what a member is called, singular/plural; empty: member/members
+	Private     string        // what others see of hidden members: PrivateNothing (default), PrivateNumber, PrivateSomeone
 	ShowAvatars bool          // pictures are loaded from where they are, which is on other people's servers
 	Heartbeat   time.Duration // between comments that keep a stream open; 20 s
 	MaxStreams  int           // open at once; 256
 	Now         func() time.Time
 	Logger      *slog.Logger // nil: discard
-}
-
-// Operator shows how the server is, to a reader that is the operator.
-type Operator interface {
-	// Sources are the configured senders.
-	Sources(ctx context.Context) ([]Source, error)
-
-	// Webhooks are the outgoing webhooks, with their latest deliveries.
-	Webhooks(ctx context.Context) ([]Webhook, error)
-
-	// Problems say what is wrong with the server, for a person. None: all is well.
-	Problems(ctx context.Context) []string
-}
-
-// Source is a configured sender, and how it is.
-type Source struct {
-	Kind, Name, Tenant string
-	URL                string // where it posts to; empty: it has no webhook
-	LastEvent          time.Time
-	State              string   // in words; empty: nothing to say
-	Notes              []string // what the person may want to do or know
-}
-
-// Webhook is an outgoing webhook.
-type Webhook struct {
-	ID, Name, Provider, Host string
-	Events                   []string
-	Active                   bool
-	State                    string // in words
 }
 
 func (c Config) withDefaults() Config {

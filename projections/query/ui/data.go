@@ -30,6 +30,7 @@ type member struct {
 		Suffix string `json:"suffix"`
 	} `json:"proxy_tags"`
 	MessageCount int               `json:"message_count"`
+	SinceUS      int64             `json:"since_us"` // of one who fronts: when the run began
 	Privacy      map[string]string `json:"privacy"`
 }
 
@@ -81,7 +82,7 @@ func (h *Handler) front(ctx context.Context, system string, at time.Time) (front
 	if !at.IsZero() {
 		params["at"] = at.UTC().Format(time.RFC3339Nano)
 	}
-	err := h.ask(ctx, system, "fronters", params, &f)
+	err := h.ask(ctx, system, "front", params, &f)
 	if errors.Is(err, errNotFound) {
 		err = nil
 	}
@@ -103,58 +104,6 @@ func (h *Handler) timeline(ctx context.Context, system string, after, before tim
 	return all, err
 }
 
-// maxRun is how many switches back a member's run is followed. Older, the page says
-// that it is longer.
-const maxRun = 1000
-
-// runs says since when each member of a front has been in it without a break,
-// across switches. Longer is true where the run began before what was read.
-func (h *Handler) runs(ctx context.Context, system string, f front) (since map[string]time.Time, longer bool, err error) {
-	since = map[string]time.Time{}
-	for limit := 32; len(f.Members) > 0; limit = maxRun {
-		switches, err := h.timeline(ctx, system, time.Time{}, time.UnixMicro(f.SinceUS+1), limit)
-		if err != nil {
-			return nil, false, err
-		}
-		if open := followRuns(switches, f, since); open == 0 || len(switches) < limit {
-			return since, false, nil
-		}
-		if limit == maxRun {
-			return since, true, nil
-		}
-	}
-	return since, false, nil
-}
-
-// followRuns walks back in time and says how many members are still in the front at
-// the oldest switch.
-func followRuns(switches []stretch, f front, since map[string]time.Time) (open int) {
-	running := map[string]bool{}
-	for _, m := range f.Members {
-		running[m.UUID] = true
-	}
-	for _, s := range switches {
-		if !s.Ended.IsZero() && s.Ended.Equal(s.Started) {
-			continue // replaced within the same instant: nobody saw it
-		}
-		here := map[string]bool{}
-		for _, m := range s.Members {
-			if here[m.UUID] = true; running[m.UUID] {
-				since[m.UUID] = s.Started
-			}
-		}
-		for uuid := range running {
-			if !here[uuid] {
-				delete(running, uuid)
-			}
-		}
-		if len(running) == 0 {
-			break
-		}
-	}
-	return len(running)
-}
-
 // zone is the system's own time zone, as PluralKit knows it; nil if it is
 // unknown.
 func (h *Handler) zone(ctx context.Context, system string) *time.Location {
@@ -169,3 +118,15 @@ func (h *Handler) zone(ctx context.Context, system string) *time.Location {
 
 // shown is what a member is called on pages.
 func (m member) shown() string { return cmp.Or(m.DisplayName, m.Name) }
+
+func (h *Handler) members(ctx context.Context, system string) ([]member, error) {
+	var all []member
+	err := h.ask(ctx, system, "members", nil, &all)
+	return all, err
+}
+
+func (h *Handler) groups(ctx context.Context, system string) ([]group, error) {
+	var all []group
+	err := h.ask(ctx, system, "groups", nil, &all)
+	return all, err
+}

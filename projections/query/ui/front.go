@@ -60,9 +60,8 @@ type frontData struct {
 // frontPerson is a member who fronts. A run goes through consecutive switches.
 type frontPerson struct {
 	person
-	Since  moment
-	For    string
-	Longer bool // the run began before Since
+	Since moment
+	For   string
 }
 
 func (h *Handler) frontPage(v *visit) error {
@@ -84,17 +83,11 @@ func (h *Handler) frontData(ctx context.Context, v *view, system string) (frontD
 	if err != nil {
 		return frontData{}, err
 	}
-	since, longer, err := h.runs(ctx, system, f)
-	if err != nil {
-		return frontData{}, err
-	}
 	d := frontData{Known: f.SwitchUUID != "", Since: v.At(time.UnixMicro(f.SinceUS))}
 	var names []string
 	for _, m := range f.Members {
-		p := frontPerson{person: v.person(m), Longer: longer}
-		if begun, ok := since[m.UUID]; ok {
-			p.Since, p.For = v.At(begun), v.For(v.Now.Sub(begun))
-		}
+		begun := time.UnixMicro(m.SinceUS)
+		p := frontPerson{person: v.person(m), Since: v.At(begun), For: span(v.Now.Sub(begun))}
 		d.People = append(d.People, p)
 		names = append(names, p.Name)
 	}

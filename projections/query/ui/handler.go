@@ -50,6 +50,12 @@ func New(c Config) *Handler {
 	mux.HandleFunc("GET /ui/open/{code}", h.open(h.openLink))
 	mux.HandleFunc("POST /ui/sign-out", h.open(h.signOut))
 	mux.HandleFunc("POST /ui/discreet", h.open(h.setDiscreet))
+	for pattern, page := range map[string]func(*visit, string) error{
+		"GET /ui/public/{$}": h.publicPage, "GET /ui/public/{token}": h.publicPage, "GET /ui/public/{token}/live": h.publicStream,
+		"GET /ui/overlay/{$}": h.overlayPage, "GET /ui/overlay/{token}": h.overlayPage,
+	} {
+		mux.HandleFunc(pattern, h.public(page))
+	}
 	for pattern, page := range map[string]pageFunc{
 		"GET /{$}":                       h.home,
 		"GET /ui/{$}":                    h.home,
@@ -57,6 +63,28 @@ func New(c Config) *Handler {
 		"GET /ui/systems/{system}/{$}":   h.frontPage,
 		"GET /ui/systems/{system}/front": h.frontPage,
 		"GET /ui/systems/{system}/live":  h.frontStream,
+
+		"GET /ui/systems/{system}/timeline":      h.timelinePage,
+		"GET /ui/systems/{system}/members":       h.membersPage,
+		"GET /ui/systems/{system}/members/{ref}": h.memberPage,
+		"GET /ui/systems/{system}/groups":        h.groupsPage,
+		"GET /ui/systems/{system}/groups/{ref}":  h.groupPage,
+		"GET /ui/systems/{system}/statistics":    h.statsPage,
+		"GET /ui/systems/{system}/events":        h.eventsPage,
+		"GET /ui/systems/{system}/events/live":   h.eventsStream,
+		"GET /ui/display":                        h.settingsPage,
+		"POST /ui/display":                       h.setSettings,
+		"GET /ui/help":                           h.helpPage,
+		"GET /ui/help/{document}":                h.helpPage,
+
+		"GET /ui/sources":                   h.operator(h.sourcesPage),
+		"GET /ui/webhooks":                  h.operator(h.webhooksPage),
+		"GET /ui/webhooks/{webhook}":        h.operator(h.webhookPage),
+		"POST /ui/webhooks/{webhook}/test":  h.operator(h.testWebhook),
+		"POST /ui/webhooks/{webhook}/retry": h.operator(h.retryDelivery),
+		"GET /ui/access":                    h.operator(h.accessPage),
+		"POST /ui/access":                   h.operator(h.addReader),
+		"POST /ui/access/{name}/revoke":     h.operator(h.revokeReader),
 	} {
 		mux.HandleFunc(pattern, h.page(page))
 	}
@@ -96,6 +124,7 @@ type visit struct {
 	reader Reader
 	token  [32]byte // hash of the token the reader was found by
 	view   view
+	again  func() bool // reports whether the reader may still see a stream
 }
 
 // pageFunc answers a request, or returns why not; then nothing has been written.
@@ -172,6 +201,7 @@ func (h *Handler) turnAway(v *visit) {
 func (h *Handler) fail(v *visit, err error) {
 	status, says := http.StatusInternalServerError, "Something went wrong on this server. Its log says what."
 	var invalid badRequest
+	var refused Refused
 	switch {
 	case v.r.Context().Err() != nil:
 		return // nobody is there to read it
@@ -182,6 +212,8 @@ func (h *Handler) fail(v *visit, err error) {
 		v.w.Header().Set("Retry-After", "60")
 	case errors.As(err, &invalid):
 		status, says = http.StatusBadRequest, string(invalid)
+	case errors.As(err, &refused):
+		status, says = http.StatusConflict, string(refused)
 	default:
 		h.Logger.Error("dashboard", "path", v.r.URL.Path, "err", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 )
 
@@ -65,8 +66,8 @@ func (f *fakeStore) Ask(_ context.Context, system, query string, params map[stri
 	if s == nil {
 		return nil, false, nil
 	}
-	known := map[string][]string{"system": nil, "settings": nil, "fronters": {"at"}, "timeline": {"before", "after", "limit"},
-		"members": nil, "member": {"ref"}, "groups": nil, "group": {"ref"}}
+	known := map[string][]string{"system": nil, "settings": nil, "fronters": {"at"}, "front": {"at"}, "timeline": {"before", "after", "limit"},
+		"members": nil, "member": {"ref"}, "groups": nil, "group": {"ref"}, "stats": {"range", "timezone"}}
 	names, ok := known[query]
 	for name := range params {
 		ok = ok && slices.Contains(names, name)
@@ -81,7 +82,7 @@ func (f *fakeStore) Ask(_ context.Context, system, query string, params map[stri
 		v = map[string]any{"uuid": system, "name": orNull(s.name), "privacy": map[string]string{"front_privacy": privacyWord(s.private)}}
 	case "settings":
 		v = map[string]any{"timezone": orNull(s.zone)}
-	case "fronters":
+	case "front", "fronters":
 		v = s.fronters(parseTime(f.t, params["at"]))
 	case "timeline":
 		v = s.timeline(f.t, params)
@@ -89,6 +90,8 @@ func (f *fakeStore) Ask(_ context.Context, system, query string, params map[stri
 		v = s.members
 	case "groups":
 		v = s.groups
+	case "stats":
+		v = s.stats()
 	case "member":
 		i := slices.IndexFunc(s.members, func(m member) bool { return params["ref"] == m.UUID || params["ref"] == m.ID })
 		if i < 0 {
@@ -130,15 +133,28 @@ func parseTime(t testing.TB, text string) time.Time {
 
 func (s *fakeSystem) fronters(at time.Time) any {
 	var now *fakeSwitch
+	since := map[int]int64{} // since when each member has been in it
 	for i, w := range s.switches {
 		if at.IsZero() || !w.at.After(at) {
 			now = &s.switches[i]
+			before := since
+			since = map[int]int64{}
+			for _, m := range w.members {
+				since[m] = w.at.UnixMicro()
+				if us, ran := before[m]; ran {
+					since[m] = us
+				}
+			}
 		}
 	}
 	if now == nil {
 		return map[string]any{"switch_uuid": nil, "since_us": nil, "members": []member{}}
 	}
-	return map[string]any{"switch_uuid": now.at.String(), "since_us": now.at.UnixMicro(), "members": s.of(*now)}
+	members := s.of(*now)
+	for i, m := range now.members {
+		members[i].SinceUS = since[m]
+	}
+	return map[string]any{"switch_uuid": now.at.String(), "since_us": now.at.UnixMicro(), "members": members}
 }
 
 func (s *fakeSystem) of(w fakeSwitch) []member {
@@ -172,6 +188,41 @@ func (s *fakeSystem) timeline(t testing.TB, params map[string]string) any {
 		}
 	}
 	return out
+}
+
+// stats are front times by members alone, in the shape of the real answer.
+func (s *fakeSystem) stats() any {
+	var a statsAnswer
+	a.To = noon
+	if len(s.switches) > 0 {
+		a.KnownFrom = s.switches[0].at
+	} else {
+		a.KnownFrom = a.To
+	}
+	of := map[int]float64{}
+	for i, w := range s.switches {
+		end := noon
+		if i+1 < len(s.switches) {
+			end = s.switches[i+1].at
+		}
+		for _, m := range w.members {
+			of[m] += end.Sub(w.at).Seconds()
+			a.HoursSeconds[(int(w.at.Weekday())+6)%7][w.at.Hour()] += end.Sub(w.at).Seconds()
+		}
+	}
+	members := []map[string]any{}
+	for i, m := range s.members {
+		if of[i] > 0 {
+			members = append(members, map[string]any{"uuid": m.UUID, "name": m.Name, "display_name": orNull(m.DisplayName), "color": orNull(m.Color),
+				"sessions": 1, "total_seconds": of[i], "average_seconds": of[i], "longest_seconds": of[i], "share": 12.5})
+		}
+	}
+	pairs := []map[string]any{}
+	if len(members) > 1 {
+		pairs = append(pairs, map[string]any{"members": members[:2], "total_seconds": 90.0})
+	}
+	return map[string]any{"known_from": a.KnownFrom, "to": a.To, "fronted_seconds": 3600.0, "nobody_seconds": 0, "switches": len(s.switches),
+		"switches_a_day": 1.5, "members": members, "pairs": pairs, "hours_seconds": a.HoursSeconds}
 }
 
 // change lets something happen to a system, and tells the dashboard.
@@ -219,7 +270,13 @@ func newBench(t testing.TB, c Config) *bench {
 		}},
 		systemTwo: {name: "Meadow", members: people("Dune"), switches: []fakeSwitch{{noon.Add(-time.Hour), []int{0}}}},
 	}}
-	c.Store, c.Systems = b.store, b.systems
+	c.Store, c.Systems, c.Events = b.store, b.systems, b.events
+	if c.Operator == nil {
+		c.Operator = &fakeOperator{}
+	}
+	if c.Documents == nil {
+		c.Documents = fstest.MapFS{"README.md": {Data: []byte("# Read me\n\nA [design](DESIGN.md#laws), a [licence](LICENSE), <b>bold</b>.\n\n| a | b |\n|---|--:|\n| 1 | 2 |\n")}, "DESIGN.md": {Data: []byte("# Design\n")}}
+	}
 	c.Reader = b.reader
 	c.Local = func(*http.Request) bool { return b.local }
 	c.Now = func() time.Time {
@@ -237,6 +294,70 @@ func newBench(t testing.TB, c Config) *bench {
 		server.Close()
 	})
 	return b
+}
+
+// events are of the switches of a system.
+func (b *bench) events(_ context.Context, system string, before uint64, limit int) ([]Event, error) {
+	b.store.mu.Lock()
+	defer b.store.mu.Unlock()
+	var all []Event
+	s := b.store.at[system]
+	for i := range s.switches {
+		seq := uint64(len(s.switches) - i)
+		if before == 0 || seq < before {
+			e := Event{Seq: seq, Time: s.switches[seq-1].at, Type: "me.pluralkit.member.update", Origin: "webhook", Data: json.RawMessage(`{"id":"x"}`)}
+			if len(s.members) > 0 {
+				e.Subject = s.members[0].UUID
+				e.Data, _ = json.Marshal(map[string]string{"name": s.members[0].Name}) // of text there is always JSON
+			}
+			all = append(all, e)
+		}
+		if len(all) == limit {
+			break
+		}
+	}
+	return all, nil
+}
+
+// fakeOperator is a server with a source, a webhook and a reader.
+type fakeOperator struct {
+	name    string // others' text, in all of them
+	added   []Access
+	revoked []string
+}
+
+func (f *fakeOperator) Sources(context.Context) ([]Source, error) {
+	return []Source{{Kind: "pluralkit", Name: f.name, Tenant: systemOne, URL: "http://127.0.0.1:8080/in/pluralkit", LastEvent: noon.Add(-time.Hour), Coverage: "97 %", State: "ok", Notes: []string{f.name}},
+		{Kind: "standard", Name: "shop"}}, nil
+}
+func (f *fakeOperator) Problems(context.Context) []string {
+	return []string{"the log is away " + f.name}
+}
+func (f *fakeOperator) Webhooks(context.Context) ([]Webhook, error) {
+	return []Webhook{{ID: "w1", Name: f.name, Provider: "discord", URL: "https://example.com/***", Events: []string{"front.changed", f.name}, Enabled: true, Reason: f.name}}, nil
+}
+func (f *fakeOperator) Deliveries(context.Context, string) ([]Delivery, error) {
+	return []Delivery{{ID: "d1", Event: "front.changed", Status: "failed", Created: noon.Add(-time.Hour), Attempts: 3, Answer: f.name}}, nil
+}
+func (f *fakeOperator) TestWebhook(context.Context, string) (string, error) {
+	return "It answered 200.", nil
+}
+func (f *fakeOperator) RetryDelivery(context.Context, string, string) (string, error) {
+	return "It answered 500. " + f.name, nil
+}
+func (f *fakeOperator) Readers(context.Context) ([]Access, error) {
+	return []Access{{Name: "anna", System: systemOne, Expires: noon.Add(240 * time.Hour)}, {Name: "overlay", System: systemOne, Public: true}, {Name: "all"}}, nil
+}
+func (f *fakeOperator) AddReader(_ context.Context, a Access) (string, error) {
+	if a.Name == "taken" {
+		return "", Refused("There is a reader of this name.")
+	}
+	f.added = append(f.added, a)
+	return "new-token-of-" + a.Name, nil
+}
+func (f *fakeOperator) RevokeReader(_ context.Context, name string) error {
+	f.revoked = append(f.revoked, name)
+	return nil
 }
 
 func (b *bench) systems(context.Context, int) ([]System, error) {

@@ -151,11 +151,16 @@ func loadPages(assets map[string]asset) *pages {
 // render answers with a page. It is made in memory first, so that an error of
 // a template is no half page.
 func (h *Handler) render(v *visit, status int, page string, data any) {
+	h.renderAs(v, status, page, "frame", data)
+}
+
+// renderAs answers with a page in a frame of its own.
+func (h *Handler) renderAs(v *visit, status int, page, frame string, data any) {
 	v.view.Data = data
 	body := h.pages.buffers.Get().(*bytes.Buffer)
 	defer h.pages.buffers.Put(body)
 	body.Reset()
-	if err := h.pages.all[page].ExecuteTemplate(body, "frame", &v.view); err != nil {
+	if err := h.pages.all[page].ExecuteTemplate(body, frame, &v.view); err != nil {
 		h.Logger.Error("dashboard", "page", page, "err", err)
 		http.Error(v.w, "Something went wrong on this server. Its log says what.", http.StatusInternalServerError)
 		return

@@ -39,6 +39,9 @@ func (h *Handler) frontStream(v *visit) error {
 // stream sends what make gives at once, and again after each change of the
 // system, until the browser goes, its reader may not see it any more, or we stop.
 func (h *Handler) stream(v *visit, system string, make func() (string, error)) error {
+	if v.again == nil {
+		v.again = func() bool { _, _, ok := h.who(v.r); return ok }
+	}
 	changed, ok := h.watchers.watch(system)
 	if !ok {
 		v.w.Header().Set("Retry-After", "30")
@@ -64,7 +67,7 @@ func (h *Handler) stream(v *visit, system string, make func() (string, error)) e
 			gathered.Reset(gatherFor)
 			continue
 		case <-gathered.C:
-			if _, _, ok := h.who(v.r); !ok {
+			if !v.again() {
 				_ = out.bye()
 				return nil
 			}
@@ -74,7 +77,7 @@ func (h *Handler) stream(v *visit, system string, make func() (string, error)) e
 				h.Logger.Error("dashboard", "path", v.r.URL.Path, "err", err)
 			}
 		case <-heartbeat.C:
-			if _, _, ok := h.who(v.r); !ok {
+			if !v.again() {
 				_ = out.bye()
 				return nil
 			}

@@ -172,9 +172,7 @@ func daysBetween(a, b time.Time) int {
 	return int(day(b).Sub(day(a)) / (24 * time.Hour))
 }
 
-// For says how long something takes, in at most two units.
-func (v *view) For(d time.Duration) string { return span(d) }
-
+// span says how long something takes, in at most two units.
 func span(d time.Duration) string {
 	days, hours, minutes := int(d/(24*time.Hour)), int(d/time.Hour)%24, int(d/time.Minute)%60
 	switch {
