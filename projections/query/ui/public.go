@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"switchlog/schemas"
@@ -65,6 +66,9 @@ func (h *Handler) public(page func(v *visit, system string) error) http.HandlerF
 func tokenInAddress(r *http.Request) string {
 	if token := r.PathValue("token"); token != "" {
 		return token
+	}
+	if scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
+		return strings.TrimSpace(token)
 	}
 	return r.URL.Query().Get("token")
 }

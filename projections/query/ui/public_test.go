@@ -41,6 +41,9 @@ func TestPublicPage(t *testing.T) {
 		}
 	}
 	b := newBench(t, Config{Private: PrivateNumber})
+	if res, _ := b.do(b.client(), "GET", "/ui/overlay/", nil, "Authorization", "Bearer "+publicToken); res.StatusCode != 200 {
+		t.Errorf("the token in the header: status %d", res.StatusCode)
+	}
 	s := publicWorld()
 	s.private = true
 	b.store.at[systemOne] = s
