@@ -62,7 +62,7 @@ func TestStatuses(t *testing.T) {
 
 		{"GET", at + "switches?wait_for=soon", tokenA, 400, "parameter wait_for: want a sequence number"},
 		{"GET", at + "switches?wait_for=-1", tokenA, 400, "parameter wait_for"},
-		{"GET", at + "switches?as_of=3", tokenA, 400, `unknown parameter \"as_of\"`},
+		{"GET", at + "switches?as_off=3", tokenA, 400, `unknown parameter \"as_off\"`},
 		{"GET", at + "switches?limit=1&limit=2", tokenA, 400, `\"limit\" is given twice`},
 		{"GET", at + "switches?limit=many", tokenA, 400, `"parameter limit: want a whole number"`},
 		{"GET", at + "switches?a;b", tokenA, 400, "malformed"},
