@@ -90,6 +90,7 @@ func NewEdge(c EdgeConfig, r *registry.Registry, a Appender) http.Handler {
 		metrics: newMetrics(c.Registerer),
 		decoys:  newDecoys(c.Now),
 	}
+	e.mux.HandleFunc("/", notFound)
 	e.mux.HandleFunc("/healthz", health)
 	for _, k := range Kinds {
 		for _, route := range []string{k.Route, k.KeyRoute} {
@@ -115,11 +116,16 @@ func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close")
 	}
 	r, ok := onePath(r)
-	if _, pattern := e.mux.Handler(r); !ok || pattern == "" { // the mux would write its own 404
-		answer(w, http.StatusNotFound, "not found")
+	if !ok || !strings.HasPrefix(r.URL.Path, "/") {
+		notFound(w, r)
 		return
 	}
 	e.mux.ServeHTTP(w, r)
+}
+
+// notFound answers all that is served nowhere: the mux would write its own 404.
+func notFound(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusNotFound, "not found")
 }
 
 // onePath is the request with the one spelling of its path: slashes that are
@@ -159,6 +165,7 @@ func health(w http.ResponseWriter, r *http.Request) {
 
 // receive handles the requests of one kind of source.
 func (e *edge) receive(k Kind, names []string) http.Handler {
+	metrics := e.metrics.ofKind(k.Name)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := e.Now()
 		outcome := outcomePanic
@@ -169,7 +176,7 @@ func (e *edge) receive(k Kind, names []string) http.Handler {
 				answer(w, http.StatusInternalServerError, "internal error")
 			}
 			now := e.Now()
-			e.metrics.done(k.Name, outcome, now, now.Sub(began))
+			metrics.done(outcome, now, now.Sub(began))
 		}()
 		outcome = e.handle(w, r, k, names)
 	})

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,6 +25,13 @@ const (
 	outcomeUnavailable  = "unavailable"
 	outcomePanic        = "panic"
 )
+
+// outcomes is all of them: one that is missing here could not be counted.
+var outcomes = []string{
+	outcomeAccepted, outcomeRepeat, outcomePing, outcomeAsked, outcomeUnauthorized,
+	outcomeNotFound, outcomeInvalid, outcomeMediaType, outcomeMethod, outcomeTooLarge,
+	outcomeSlow, outcomeBroken, outcomeBusy, outcomeUnavailable, outcomePanic,
+}
 
 // metrics have no label that comes from a request: kinds are our list, and a
 // tenant is nobody's business.
@@ -66,16 +74,39 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	return m
 }
 
+// kindMetrics are the metrics of one kind of source. Each is looked up by its labels
+// once, when it is first needed: one that never was is not shown.
+type kindMetrics struct {
+	requests            map[string]func() prometheus.Counter // by outcome
+	seconds             func() prometheus.Observer
+	pings               func() prometheus.Counter
+	lastEvent, lastPing func() prometheus.Gauge
+}
+
+func (m *metrics) ofKind(kind string) *kindMetrics {
+	k := &kindMetrics{
+		requests:  map[string]func() prometheus.Counter{},
+		seconds:   sync.OnceValue(func() prometheus.Observer { return m.seconds.WithLabelValues(kind) }),
+		pings:     sync.OnceValue(func() prometheus.Counter { return m.pings.WithLabelValues(kind) }),
+		lastEvent: sync.OnceValue(func() prometheus.Gauge { return m.lastEvent.WithLabelValues(kind) }),
+		lastPing:  sync.OnceValue(func() prometheus.Gauge { return m.lastPing.WithLabelValues(kind) }),
+	}
+	for _, outcome := range outcomes {
+		k.requests[outcome] = sync.OnceValue(func() prometheus.Counter { return m.requests.WithLabelValues(kind, outcome) })
+	}
+	return k
+}
+
 // done counts a request that ended at now.
-func (m *metrics) done(kind, outcome string, now time.Time, took time.Duration) {
-	m.requests.WithLabelValues(kind, outcome).Inc()
-	m.seconds.WithLabelValues(kind).Observe(took.Seconds())
+func (k *kindMetrics) done(outcome string, now time.Time, took time.Duration) {
+	k.requests[outcome]().Inc()
+	k.seconds().Observe(took.Seconds())
 	at := float64(now.UnixMilli()) / 1000
 	switch outcome {
 	case outcomeAccepted:
-		m.lastEvent.WithLabelValues(kind).Set(at)
+		k.lastEvent().Set(at)
 	case outcomePing:
-		m.pings.WithLabelValues(kind).Inc()
-		m.lastPing.WithLabelValues(kind).Set(at)
+		k.pings().Inc()
+		k.lastPing().Set(at)
 	}
 }
