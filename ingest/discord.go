@@ -85,7 +85,7 @@ func (d discordSource) Verify(r *Request, body []byte) error {
 	if !d.signed(append([]byte(timestamp), body...), signature) {
 		return ErrUnauthorized
 	}
-	if application := d.TellTenant(body); d.Tenant != "" && application != "" && application != d.Tenant {
+	if application := d.TellTenant(nil, body); d.Tenant != "" && application != "" && application != d.Tenant {
 		return ErrUnauthorized
 	}
 	return nil
@@ -102,7 +102,7 @@ func (d discordSource) signed(message, signature []byte) bool {
 }
 
 // TellTenant is the application_id of a verified, whole body.
-func (d discordSource) TellTenant(body []byte) string {
+func (d discordSource) TellTenant(_ *Request, body []byte) string {
 	if !validJSON(body) {
 		return ""
 	}

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -198,7 +197,7 @@ func (e *edge) handle(w http.ResponseWriter, r *http.Request, k Kind, names []st
 	defer release()
 	req := newRequest(r, names)
 	src, err := e.verify(r.Context(), k, req, body)
-	if err != nil && e.Pings.isProbe(k, body) {
+	if err != nil && e.Pings.isProbe(k, req, body) {
 		return answerProbe(w)
 	}
 	if err != nil {
@@ -264,7 +263,7 @@ func (e *edge) keep(ctx context.Context, w http.ResponseWriter, k Kind, src *reg
 // options answers a provider that asks before it sends.
 func (e *edge) options(w http.ResponseWriter, k Kind, r *Request) string {
 	s, exists := e.decoys[k.Name], false
-	if src := e.find(k, r.Path["name"], nil); src != nil {
+	if src := e.find(k, r, nil); src != nil {
 		s, exists = src.Source, true
 	}
 	a, err := k.Options(s, exists, r)
@@ -277,15 +276,15 @@ func (e *edge) options(w http.ResponseWriter, k Kind, r *Request) string {
 }
 
 // find is the source a request claims to be from; nil if there is none.
-func (e *edge) find(k Kind, name string, body []byte) *registry.Entry {
+func (e *edge) find(k Kind, r *Request, body []byte) *registry.Entry {
 	if k.Credential == nil {
-		return e.sources.Find(k.Name, name)
+		return e.sources.Find(k.Name, r.Path["name"])
 	}
-	credential, ok := k.Credential(body)
+	hash, ok := k.Credential(r, body)
 	if !ok {
 		return nil
 	}
-	return e.sources.FindByToken(k.Name, sha256.Sum256([]byte(credential)))
+	return e.sources.FindByToken(k.Name, hash)
 }
 
 // verify finds the source that sent the request. The source is also given
@@ -294,7 +293,7 @@ func (e *edge) find(k Kind, name string, body []byte) *registry.Entry {
 // A source that was added without a tenant learns it here, before anything
 // of the request is stored.
 func (e *edge) verify(ctx context.Context, k Kind, r *Request, body []byte) (*registry.Entry, error) {
-	src := e.find(k, r.Path["name"], body)
+	src := e.find(k, r, body)
 	if src == nil {
 		if decoy := e.decoys[k.Name]; decoy != nil && decoy.Verify(r, body) == nil {
 			panic("ingest: a decoy was signed for") // its keys are random and known to nobody
@@ -313,7 +312,7 @@ func (e *edge) verify(ctx context.Context, k Kind, r *Request, body []byte) (*re
 	if !tells {
 		return src, nil
 	}
-	tenant := teller.TellTenant(body)
+	tenant := teller.TellTenant(r, body)
 	if tenant == "" {
 		return src, nil
 	}
@@ -327,7 +326,7 @@ func (e *edge) verify(ctx context.Context, k Kind, r *Request, body []byte) (*re
 		return src, err
 	}
 	// The source as it is now; it may have been removed meanwhile.
-	if src = e.find(k, r.Path["name"], body); src == nil {
+	if src = e.find(k, r, body); src == nil {
 		return nil, ErrUnauthorized
 	}
 	return src, src.Source.Verify(r, body)

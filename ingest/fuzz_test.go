@@ -71,13 +71,13 @@ func FuzzPluralKitVerify(f *testing.F) {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		credential, has := firstSigningToken(body)
+		credential, has := findToken(nil, body)
 		verified := fuzzSource().Verify(nil, body) == nil
-		if verified && (!has || credential != testToken) {
-			t.Errorf("verified, but the token it is found by is %q", credential)
+		if verified && (!has || credential != sha256.Sum256([]byte(testToken))) {
+			t.Error("verified, but it is found by another token")
 		}
 		if !verified && !bytes.Contains(body, []byte("signing")) && has {
-			t.Errorf("a token %q out of nothing", credential)
+			t.Error("a token out of nothing")
 		}
 		var members map[string]json.RawMessage
 		if json.Unmarshal(body, &members) != nil || members == nil || depth(body) > maxDepth || !utf8.Valid(body) {
@@ -103,10 +103,12 @@ func FuzzPluralKitEvents(f *testing.F) {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if fuzzSource().Verify(nil, body) != nil {
+		r := &Request{}
+		findToken(r, body)
+		if fuzzSource().Verify(r, body) != nil {
 			return // only verified bodies get that far
 		}
-		events, err := fuzzSource().Events(nil, body)
+		events, err := fuzzSource().Events(r, body)
 		var members map[string]json.RawMessage
 		if jsonErr := json.Unmarshal(body, &members); jsonErr != nil || members == nil {
 			if err == nil {

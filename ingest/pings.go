@@ -115,12 +115,12 @@ func (p *Pings) Bare() int {
 }
 
 // isProbe reports whether a body is a PING with our own token.
-func (p *Pings) isProbe(k Kind, body []byte) bool {
+func (p *Pings) isProbe(k Kind, r *Request, body []byte) bool {
 	if k.Ping == nil || len(body) > maxClaimBytes {
 		return false
 	}
-	credential, ok := k.Credential(body)
-	got, want := sha256.Sum256([]byte(credential)), sha256.Sum256([]byte(p.token))
+	got, ok := k.Credential(r, body)
+	want := sha256.Sum256([]byte(p.token))
 	if !ok || subtle.ConstantTimeCompare(got[:], want[:]) == 0 {
 		return false
 	}

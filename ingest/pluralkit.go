@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"strings"
@@ -32,7 +33,7 @@ var pluralKit = Kind{
 		{Purpose: purposeToken, Hashed: true, Clean: joined},
 		{Purpose: purposeAPIToken, Asks: true, Authorization: true, Clean: joined},
 	},
-	Credential:    firstSigningToken,
+	Credential:    findToken,
 	Claims:        claimedSystem,
 	Ping:          readBeginning,
 	Tenant:        func(_ string, settings map[string]string) string { return settings[settingSystem] },
@@ -56,16 +57,11 @@ func checkPluralKitSecrets(_ string, _, secrets map[string]string) error {
 
 type pluralKitSource struct{ Configured }
 
-// firstSigningToken reads no further than the first signing_token. PluralKit
-// sends it as the second member, after 40 bytes.
-func firstSigningToken(body []byte) (string, bool) {
-	s := scan(body)
-	for s.Object(); s.Next(); {
-		if schemas.Spells(s.Name, memberToken) {
-			return schemas.Unquote(s.Value)
-		}
-	}
-	return "", false
+// findToken is the hash of the first signing_token. It reads no further.
+func findToken(r *Request, body []byte) (hash [sha256.Size]byte, ok bool) {
+	d := dispatchOf(r, body)
+	ok = d.toToken()
+	return d.hash, ok
 }
 
 // Verify reads signing_token and system_id from the top level of the body,
@@ -74,29 +70,25 @@ func firstSigningToken(body []byte) (string, bool) {
 //
 // system_id is null in some of PluralKit's events (UPDATE_MEMBER_GUILD about
 // an account): then the token alone says whose it is.
-func (p pluralKitSource) Verify(_ *Request, body []byte) error {
-	token, system := envelopeAuth(body)
-	if token == nil || !accepts(p.Tokens[purposeToken], *token, p.Now()) {
+func (p pluralKitSource) Verify(r *Request, body []byte) error {
+	d := dispatchOf(r, body)
+	if !d.toToken() || !acceptsHash(p.Tokens[purposeToken], d.hash, p.Now()) {
 		return ErrUnauthorized
 	}
-	if system == nil {
-		return nil
-	}
-	id, err := checkSystem(*system)
-	if err != nil || (p.Tenant != "" && id != p.Tenant) {
+	d.toEnd()
+	id, ok := d.systemID()
+	if !ok || d.contradicts || id != "" && p.Tenant != "" && id != p.Tenant {
 		return ErrUnauthorized
 	}
 	return nil
 }
 
 // TellTenant is the system_id of a verified, whole body.
-func (p pluralKitSource) TellTenant(body []byte) string {
-	_, system := envelopeAuth(body)
-	if system == nil || !validJSON(body) {
-		return ""
-	}
-	id, err := checkSystem(*system)
-	if err != nil {
+func (p pluralKitSource) TellTenant(r *Request, body []byte) string {
+	d := dispatchOf(r, body)
+	d.toEnd()
+	id, ok := d.systemID()
+	if !ok || d.scan.Err() != nil {
 		return ""
 	}
 	return id
@@ -129,33 +121,6 @@ func readBeginning(beginning []byte) (system string, isPing bool) {
 		}
 	}
 	return system, isPing
-}
-
-// envelopeAuth reads what authenticates the envelope. The token is nil if
-// there is none, or two that differ; the system is nil if it is absent or
-// null, and empty, which no system is, if it is no string or there are two
-// that differ.
-func envelopeAuth(body []byte) (token, system *string) {
-	contradicts := false
-	s := scan(body)
-	for s.Object(); s.Next(); {
-		switch {
-		case schemas.Spells(s.Name, memberToken):
-			v, isText := schemas.Unquote(s.Value)
-			contradicts = contradicts || !isText || (token != nil && *token != v)
-			token = &v
-		case schemas.Spells(s.Name, memberSystem) && !schemas.IsNull(s.Value):
-			v, isText := schemas.Unquote(s.Value)
-			if !isText || (system != nil && *system != v) {
-				v = ""
-			}
-			system = &v
-		}
-	}
-	if contradicts {
-		return nil, system
-	}
-	return token, system
 }
 
 // checkSystem reads a system's uuid, in lower case as PluralKit writes it.

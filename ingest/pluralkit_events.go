@@ -41,8 +41,8 @@ type envelope struct {
 	name  string // PluralKit's name of the event
 	token string
 	id    string // empty: null or absent
-	data  []byte // nil: absent
-	extra []byte // members we do not know, as an object; nil: none
+	data  []byte // nil: absent; as it was sent
+	extra []byte // members we do not know, as an object, less secrets; nil: none
 }
 
 // Events makes one event of a verified body, and none of a PING. Data is the
@@ -52,8 +52,9 @@ type envelope struct {
 // members beyond PluralKit's five go into the extension pkextra, and so does an
 // id that is none: the event has no subject then, and the fold says what it
 // misses.
-func (p pluralKitSource) Events(_ *Request, body []byte) ([]schemas.Event, error) {
-	env, err := readEnvelope(body)
+func (p pluralKitSource) Events(r *Request, body []byte) ([]schemas.Event, error) {
+	d := dispatchOf(r, body)
+	env, err := readEnvelope(d, body)
 	if err != nil || env.name == ping {
 		return nil, err
 	}
@@ -76,71 +77,52 @@ func (p pluralKitSource) Events(_ *Request, body []byte) ([]schemas.Event, error
 	e.DataSchema = schemas.SchemaID(typ)
 	if !known {
 		e.Extensions = map[string]any{schemas.PKTypeExtension: plainType(env.name)}
-		if env.data == nil {
-			env.data, env.extra = body, nil
-		}
 	}
-	if env.data != nil {
-		e.Data = redact(env.data, secretMembers, env.token)
+	switch {
+	case env.data != nil:
+		e.Data = d.redactedData()
+	case !known:
+		e.Data, env.extra = redact(body, secretMembers, env.token), nil
 	}
 	if env.extra != nil {
-		if extra := redact(env.extra, secretMembers, env.token); string(extra) != "{}" {
-			if e.Extensions == nil {
-				e.Extensions = map[string]any{}
-			}
-			e.Extensions[schemas.PKExtraExtension] = string(extra)
+		if e.Extensions == nil {
+			e.Extensions = map[string]any{}
 		}
+		e.Extensions[schemas.PKExtraExtension] = string(env.extra)
 	}
 	return []schemas.Event{e}, nil
 }
 
-// readEnvelope takes a body apart. A wrong type inside data is not its
-// business; what is no JSON, or has no usable type or id, is ErrInvalid.
-func readEnvelope(body []byte) (envelope, error) {
-	var env envelope
+// readEnvelope reads the envelope of an opened body. A wrong type inside data is
+// not its business; what is no JSON, or has no usable type or id, is ErrInvalid.
+func readEnvelope(d *dispatch, body []byte) (envelope, error) {
+	d.toEnd()
+	env := envelope{token: string(d.token), data: d.data}
 	if !utf8.Valid(body) {
 		return env, fmt.Errorf("%w: not UTF-8", schemas.ErrInvalid)
 	}
-	var typ, id []byte
-	var extra extraMembers
-	s := scan(body)
-	for s.Object(); s.Next(); {
-		name, value, twice := s.Name, s.Value, false
-		switch {
-		case schemas.Spells(name, "type"):
-			typ, twice = value, typ != nil
-		case schemas.Spells(name, "id"):
-			id, twice = value, id != nil
-		case schemas.Spells(name, "data"):
-			env.data, twice = value, env.data != nil
-		case schemas.Spells(name, memberToken):
-			env.token, _ = schemas.Unquote(value)
-		case schemas.Spells(name, memberSystem):
-		default:
-			extra.add(body[s.MemberOffset():s.Offset()])
-		}
-		if twice {
-			return env, fmt.Errorf("%w: a member twice", schemas.ErrInvalid)
-		}
-	}
-	if err := scanFault(&s, "a JSON object"); err != nil {
+	if err := scanFault(&d.scan, "a JSON object"); err != nil {
 		return env, err
 	}
+	if d.isTwice {
+		return env, fmt.Errorf("%w: a member twice", schemas.ErrInvalid)
+	}
+	var odd extraMembers
 	// Law 9: neither of the two members that become attributes may hold the token.
 	var ok bool
-	if env.name, ok = schemas.Unquote(typ); !ok || env.name == "" || env.spills(env.name) {
+	if env.name, ok = schemas.Unquote(d.typ); !ok || env.name == "" || env.spills(env.name) {
 		return env, fmt.Errorf("%w: type is no event's name", schemas.ErrInvalid)
 	}
 	if plainType(env.name) != env.name {
-		extra.addMember("type", typ)
+		odd.addMember("type", d.typ)
 	}
-	if said, isText := schemas.Unquote(id); isText && isSubject(said) && !schemas.HasLoneSurrogate(id) && !env.spills(said) {
+	if said, isText := schemas.Unquote(d.id); isText && isSubject(said) && !schemas.HasLoneSurrogate(d.id) && !env.spills(said) {
 		env.id = said
-	} else if id != nil && !schemas.IsNull(id) {
-		extra.addMember("id", id)
+	} else if d.id != nil && !schemas.IsNull(d.id) {
+		odd.addMember("id", redact(d.id, secretMembers, env.token))
 	}
 	var err error
-	env.extra, err = extra.object()
+	env.extra, err = d.redactedExtra(odd)
 	return env, err
 }
 

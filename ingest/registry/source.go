@@ -27,6 +27,7 @@ type Request struct {
 	Header http.Header
 	Path   map[string]string // values of the route's wildcards, by name; nil if it has none
 	Query  url.Values        // nil if there is none
+	Opened any               // what one step of a source has found in the body, for the next; nil: nothing
 }
 
 // A Source speaks one provider's dialect, for one configured sender. It is
@@ -48,7 +49,7 @@ type Source interface {
 // the first one that does fixes the tenant of a source that was added
 // without. Empty: the body does not say.
 type TenantTeller interface {
-	TellTenant(body []byte) string
+	TellTenant(r *Request, body []byte) string
 }
 
 // An Acker is a Source whose provider wants another success than 200 without a
@@ -74,10 +75,10 @@ type Kind struct {
 	Settings map[string]func(string) (string, error) // what may be set: checks and normalises
 	Secrets  []SecretSpec
 
-	// Credential finds, in a request whose path names no source, the hashed
+	// Credential finds, in a request whose path names no source, the hash of the
 	// secret that does. It is the first thing a stranger's body meets: it
 	// reads no further than it must. Nil if Route has {name}.
-	Credential func(body []byte) (string, bool)
+	Credential func(r *Request, body []byte) (hash [sha256.Size]byte, ok bool)
 
 	// Claims is the tenant that an unverified request names in the beginning of
 	// its body; empty: none. It decides nothing. May be nil: no request names one.
