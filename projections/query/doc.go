@@ -14,8 +14,10 @@
 //     subject is the permission, which the server checks; tokens are read
 //     back exactly, so a wildcard is refused, and every event of a replay is
 //     held against the tenant's subject once more before it is sent.
-//   - Answers go to inboxes alone. NATS does not check whether a requester may
+//   - Over NATS an answer goes to the inbox of a reader who may ask about the
+//     tenant, and nowhere else. NATS does not check whether a requester may
 //     publish to the subject it wants the answer at, and we may publish anywhere.
+//   - A reader of what is public gets what [Public] gives, and no events.
 //   - An answer says at which position it is true. One may wait for a position
 //     first; then it knows that event, or there is no answer (504).
 //   - A stream of changes can be left and taken up again: with the last id a
