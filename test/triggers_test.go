@@ -152,8 +152,8 @@ func TestMissedIsMadeUp(t *testing.T) {
 	if got := a.send(sampleToken); got != 503 {
 		t.Errorf("got %d, want 503", got)
 	}
-	if out := a.cli("", "status"); !strings.Contains(out, "webhooks are being refused") {
-		t.Errorf("status does not tell: %s", out)
+	if out, _, code := a.try("", "status"); code != 1 || !strings.Contains(out, "webhooks are being refused") {
+		t.Errorf("status does not tell, or exits %d: %s", code, out)
 	}
 	if err := stuck.Rollback(); err != nil {
 		t.Fatal(err)

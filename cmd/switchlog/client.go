@@ -235,7 +235,7 @@ func decode(r io.Reader, out any) error {
 
 // printJSON writes v as one indented JSON document.
 func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+	e := json.NewEncoder(plainJSON(w)) // which writes the document at once
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	return e.Encode(v)

@@ -73,10 +73,11 @@ func tableOf(answer []byte) (*table, error) {
 			names[name] = true
 		}
 	}
-	t := newTable(sortedKeys(names)...)
+	columns := sortedKeys(names)
+	t := newTable(columns...)
 	for _, row := range rows {
-		cells := make([]any, len(t.head))
-		for i, name := range t.head {
+		cells := make([]any, len(columns))
+		for i, name := range columns {
 			cells[i] = cellText(row[name])
 		}
 		t.add(cells...)

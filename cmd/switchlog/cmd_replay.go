@@ -184,9 +184,13 @@ func createFile(path string, force bool) (*os.File, error) {
 
 func lineSink(w io.Writer, closeFile func() error) sink {
 	b := bufio.NewWriterSize(w, 64<<10)
+	line := io.Writer(b)
+	if _, ok := terminal(w); ok {
+		line = jsonEscaper{b}
+	}
 	return sink{
 		send: func(_ context.Context, event []byte) error {
-			if _, err := b.Write(event); err != nil {
+			if _, err := line.Write(event); err != nil {
 				return err
 			}
 			return b.WriteByte('\n')

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -124,7 +125,8 @@ func (t *tail) print(ctx context.Context, m *nats.Msg) error {
 		return nil // not an event, or not one that was asked for
 	}
 	if t.json() {
-		return t.say("%s", m.Data)
+		_, err := plainJSON(t.out).Write(append(bytes.Clone(m.Data), '\n'))
+		return err
 	}
 	part := strings.Split(m.Subject, ".")
 	tenant, err := schemas.ParseToken(part[2])

@@ -45,7 +45,7 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	case errors.Is(err, errReported):
 		return exitFailed
 	}
-	fmt.Fprintln(stderr, "switchlog:", err)
+	fmt.Fprintln(stderr, "switchlog:", plainLines(err.Error()))
 	if errors.Is(err, errUsage) {
 		return exitUsage
 	}

@@ -22,6 +22,7 @@ const (
 	gcPercent = 400
 	limitMost = 256 << 20 // bytes; a loaded server spent a quarter of its time collecting at 112 MB, a tenth at 160, a twentieth at 256
 	limitLow  = 96 << 20
+	limitHigh = 272 << 20 // for room to grow; with the caches of SQLite (some 75 MB) and the program itself the process stays below 400 MB
 	tendEvery = 2 * time.Second
 
 	idleBytes = 4 << 20 // allocated between two looks: nothing much happens
@@ -61,8 +62,15 @@ func tendMemory(ctx context.Context, rest func()) error {
 			debug.FreeOSMemory()
 			metrics.Read(look)
 		}
-		limit = max(least, int64(look[0].Value.Uint64())+least*3/4)
+		limit = limitFor(int64(look[0].Value.Uint64()), least)
 	}
+}
+
+// limitFor is the limit for so many bytes in use: three quarters of the least
+// limit above them, but not above limitHigh for that. Who has so much in use
+// that hardly any room is left below gets a quarter more than it has.
+func limitFor(live, least int64) int64 {
+	return max(least, min(live+least*3/4, limitHigh), live+live/4)
 }
 
 // machineMemory is how many bytes of memory the machine has, or the control

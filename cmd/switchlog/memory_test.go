@@ -39,3 +39,20 @@ func TestMachineMemory(t *testing.T) {
 		}
 	}
 }
+
+// TestMemoryLimit: the limit leaves room to what is in use, and does not rise
+// with it beyond what keeps the process below 400 MB, unless it must.
+func TestMemoryLimit(t *testing.T) {
+	const mib = 1 << 20
+	for _, c := range []struct{ live, least, want int64 }{
+		{20 * mib, 256 * mib, 256 * mib},
+		{140 * mib, 256 * mib, 272 * mib}, // a long import: the NATS server's blocks
+		{300 * mib, 256 * mib, 375 * mib}, // an index of many subjects
+		{20 * mib, 96 * mib, 96 * mib},
+		{140 * mib, 96 * mib, 212 * mib},
+	} {
+		if got := limitFor(c.live, c.least); got != c.want {
+			t.Errorf("%d MiB in use: limit %d MiB, want %d", c.live/mib, got/mib, c.want/mib)
+		}
+	}
+}

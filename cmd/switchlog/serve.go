@@ -88,7 +88,7 @@ func newLogger(c Config, w io.Writer) *slog.Logger {
 		asText = term.IsTerminal(int(f.Fd()))
 	}
 	if asText {
-		return slog.New(newLogLimit(slog.NewTextHandler(w, o), time.Now))
+		return slog.New(newLogLimit(slog.NewTextHandler(w, o), time.Now)) // which quotes what is not printable
 	}
-	return slog.New(newLogLimit(slog.NewJSONHandler(w, o), time.Now))
+	return slog.New(newLogLimit(slog.NewJSONHandler(plainJSON(w), o), time.Now))
 }

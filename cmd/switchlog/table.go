@@ -13,7 +13,13 @@ type table struct {
 	rows [][]string
 }
 
-func newTable(head ...string) *table { return &table{head: head} }
+func newTable(head ...string) *table {
+	t := &table{head: make([]string, len(head))}
+	for i, name := range head {
+		t.head[i] = plain(name)
+	}
+	return t
+}
 
 func (t *table) add(cells ...any) {
 	row := make([]string, len(cells))

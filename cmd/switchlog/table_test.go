@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -69,5 +72,52 @@ func TestTableCSV(t *testing.T) {
 	}
 	if want := "name,said\nIris,\"\"\"hello\"\", she said\"\na\ufffdb,\n"; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
+// TestHostileText: what others wrote, or what a person pasted, never reaches a
+// terminal as control characters: in tables with their heads, in errors, and in
+// JSON, where it stands as escapes that mean the same.
+func TestHostileText(t *testing.T) {
+	const hostile = "a\x1b]0;t\x07\u009b31m\u202eb\x7f"
+	clean := func(what, out string) {
+		t.Helper()
+		if out == "" || plainLines(out) != out {
+			t.Errorf("%s: got %q", what, out)
+		}
+	}
+	var out bytes.Buffer
+	answer, err := tableOf([]byte(`[{` + strconv.Quote("k\u009b") + `:"a\u001b]0;t\u0007\u009b31m"}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tab := range map[string]*table{
+		"query": answer,
+		"sql":   sqlAnswer{Columns: []string{hostile}, Rows: [][]any{{hostile}}}.table(),
+	} {
+		for _, print := range []func() error{func() error { return tab.print(&out) }, func() error { return tab.csv(&out) }, func() error { return tab.printRecords(&out, 40) }} {
+			out.Reset()
+			if err := print(); err != nil {
+				t.Fatal(err)
+			}
+			clean(name, out.String())
+		}
+	}
+	var stdout, stderr bytes.Buffer
+	for _, args := range [][]string{{hostile}, {"status", "--data", hostile}, {"import", hostile}, {"status", "--" + hostile}, {"query", "x", hostile}, {"tail", "--server", hostile}} {
+		stderr.Reset()
+		if code := run(t.Context(), append([]string{"switchlog"}, args...), nil, strings.NewReader(""), &stdout, &stderr); code == 0 {
+			t.Errorf("%q: got exit code 0", args)
+		}
+		clean("an error", stderr.String())
+	}
+	out.Reset()
+	if err := json.NewEncoder(jsonEscaper{&out}).Encode(hostile); err != nil {
+		t.Fatal(err)
+	}
+	clean("JSON", out.String())
+	var back string
+	if err := json.Unmarshal(out.Bytes(), &back); err != nil || back != hostile {
+		t.Errorf("JSON: got back %q, %v, want %q", back, err, hostile)
 	}
 }

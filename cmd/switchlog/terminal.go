@@ -69,6 +69,42 @@ func plain(text string) string {
 	}, text)
 }
 
+// plainLines is plain of each line.
+func plainLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = plain(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// plainJSON writes JSON on w: as it is, but on a terminal with the escapes of
+// JSON, which mean the same, for what plain would not show.
+func plainJSON(w io.Writer) io.Writer {
+	if _, ok := terminal(w); ok {
+		return jsonEscaper{w}
+	}
+	return w
+}
+
+type jsonEscaper struct{ w io.Writer }
+
+// Write expects whole characters, as who writes values or lines has them.
+func (e jsonEscaper) Write(b []byte) (int, error) {
+	var out strings.Builder
+	for _, r := range string(b) {
+		if shown := plain(string(r)); r == '\n' || shown == string(r) {
+			out.WriteRune(r)
+		} else {
+			fmt.Fprintf(&out, "\\u%04x", r)
+		}
+	}
+	if _, err := io.WriteString(e.w, out.String()); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
 // cells is how many columns of a terminal a text takes.
 func cells(text string) int {
 	n := 0

@@ -182,7 +182,9 @@ func TestServiceTenants(t *testing.T) {
 		t.Fatal(err)
 	}
 	of := "switchlog.query.pluralkit." + tenantA + ".members"
-	const ofTheServer = "$JS.API.STREAM.DELETE.CHANGES" // a reply that nats-server from 2.15.3 on does not pass on
+	// nats-server refuses a client's message whose reply is a subject of JetStream ($JS.…, up to 2.15.2 only
+	// $JS.ACK.…), so that it never comes to the service. All other replies are for the service to refuse.
+	const ofTheServer = "$JS.API.STREAM.DELETE.CHANGES"
 	replies := []string{"events.pluralkit." + tenantB + ".switch.create", "changes.pluralkit." + tenantB + ".front", "_INBOX_b.x", "_INBOX_nobody.x", "_INBOX.victim", "log.events.x", "_INBOX", "_INBOX.", "inbox.x", of}
 	for _, reply := range append([]string{ofTheServer}, replies...) {
 		if err := a.PublishRequest(of, reply, nil); err != nil {
