@@ -223,6 +223,9 @@ func TestWebhookCommands(t *testing.T) {
 	if !strings.Contains(out, "https://discord.com/api/webhooks/1150000000000000012/***") {
 		t.Errorf("add by a Discord address: got %s, want it without the token", out)
 	}
+	if !strings.Contains(out, "who fronts is withheld until it is known") {
+		t.Errorf("add: got %s, want what is withheld", out)
+	}
 	for _, bad := range []struct {
 		args []string
 		code int
@@ -291,4 +294,10 @@ func TestWebhookCommands(t *testing.T) {
 		t.Errorf("show after remove: got exit code %d, %s", code, errOut)
 	}
 	Check(s)
+	s.cli(secret+"\n", "webhook", "add", "standard", "--url", url+"/in", "--secret-file", "-", "--event", "front.changed", "--name", "others")
+	for _, command := range [][]string{{"webhook", "show", "others"}, {"status"}} {
+		if out := s.cli("", command...); !strings.Contains(out, "who fronts is withheld") {
+			t.Errorf("%v: got %s, want what is withheld", command, out)
+		}
+	}
 }

@@ -155,6 +155,9 @@ func (s status) print(w io.Writer) error {
 	if d := s.Deliveries; d.Webhooks > 0 || len(d.Problems) > 0 {
 		fmt.Fprintf(w, "webhooks %d, with %d deliveries due and %d failed\n", d.Webhooks, d.Due, d.Failed)
 		printProblems(w, d.Problems)
+		for _, withheld := range d.Withheld {
+			printWrapped(w, "  - ", withheld)
+		}
 	}
 	if s.Away != nil {
 		printWrapped(w, "away     ", fmt.Sprintf("until %s, for %s: what was sent then is asked for, of PluralKit sources with an API token", ago(s.Away.To), s.Away.length()))

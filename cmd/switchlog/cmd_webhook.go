@@ -99,6 +99,9 @@ func printWebhook(w io.Writer, h manage.WebhookObject) error {
 	line("events", strings.Join(h.Events, " "))
 	line("state", stateOf(h))
 	line("why", deref(h.Problem))
+	for _, w := range h.Withheld {
+		line("withheld", w.Event+": "+w.Says)
+	}
 	line("made", h.CreatedAt+" by "+h.UserID)
 	line("source", deref(h.Source))
 	line("tenant", deref(h.Tenant))

@@ -207,6 +207,9 @@ func printMade(cmd *cobra.Command, h manage.WebhookObject, asJSON bool, what str
 	if until := deref(h.OldSecretUntil); until != "" {
 		fmt.Fprintf(w, "What is sent is signed with the old secret, too, until %s.\n", until)
 	}
+	for _, withheld := range h.Withheld {
+		printWrapped(w, "  - ", withheld.Event+": "+withheld.Says)
+	}
 	_, err := fmt.Fprintf(w, "Try it: switchlog webhook test %s\n", calledWebhook(h))
 	return err
 }

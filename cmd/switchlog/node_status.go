@@ -90,7 +90,7 @@ func (n *node) status(ctx context.Context) (status, error) {
 		Version: version, Problems: n.problems(), Notices: n.notices(),
 		Public: e.Public, Private: e.Private, NATS: e.NATS,
 		Roles: n.cfg.Roles, Started: schemas.FormatTime(n.started), Fronts: []front{}, Sources: []sourceInfo{}, Away: n.alive.away(),
-		Deliveries: deliveryStatus{Problems: []string{}},
+		Deliveries: deliveryStatus{Problems: []string{}, Withheld: []string{}},
 	}
 	s.Ready = len(s.Problems) == 0
 	for _, src := range n.registry.Sources() {

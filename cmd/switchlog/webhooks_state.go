@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,10 +20,11 @@ type deliveryStatus struct {
 	Due      int      `json:"due"`      // deliveries that wait
 	Failed   int      `json:"failed"`   // of those that are kept
 	Problems []string `json:"problems"` // webhooks that pass nothing on: disabled, broken, or their receiver takes nothing
+	Withheld []string `json:"withheld"` // what enabled webhooks ask for and are not sent, because they are not owner-only
 }
 
 func (n *node) deliveries(ctx context.Context) (deliveryStatus, error) {
-	s := deliveryStatus{Problems: []string{}}
+	s := deliveryStatus{Problems: []string{}, Withheld: []string{}}
 	counts, err := n.db.CountDeliveries(ctx)
 	if err != nil {
 		return s, err
@@ -35,8 +37,28 @@ func (n *node) deliveries(ctx context.Context) (deliveryStatus, error) {
 		if _, problem := n.webhookState(sub); problem != "" {
 			s.Problems = append(s.Problems, fmt.Sprintf("webhook %s (%s) %s", webhookRef(sub.Name, sub.ID), sub.URL, problem))
 		}
+		if !sub.Enabled {
+			continue
+		}
+		withheld, err := n.withheld(ctx, sub)
+		if err != nil {
+			return s, err
+		}
+		for _, w := range withheld {
+			s.Withheld = append(s.Withheld, fmt.Sprintf("webhook %s, %s: %s", webhookRef(sub.Name, sub.ID), w.Event, w.Says))
+		}
 	}
 	return s, nil
+}
+
+// withheld is what a webhook asks for and is not sent. While the database is
+// rebuilt that is not known, and nothing is said of it.
+func (n *node) withheld(ctx context.Context, sub schemas.Subscription) ([]schemas.Withheld, error) {
+	list, err := n.db.Withheld(ctx, sub)
+	if errors.Is(err, projections.ErrStale) {
+		return nil, nil
+	}
+	return list, err
 }
 
 // longFailing is for how long a receiver must have taken nothing before that is

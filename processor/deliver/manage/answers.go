@@ -40,6 +40,7 @@ type WebhookObject struct {
 	Problem        *string           `json:"problem"`        // what keeps it from passing events on, and what to do
 	OldSecretUntil *string           `json:"oldSecretUntil"` // the replaced secret signs too until then
 
+	Withheld   []schemas.Withheld `json:"withheld"` // what it asks for and is not sent, or not whole, because it is not owner-only
 	Server     *WebhookServer     `json:"server"`
 	Count      *WebhookCount      `json:"_count,omitempty"`     // in lists
 	Deliveries *[]DeliverySummary `json:"deliveries,omitempty"` // the latest, of a single one
@@ -99,6 +100,11 @@ func (h *webhooks) object(ctx context.Context, d schemas.SubscriptionRecord) (We
 	}
 	state, problem := h.State(d.Subscription)
 	o.State, o.Problem = state, orNull(problem)
+	withheld, err := h.Withheld(ctx, d.Subscription)
+	if err != nil {
+		return o, err
+	}
+	o.Withheld = append([]schemas.Withheld{}, withheld...)
 	if d.Rate > 0 {
 		o.Rate = &d.Rate
 	}

@@ -95,6 +95,8 @@ type Config struct {
 	// State is one of the states of a webhook, and what keeps it from passing
 	// events on, as a sentence that follows its name; empty: nothing does.
 	State func(schemas.Subscription) (state, problem string)
+	// Withheld is what a webhook asks for and is not sent as things are now.
+	Withheld func(context.Context, schemas.Subscription) ([]schemas.Withheld, error)
 	// Server gives the name of a StellarStack server, of one tenant or (empty)
 	// of any.
 	Server func(ctx context.Context, tenant, id string) (name string, found bool, err error)

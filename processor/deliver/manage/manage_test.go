@@ -148,6 +148,12 @@ func newWebhooksBench(t *testing.T) *webhooksBench {
 			}
 			return "demo", id == "srv-1" && (tenant == "" || tenant == "panel"), nil
 		},
+		Withheld: func(_ context.Context, s schemas.Subscription) ([]schemas.Withheld, error) {
+			if s.OwnerOnly {
+				return nil, nil
+			}
+			return []schemas.Withheld{{Event: "front.changed", Reason: schemas.WithheldUnknown, Says: "who fronts is withheld"}}, nil
+		},
 		State: func(s schemas.Subscription) (string, string) {
 			if s.Condition == "broken" {
 				return manage.WebhookBroken, "is broken"
@@ -227,6 +233,8 @@ func TestWebhooksRoutes(t *testing.T) {
 		{"bob", "GET", "/api/webhooks/", "", 200, `"_count":{"deliveries":3}`},
 		{"bob", "GET", "/webhooks", "", 200, `"userId":"bob","serverId":null,"url":"https://a.example/***","events":["front.changed"],"provider":"standard","enabled":true,"createdAt":"2026-03-01T12:00:00.000Z"`},
 		{"bob", "GET", of, "", 200, `"deliveries":[{"id":"d3","event":"front.changed","statusCode":null,"attempts":0,"deliveredAt":null,"createdAt":"2026-03-01T12:00:01.000Z",`},
+		{"bob", "GET", of, "", 200, `"withheld":[{"event":"front.changed","reason":"unknown","says":"who fronts is withheld"}]`},
+		{"bob", "POST", "/webhooks", plain(`,"ownerOnly":true`), 201, `"withheld":[]`},
 		{"ann", "GET", of, "", 404, `{"error":"Webhook not found"}`},
 		{"admin", "GET", of, "", 200, id},
 		{"bob", "GET", "/api/webhooks/none", "", 404, `{"error":"Webhook not found"}`},
