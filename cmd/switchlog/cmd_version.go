@@ -8,6 +8,7 @@ import (
 
 	"github.com/mattn/go-sqlite3"
 	natsserver "github.com/nats-io/nats-server/v2/server"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 )
 
@@ -49,4 +50,14 @@ func thisVersion() versionInfo {
 func versionLine() string {
 	v := thisVersion()
 	return fmt.Sprintf("switchlog %s (%s, %s; NATS %s, SQLite %s)", v.Version, v.Go, v.Platform, v.NATS, v.SQLite)
+}
+
+// newBuildInfo is the metric by which one sees which version runs where.
+func newBuildInfo() prometheus.Collector {
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "switchlog_build_info", Help: "Always 1; its labels say what runs.",
+		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
+	})
+	info.Set(1)
+	return info
 }

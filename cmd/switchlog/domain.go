@@ -109,6 +109,16 @@ func listenFailed(what, flag string, err error) error {
 	return fmt.Errorf("%s: %w (hint: %s chooses another address)", what, err, flag)
 }
 
+// free reports why an address cannot be listened at. The NATS server would say so
+// in its own words, and in the log.
+func free(address string) error {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	return l.Close()
+}
+
 // certificateNotice is what a person should know of an own certificate; empty:
 // all is well, or there is none.
 func (n *node) certificateNotice(now time.Time) string {

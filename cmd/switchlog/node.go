@@ -136,7 +136,7 @@ func openNode(c Config, log *slog.Logger) (_ *node, err error) {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, err
 	}
-	n.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	n.metrics.MustRegister(newBuildInfo(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	// The spool goes first: its lock keeps a second server out of the
 	// directory.
@@ -200,6 +200,9 @@ func (n *node) openLog() error {
 			return err
 		}
 		users, _ := n.natsUsers()
+		if err := free(n.cfg.NATSListen); err != nil {
+			return listenFailed("NATS listener", "--nats-listen", err)
+		}
 		n.server, err = processor.StartServer(processor.ServerConfig{
 			StoreDir: n.path(dirNATS), Listen: n.cfg.NATSListen,
 			AdminPassword: passwords.Admin, SysPassword: passwords.System, Users: users, Logger: n.log,
