@@ -207,7 +207,7 @@ func TestHelp(t *testing.T) {
 			return
 		}
 		for _, line := range strings.Split(list, "\n") {
-			name := regexp.MustCompile(`^  ([a-z]+) +\S`).FindStringSubmatch(line)
+			name := regexp.MustCompile(`^  ([a-z-]+) +\S`).FindStringSubmatch(line)
 			if name == nil {
 				return
 			}

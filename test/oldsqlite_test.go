@@ -142,7 +142,7 @@ func checkReadable(t *testing.T, db *sql.DB, view, column string) {
 func oldReader(t *testing.T) string {
 	t.Helper()
 	bin := filepath.Join(t.TempDir(), "oldsqlite")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, ".")
+	build := exec.CommandContext(t.Context(), "go", "build", "-tags", "sqlite_json", "-o", bin, ".")
 	build.Dir = "oldsqlite"
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v: %s (hint: go -C test/oldsqlite mod download)", err, out)
