@@ -97,6 +97,8 @@ func fillRow(t *testing.T, db *sql.DB, table string, n int, us int64) {
 			value = fmt.Sprint(us)
 		case name == "seq":
 			value = fmt.Sprint(n)
+		case name == "members":
+			value = fmt.Sprintf(`'["k%d"]'`, n)
 		case kind == "INTEGER":
 			value = "1"
 		case kind == "REAL":
