@@ -20,7 +20,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS := -X main.version=$(VERSION)
 
 # How long a thing may take. TIMEOUT is for one package's tests.
-TIMEOUT  ?= 20m
+TIMEOUT  ?= 12m
 FUZZTIME ?= 30s
 SOAK     ?= 10m
 
