@@ -39,6 +39,7 @@ func (w *watcher) look(t fataler) publicView {
 	add("system", w.system, get(in))
 	add("settings", w.system, get(in+"/settings"))
 	add("front", w.system, get(in+"/fronters"))
+	untold := map[string]bool{}
 	for noun, path := range map[string]string{"member": "/members", "group": "/groups?with_members=true"} {
 		var list []json.RawMessage
 		if body := get(in + path); body != nil {
@@ -48,6 +49,7 @@ func (w *watcher) look(t fataler) publicView {
 		}
 		if w.listUntold(t, noun) {
 			list = w.byID(t, noun, get)
+			untold[noun] = true
 		}
 		for _, body := range list {
 			var o struct{ UUID string }
@@ -57,6 +59,7 @@ func (w *watcher) look(t fataler) publicView {
 			add(noun, o.UUID, body)
 		}
 	}
+	v.lists += fmt.Sprint(untold) // an untold list that is told to be hidden answers as before, and closes
 	return v
 }
 
