@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,27 +19,27 @@ import (
 )
 
 // attempt is something a reader of one tenant tries against another. It returns an error if it was
-// refused or brought nothing.
+// refused or brought nothing. It ends because of what happens, never because time has passed: with what it
+// wants, or, ctx being over then, with what NATS refuses.
 type attempt struct {
 	name string
-	try  func(w *attacker) error
+	try  func(ctx context.Context, w *attacker) error
 }
 
 // attacker is somebody with credentials: the reader's, or, to show that an attempt is one, the operator's.
 type attacker struct {
-	s       *server
-	nc      *nats.Conn
-	js      jetstream.JetStream
+	s     *server
+	nc    *nats.Conn
+	js    jetstream.JetStream
+	token string
+
 	witness *nats.Conn // the operator's, to see what arrives
-	token   string
-	fail    chan error // what NATS refuses
-	out     bool       // the other tenant has switched out last
+	other   *victim
+
+	refused atomic.Pointer[context.CancelCauseFunc] // ends the attempt that is going on
 }
 
 var errNothing = errors.New("it brought nothing")
-
-// patience is how long an attempt waits for what will never come.
-const patience = 300 * time.Millisecond
 
 // TestAttacks: with the credentials of one tenant's reader nothing of another tenant's is read, changed
 // or disturbed. Each attempt succeeds with the operator's credentials, for which the protection is not
@@ -47,10 +48,14 @@ func TestAttacks(t *testing.T) {
 	s := startTwoTenants(t)
 	a := s.addReader("mallory", "--tenant", sampleSystem)
 	b := s.addReader("bob", "--tenant", otherSystem)
-	reader := newAttacker(t, s, a.User, a.Password, a.InboxPrefix, a.Token)
-	operator := newOperator(t, s)
-	reader.witness, operator.witness = s.admin(), s.admin()
-	if err := prepareLoot(operator); err != nil {
+	reader := newAttacker(t, s, a)
+	operator := newAttacker(t, s, s.operator())
+	witness := s.admin()
+	other := &victim{s: s, witness: witness, inbox: b.InboxPrefix}
+	for _, w := range []*attacker{reader, operator} {
+		w.witness, w.other = witness, other
+	}
+	if err := prepareLoot(t.Context(), operator.js); err != nil {
 		t.Fatal(err)
 	}
 	attempts := append(append(natsAttempts(b), apiAttempts()...), httpAttempts()...)
@@ -58,10 +63,13 @@ func TestAttacks(t *testing.T) {
 		t.Errorf("%d attempts, want 40 at least", len(attempts))
 	}
 	for _, try := range attempts {
-		if err := try.try(reader); err == nil {
+		switch err := reader.make(t, try); {
+		case err == nil:
 			t.Errorf("%s: succeeds for a reader of another tenant", try.name)
+		case errors.Is(err, context.DeadlineExceeded):
+			t.Errorf("%s: neither refused nor answered to a reader of another tenant", try.name)
 		}
-		if err := try.try(operator); err != nil {
+		if err := operator.make(t, try); err != nil {
 			t.Errorf("%s: does not succeed without the protection: %v", try.name, err)
 		}
 	}
@@ -74,15 +82,28 @@ func TestAttacks(t *testing.T) {
 	}
 }
 
-func newAttacker(t *testing.T, s *server, user, password, inbox, token string) *attacker {
+// make makes an attempt and gives what refuses it.
+func (w *attacker) make(t *testing.T, a attempt) error {
+	limited, end := context.WithTimeout(t.Context(), startWithin)
+	defer end()
+	ctx, refuse := context.WithCancelCause(limited)
+	defer refuse(nil)
+	w.refused.Store(&refuse)
+	err := a.try(ctx, w)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+func newAttacker(t *testing.T, s *server, c credentials) *attacker {
 	t.Helper()
-	w := &attacker{s: s, token: token, fail: make(chan error, 256)}
+	w := &attacker{s: s, token: c.Token}
 	var err error
-	w.nc, err = nats.Connect(s.NATS, nats.UserInfo(user, password), nats.CustomInboxPrefix(inbox),
+	w.nc, err = nats.Connect(c.URL, nats.UserInfo(c.User, c.Password), nats.CustomInboxPrefix(c.InboxPrefix),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			select {
-			case w.fail <- err:
-			default: // enough of them are known
+			if refuse := w.refused.Load(); refuse != nil {
+				(*refuse)(err)
 			}
 		}))
 	if err == nil {
@@ -95,72 +116,79 @@ func newAttacker(t *testing.T, s *server, user, password, inbox, token string) *
 	return w
 }
 
-func newOperator(t *testing.T, s *server) *attacker {
-	t.Helper()
+// operator gives the operator's credentials.
+func (s *server) operator() (c credentials) {
+	s.t.Helper()
 	stdout, stderr, code := s.quietly("", "access", "show", "admin", "--json")
 	if code != 0 {
-		t.Fatal(stderr)
+		s.t.Fatal(stderr)
 	}
-	var c credentials
 	if err := json.Unmarshal([]byte(stdout), &c); err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	return newAttacker(t, s, c.User, c.Password, c.InboxPrefix, c.Token)
+	return c
 }
 
 // prepareLoot makes what attempts are after: a durable consumer of ours, on the whole log.
-func prepareLoot(w *attacker) error {
-	ctx, cancel := context.WithTimeout(context.Background(), startWithin)
+func prepareLoot(ctx context.Context, js jetstream.JetStream) error {
+	ctx, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
-	_, err := w.js.CreateOrUpdateConsumer(ctx, "EVENTS", jetstream.ConsumerConfig{Durable: "projector", AckPolicy: jetstream.AckExplicitPolicy})
+	_, err := js.CreateOrUpdateConsumer(ctx, "EVENTS", jetstream.ConsumerConfig{Durable: "projector", AckPolicy: jetstream.AckExplicitPolicy})
 	return err
 }
 
+// victim is the other tenant, and those who work for it.
+type victim struct {
+	s       *server
+	witness *nats.Conn
+	inbox   string // prefix of its reader
+	out     bool   // it has switched out last
+}
+
+// act makes something happen on every subject that an attempt may listen to: an event, a change, a query
+// with its answer, and a message to its reader.
+func (v *victim) act(ctx context.Context) error {
+	body := bytes.Replace(switchBody(uuid.NewString(), time.Now()), []byte(sampleToken), []byte(otherToken), 1)
+	body = bytes.Replace(body, []byte(sampleSystem), []byte(otherSystem), 1)
+	if v.out = !v.out; v.out { // each is a change
+		body = bytes.Replace(body, []byte(`["0b6c2a9e-55d1-4b0c-8f3a-91c7de20a4f1"]`), []byte("[]"), 1)
+	}
+	if got := v.s.post(body); got != 200 {
+		return fmt.Errorf("an event of the other tenant: got %d, want 200", got)
+	}
+	if _, err := v.witness.RequestWithContext(ctx, "switchlog.query.pluralkit."+otherSystem+".members", nil); err != nil {
+		return err
+	}
+	return v.witness.Publish(v.inbox+".x", []byte("for the other tenant's reader"))
+}
+
 // listenTo listens and makes something happen; it wants a message.
-func listenTo(subject string) func(*attacker) error {
-	return func(w *attacker) error {
-		for len(w.fail) > 0 {
-			<-w.fail
-		}
+func listenTo(subject string) func(context.Context, *attacker) error {
+	return func(ctx context.Context, w *attacker) error {
 		sub, err := w.nc.SubscribeSync(subject)
 		if err != nil {
 			return err
 		}
-		defer sub.Unsubscribe()
-		if err := w.nc.Flush(); err != nil {
-			return err
-		}
-		select {
-		case err := <-w.fail:
-			return err // refused
-		default:
-		}
-		if err := w.otherFronts(); err != nil {
-			return err
-		}
-		w.s.cli("", "query", "members", "tenant="+otherSystem) // somebody asks
-		_, err = sub.NextMsg(patience * 10)
-		return err
+		return w.receive(ctx, sub)
 	}
 }
 
-// otherFronts makes the other tenant switch out, or in again: each is an event and a change.
-func (w *attacker) otherFronts() error {
-	body := bytes.Replace(switchBody(uuid.NewString(), time.Now()), []byte(sampleToken), []byte(otherToken), 1)
-	body = bytes.Replace(body, []byte(sampleSystem), []byte(otherSystem), 1)
-	if w.out = !w.out; w.out {
-		body = bytes.Replace(body, []byte(`["0b6c2a9e-55d1-4b0c-8f3a-91c7de20a4f1"]`), []byte("[]"), 1)
+func (w *attacker) receive(ctx context.Context, sub *nats.Subscription) error {
+	defer sub.Unsubscribe()
+	if err := w.nc.FlushWithContext(ctx); err != nil {
+		return err
 	}
-	if got := w.s.post(body); got != 200 {
-		return fmt.Errorf("an event of the other tenant: got %d, want 200", got)
+	if err := w.other.act(ctx); err != nil {
+		return err
 	}
-	return nil
+	_, err := sub.NextMsgWithContext(ctx)
+	return err
 }
 
 // request asks and wants an answer that is no error.
-func request(subject, body string) func(*attacker) error {
-	return func(w *attacker) error {
-		m, err := w.nc.Request(subject, []byte(body), patience)
+func request(subject, body string) func(context.Context, *attacker) error {
+	return func(ctx context.Context, w *attacker) error {
+		m, err := w.nc.RequestWithContext(ctx, subject, []byte(body))
 		if err != nil {
 			return err
 		}
@@ -185,26 +213,22 @@ func refusedBy(m *nats.Msg) error {
 }
 
 // publish publishes what a witness of the operator's wants to see arrive.
-func publish(subject string) func(*attacker) error {
-	return func(w *attacker) error {
-		witness := w.witness
-		sub, err := witness.SubscribeSync(subject)
+func publish(subject string) func(context.Context, *attacker) error {
+	return func(ctx context.Context, w *attacker) error {
+		sub, err := w.witness.SubscribeSync(subject)
 		if err != nil {
 			return err
 		}
 		defer sub.Unsubscribe()
-		if err := witness.Flush(); err != nil {
+		if err := w.witness.FlushWithContext(ctx); err != nil {
 			return err
 		}
 		mark := uuid.NewString()
 		if err := w.nc.Publish(subject, []byte(mark)); err != nil {
 			return err
 		}
-		if err := w.nc.Flush(); err != nil {
-			return err
-		}
 		for {
-			m, err := sub.NextMsg(patience)
+			m, err := sub.NextMsgWithContext(ctx)
 			if err != nil {
 				return err
 			}
@@ -225,18 +249,16 @@ func natsAttempts(b credentials) []attempt {
 		{"events of a noun of all", listenTo("events.*.*.switch.*")},
 		{"the log itself", listenTo("log.events." + of + ".>")},
 		{"everything", listenTo(">")},
-		{"everything in a queue group", func(w *attacker) error {
+		{"everything in a queue group", func(ctx context.Context, w *attacker) error {
 			sub, err := w.nc.QueueSubscribeSync("events.>", "q")
 			if err != nil {
 				return err
 			}
-			defer sub.Unsubscribe()
-			if err := w.otherFronts(); err != nil {
-				return err
-			}
-			_, err = sub.NextMsg(patience * 10)
-			return err
+			return w.receive(ctx, sub)
 		}},
+		{"the operator's inboxes", listenTo("_INBOX.>")},
+		{"another's inbox", listenTo(b.InboxPrefix + ".>")},
+		{"what is answered to anybody", listenTo("*.x")},
 		{"query of another", request("switchlog.query."+of+".fronters", "")},
 		{"replay of another", request("switchlog.replay."+of, "")},
 		{"publish an event of another", publish("events." + of + ".switch.create")},
@@ -245,8 +267,8 @@ func natsAttempts(b credentials) []attempt {
 		{"publish into another's inbox", publish(b.InboxPrefix + ".x")},
 		{"publish into the operator's inbox", publish("_INBOX.victimvictimvictimvic")},
 		{"answer for the service", publish("switchlog.query." + of + ".fronters")},
-		{"write into the log", func(w *attacker) error {
-			_, err := w.js.PublishMsg(timeLimit(), &nats.Msg{Subject: "log.events." + of + ".switch.forged", Data: []byte(`{}`), Header: nats.Header{"Nats-Msg-Id": {uuid.NewString()}}})
+		{"write into the log", func(ctx context.Context, w *attacker) error {
+			_, err := w.js.PublishMsg(ctx, &nats.Msg{Subject: "log.events." + of + ".switch.forged", Data: []byte(`{}`), Header: nats.Header{"Nats-Msg-Id": {uuid.NewString()}}})
 			return err
 		}},
 		{"ping the services", request("$SRV.PING", "")},
@@ -277,12 +299,12 @@ func apiAttempts() []attempt {
 		{"our durable's next message", request("$JS.API.CONSUMER.MSG.NEXT.EVENTS.projector", "1")},
 		{"look at our durable", request("$JS.API.CONSUMER.INFO.EVENTS.projector", "")},
 		{"the front of another, from the bucket", request("$JS.API.STREAM.MSG.GET.KV_FRONTERS", `{"last_by_subj":"$KV.FRONTERS.`+otherSystem+`"}`)},
-		{"end an event for our durable", func(w *attacker) error {
-			m, err := w.witness.Request("$JS.API.CONSUMER.MSG.NEXT.EVENTS.projector", []byte("1"), startWithin)
+		{"end an event for our durable", func(ctx context.Context, w *attacker) error {
+			m, err := w.witness.RequestWithContext(ctx, "$JS.API.CONSUMER.MSG.NEXT.EVENTS.projector", []byte("1"))
 			if err != nil {
 				return fmt.Errorf("%w: %w", errNothing, err)
 			}
-			answer, err := w.nc.Request(m.Reply, []byte("+TERM"), patience) // the answer says that it was taken
+			answer, err := w.nc.RequestWithContext(ctx, m.Reply, []byte("+TERM")) // the answer says that it was taken
 			if err != nil {
 				return err
 			}
@@ -296,16 +318,10 @@ func apiAttempts() []attempt {
 	}
 }
 
-func timeLimit() context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	time.AfterFunc(2*patience, cancel)
-	return ctx
-}
-
 // httpAttempts are requests; each wants 200 and something of the other tenant in the answer.
 func httpAttempts() []attempt {
 	get := func(name, path string) attempt {
-		return attempt{name, func(w *attacker) error {
+		return attempt{name, func(ctx context.Context, w *attacker) error {
 			status, body := w.s.as(w.token, path)
 			if status != 200 {
 				return fmt.Errorf("%d %s", status, body)
@@ -333,14 +349,14 @@ func httpAttempts() []attempt {
 		get("all sources", "/api/admin/sources"),
 		get("all readers", "/api/admin/access"),
 		get("the operator's own credentials", "/api/admin/access/admin"),
-		{"SQL", func(w *attacker) error {
+		{"SQL", func(ctx context.Context, w *attacker) error {
 			status, body := w.s.ask("POST", w.s.Private+"/api/admin/sql", http.Header{"Authorization": {"Bearer " + w.token}}, `{"query":"SELECT * FROM switches"}`)
 			if status != 200 {
 				return fmt.Errorf("%d %s", status, body)
 			}
 			return nil
 		}},
-		{"a reader of all", func(w *attacker) error {
+		{"a reader of all", func(ctx context.Context, w *attacker) error {
 			name := "r" + strings.ReplaceAll(uuid.NewString(), "-", "")
 			status, body := w.s.ask("POST", w.s.Private+"/api/admin/access", http.Header{"Authorization": {"Bearer " + w.token}}, `{"name":"`+name+`","tenant":"*"}`)
 			if status != 201 {
@@ -348,8 +364,8 @@ func httpAttempts() []attempt {
 			}
 			return nil
 		}},
-		{"the stream of changes of another", func(w *attacker) error {
-			ctx, cancel := context.WithCancel(context.Background())
+		{"the stream of changes of another", func(ctx context.Context, w *attacker) error {
+			ctx, cancel := context.WithCancel(ctx)
 			defer cancel()
 			req, err := http.NewRequestWithContext(ctx, "GET", w.s.Private+of+"/changes", nil)
 			if err != nil {
@@ -366,7 +382,7 @@ func httpAttempts() []attempt {
 			}
 			return nil
 		}},
-		{"a webhook about another", func(w *attacker) error {
+		{"a webhook about another", func(ctx context.Context, w *attacker) error {
 			body := `{"url":"https://hooks.example.org/` + url.PathEscape(uuid.NewString()) + `","events":["front.changed"],"tenant":"` + otherSystem + `"}`
 			status, answer := w.s.ask("POST", w.s.Private+"/api/webhooks", http.Header{"Authorization": {"Bearer " + w.token}, "Content-Type": {"application/json"}}, body)
 			if status/100 != 2 {
