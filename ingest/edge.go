@@ -33,6 +33,7 @@ type EdgeConfig struct {
 	Pings      *Pings                // remembers PINGs; nil: nobody wants to see them
 	Now        func() time.Time      // the clock; nil: time.Now
 	Log        *slog.Logger          // nil: nothing is logged
+	Access     *slog.Logger          // a line for each request that was accepted; nil: none
 	Registerer prometheus.Registerer // nil: metrics are not registered
 }
 
@@ -81,6 +82,9 @@ func NewEdge(c EdgeConfig, r *registry.Registry, a Appender) http.Handler {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Access == nil {
+		c.Access = slog.New(slog.DiscardHandler)
 	}
 	e := &edge{
 		EdgeConfig: c, sources: r, store: a,
@@ -206,6 +210,9 @@ func (e *edge) handle(w http.ResponseWriter, r *http.Request, k Kind, names []st
 		}
 		e.logUnless(err, k, schemas.Event{})
 		outcome := refuse(w, err)
+		if outcome == outcomeUnavailable && src != nil && !errors.Is(err, errSecretLost) {
+			src.Stats.Lost(e.Now())
+		}
 		if outcome == outcomeUnauthorized {
 			e.unverified(k, src, body)
 		}
@@ -241,6 +248,7 @@ func (e *edge) keep(ctx context.Context, w http.ResponseWriter, k Kind, src *reg
 		// To file it under the name of the source would part it from its tenant's events for ever.
 		err = errNoTenant
 		src.Stats.Refused.Add(1)
+		src.Stats.Lost(e.Now())
 		e.Log.Warn("refused a verified request: it does not say whose it is, and none before it did (hint: add the source with its tenant: --system)", "source", k.Name)
 		return refuse(w, err)
 	}
@@ -254,6 +262,7 @@ func (e *edge) keep(ctx context.Context, w http.ResponseWriter, k Kind, src *reg
 	src.Stats.Accepted.Add(1)
 	src.Stats.LastEvent.Store(e.Now().UnixMicro())
 	acknowledge(w, src.Source, events)
+	e.Access.Info("accepted", "source", k.Name, "type", events[0].Type, "event", events[0].ID, "events", len(events), "new", fresh)
 	if fresh == 0 {
 		return outcomeRepeat
 	}

@@ -141,6 +141,8 @@ func (o *output) String() string {
 	return o.b.String()
 }
 
+func (o *output) logger() *slog.Logger { return slog.New(slog.NewTextHandler(o, nil)) }
+
 // bench is everything of this package, wired together.
 type bench struct {
 	dir   string
@@ -189,7 +191,7 @@ func openRegistry(t testing.TB, dir string, c *clock, lines *output, log Appende
 func registryConfig(dir string, c *clock, lines *output) registry.Config {
 	return registry.Config{
 		Kinds: Kinds,
-		Path:  filepath.Join(dir, "secrets.db"), KeyPath: filepath.Join(dir, "secret.key"),
+		Path:  filepath.Join(dir, "secrets.db"), KeyPath: filepath.Join(dir, "secret.key"), SeenPath: filepath.Join(dir, "seen.json"),
 		PublicURL: "https://hooks.example.org/", Now: c.Now,
 		Log: slog.New(slog.NewTextHandler(lines, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

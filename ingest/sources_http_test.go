@@ -23,7 +23,7 @@ func TestSourcesCommands(t *testing.T) {
 		{"GET", "", "", 200, `[]`},
 		{"POST", "", add(`"name":"home","settings":{"system":"` + strings.ToUpper(testSystem) + `"},` + token(good)), 201,
 			`{"kind":"pluralkit","name":"home","tenant":"` + testSystem + `","url":"https://hooks.example.org/in/pluralkit"}`},
-		{"POST", "", add(token("short-two")), 400, `(hint: --system, or --api-token-file, which confirms it)`},
+		{"POST", "", add(token("short-two")), 400, `switchlog source rotate pluralkit; for another: --system, or --api-token-file, which confirms it)`},
 		{"POST", "", add(`"name":"pluralkit","settings":{"system":"` + third + `"},` + token(" short-one\\n")), 201, `"name":"pluralkit","tenant":"` + third + `","url":"https://hooks.example.org/in/pluralkit","warning":"PluralKit's tokens are 64`},
 		{"POST", "", add(`"settings":{"system":"` + other + `"},` + token("short-three")), 201, `"name":"` + other + `","tenant":"` + other + `"`},
 
@@ -60,7 +60,7 @@ func TestSourcesCommands(t *testing.T) {
 		{"POST", "/pluralkit/nobody/rotate", `{"secrets":{"token":"y"}}`, 404, `there is no source pluralkit nobody`},
 
 		{"GET", "/pluralkit/home", "", 200, `{"kind":"pluralkit","name":"home","tenant":"` + testSystem + `","url":"https://hooks.example.org/in/pluralkit",` +
-			`"settings":{"system":"` + testSystem + `"},"created":"2026-03-01T12:00:00.000000Z","secrets":["api_token","token"],"missing_secrets":[],"cannot_verify":false,"last_event":null,"last_ping":null,"accepted":0,"refused":0,"unproven":0,"last_unproven":null}`},
+			`"settings":{"system":"` + testSystem + `"},"created":"2026-03-01T12:00:00.000000Z","secrets":["api_token","token"],"missing_secrets":[],"cannot_verify":false,"last_event":null,"last_ping":null,"accepted":0,"accepted_since_start":0,"refused":0,"unstored":0,"last_unstored":null,"unproven":0,"last_unproven":null}`},
 		{"GET", "/pluralkit/nobody", "", 404, `there is no source pluralkit nobody`},
 		{"DELETE", "/pluralkit/nobody", "", 404, `there is no source pluralkit nobody`},
 		{"DELETE", "/pluralkit/home", "", 204, ``},

@@ -65,6 +65,9 @@ func (e *edge) unverified(k Kind, src *registry.Entry, body []byte) {
 // unstored tells of a verified request that was not kept. What is wrong with the
 // event itself stays wrong: nobody would find it by asking.
 func (e *edge) unstored(k Kind, src *registry.Entry, err error) {
+	if !errors.Is(err, schemas.ErrInvalid) {
+		src.Stats.Lost(e.Now())
+	}
 	if src.Tenant() != "" && !errors.Is(err, schemas.ErrInvalid) {
 		e.Watch.Missed(k.Name, src.Tenant())
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -310,8 +311,17 @@ func (l *natsLogger) Warnf(format string, v ...any) {
 	if strings.HasPrefix(format, "Plaintext passwords") {
 		return // ours are random, and in no file of the server
 	}
+	if indexLine.MatchString(format) {
+		l.say(slog.LevelDebug, format, v)
+		return
+	}
 	l.say(slog.LevelWarn, format, v)
 }
+
+// indexLine is a line about the index of a stream, as it is after every kill: it
+// is older than the stream, and the server makes it anew from the messages. Whether
+// messages are missing is another question, which Recover answers.
+var indexLine = regexp.MustCompile(`^Filestore \[[^\]]*\] (Stream state |Recovering stream state from index errored)`)
 
 // sleep waits for d, or until ctx ends and then says false.
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -67,6 +67,24 @@ func (d *DB) Subjects(ctx context.Context, table, key string) ([]Subject, error)
 	return found, nil
 }
 
+// KeyOf says what a key of a table looks like to Subjects: the columns after the
+// tenant, joined by /. A table there is not is schemas.ErrInvalid.
+func (d *DB) KeyOf(ctx context.Context, table string) (key string, shortID bool, err error) {
+	p, own := d.projectionOf(table)
+	if !own {
+		return "", false, fmt.Errorf("explain: %w: there is no table %q that events make", schemas.ErrInvalid, clip(table))
+	}
+	err = d.read(ctx, func(tx *Tx, _ schemas.Position) error {
+		t, err := tx.tableOf(ctx, table, p)
+		if err != nil {
+			return err
+		}
+		key, shortID = strings.Join(t.restColumns(), "/"), t.hasShortID()
+		return nil
+	})
+	return key, shortID, err
+}
+
 // maxSubjects is how many tenants' rows one key may mean.
 const maxSubjects = 100
 
@@ -173,14 +191,16 @@ func (t table) kind() string {
 }
 
 // rest is the key after the tenant; of a table with one row for a tenant, the key.
-func (t table) rest() string {
+func (t table) rest() string { return joined(t.restColumns()) }
+
+func (t table) restColumns() []string {
 	key := slices.DeleteFunc(slices.Clone(t.key), func(c string) bool {
 		return quote(c) == t.tenant() || quote(c) == t.kind()
 	})
 	if len(key) == 0 {
 		key = t.key
 	}
-	return joined(key)
+	return key
 }
 
 func (t table) whole() string { return joined(t.key) }

@@ -165,7 +165,7 @@ func (s *server) launch() error {
 		}
 		b, err := os.ReadFile(endpoints)
 		said := s.out.String()[before:]
-		return err == nil && json.Unmarshal(b, s) == nil && (strings.Contains(said, "\nready. ") || strings.Contains(said, "\nwaiting. "))
+		return err == nil && json.Unmarshal(b, s) == nil && (strings.Contains(said, "\nready. ") || strings.Contains(said, "\nwaiting. ") || strings.Contains(said, `"msg":"ready"`))
 	})
 	return ended
 }

@@ -3,6 +3,7 @@ package test
 import (
 	"math/rand/v2"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -61,6 +62,12 @@ func killLoop(t *testing.T, s *server, kills int) {
 		}
 	}
 	s.ready()
+	if got := strings.Count(s.out.String(), "the server was not stopped cleanly; nothing is lost"); got != kills {
+		t.Errorf("after %d kills it said %d times that it was not stopped cleanly and nothing is lost", kills, got)
+	}
+	if strings.Contains(s.out.String(), `"level":"WARN","msg":"nats server: Filestore`) {
+		t.Errorf("what is right after a kill is a warning:\n%s", tail(s.out.String(), 4000))
+	}
 	checkLoad(t, Check(s), loads...)
 }
 

@@ -50,6 +50,23 @@ func TestStop(t *testing.T) {
 	}
 	defer unread.Body.Close()
 	nc := s.admin()
+	type sourceSeen struct {
+		Accepted  uint64 `json:"accepted"`
+		LastEvent string `json:"last_event"`
+		LastPing  string `json:"last_ping"`
+	}
+	seenOf := func() sourceSeen {
+		t.Helper()
+		var list []sourceSeen
+		if err := json.Unmarshal([]byte(s.cli("", "source", "list", "--json")), &list); err != nil || len(list) != 1 {
+			t.Fatalf("%v, %v", list, err)
+		}
+		return list[0]
+	}
+	seen := seenOf()
+	if seen.Accepted == 0 || seen.LastEvent == "" || seen.LastPing == "" {
+		t.Errorf("of the source is known: %+v", seen)
+	}
 	endpoints := filepath.Join(s.dir, "endpoints.json")
 	checkModes(t, s.dir)
 	secondServer(t, s)
@@ -62,9 +79,29 @@ func TestStop(t *testing.T) {
 	}
 	nc.Close()
 	stream.cancel()
+	if strings.Contains(s.out.String(), "not stopped cleanly") {
+		t.Error("it says that it was not stopped cleanly, at its first start")
+	}
 
+	s.args = append(s.args, "--log-format", "json")
+	before := len(s.out.String())
 	s.start()
+	said := s.out.String()[before:]
+	for line := range strings.Lines(said) {
+		var v map[string]any
+		if err := json.Unmarshal([]byte(line), &v); err != nil || strings.Contains(line, "not stopped cleanly") {
+			t.Errorf("with JSON logs, after a clean stop, it says %q: %v", line, err)
+		}
+	}
+	for _, listener := range []string{`"listener":"public","url":"http://`, `"listener":"private","url":"http://`, `"listener":"nats","url":"nats://`} {
+		if !strings.Contains(said, listener) {
+			t.Errorf("got %s, want %s in it", said, listener)
+		}
+	}
 	s.ready()
+	if now := seenOf(); now != seen {
+		t.Errorf("of the source is known after a restart: %+v, before: %+v", now, seen)
+	}
 	if now := s.settled(); now != last {
 		t.Errorf("log: got %d events after a restart, want %d", now, last)
 	}

@@ -24,6 +24,9 @@ func (a admin) explain(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	out := causes{Table: table, Key: key, Events: []recordedJS{}}
+	if out.KeyIs, out.ShortID, err = a.n.db.KeyOf(ctx, table); err != nil {
+		return err
+	}
 	for _, s := range subjects {
 		seqs, err := a.n.db.Explain(ctx, s, a.n.eventsOf(ctx, s.Source, s.Tenant, 1, 0))
 		if err != nil {

@@ -181,6 +181,21 @@ type causes struct {
 	Table  string       `json:"table"`
 	Key    string       `json:"key"`
 	Events []recordedJS `json:"events"`
+
+	KeyIs   string `json:"key_is"`   // the columns that make a key of this table, joined by /
+	ShortID bool   `json:"short_id"` // PluralKit's short id does as well
+}
+
+// keyWords says what a key of the table looks like.
+func (c causes) keyWords() string {
+	words := "its key is the column " + c.KeyIs
+	if strings.Contains(c.KeyIs, "/") {
+		words = "its key is these columns, with / between them: " + c.KeyIs
+	}
+	if c.ShortID {
+		words += ", or the short id"
+	}
+	return words
 }
 
 // recordedJS is an event with its position.
@@ -191,9 +206,13 @@ type recordedJS struct {
 
 func newExplain() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "explain TABLE KEY",
-		Short:   "Which events made this row",
-		Example: "  switchlog explain members 0b6c2a9e-55d1-4b0c-8f3a-91c7de20a4f1",
+		Use:   "explain TABLE KEY",
+		Short: "Which events made this row",
+		Long: "Which events made this row. KEY is the columns of the table's primary key, with / between them; the first, the tenant, " +
+			"may be left out. Of members, groups and systems it may also be PluralKit's short id. For a KEY there is not it says which columns are meant.",
+		Example: "  switchlog explain members 0b6c2a9e-55d1-4b0c-8f3a-91c7de20a4f1\n" +
+			"  switchlog explain members pe-duep\n" +
+			"  switchlog explain group_members GROUP_UUID/MEMBER_UUID",
 	}
 	return withServer(cmd, func(ctx context.Context, c *call) error {
 		var out causes
@@ -203,7 +222,7 @@ func newExplain() *cobra.Command {
 		}
 		return c.answer(out, func() error {
 			if len(out.Events) == 0 {
-				return c.say("no event made a row %s in %s", plain(out.Key), plain(out.Table))
+				return c.say("no event made a row %s in %s (hint: %s)", plain(out.Key), plain(out.Table), out.keyWords())
 			}
 			for _, e := range out.Events {
 				if err := printEvent(c.out, e.Seq, e.Event); err != nil {

@@ -38,6 +38,10 @@ type sourceInfo struct {
 	LastPing  string            `json:"last_ping,omitempty"`
 	Accepted  uint64            `json:"accepted"`
 
+	SinceStart   uint64 `json:"accepted_since_start"` // of the accepted
+	Unstored     uint64 `json:"unstored"`             // verified requests that could not be stored
+	LastUnstored string `json:"last_unstored,omitempty"`
+
 	// Of a PluralKit source with an API token: how it stands with PluralKit,
 	// since when, and the share of changes that webhooks brought first.
 	API      string   `json:"api,omitempty"`
@@ -160,7 +164,7 @@ func (s sourceInfo) printStanding(w io.Writer) {
 		fmt.Fprintln(w)
 		printWrapped(w, "", name+": "+inWords(s.API))
 		says := fmt.Sprintf("So since %s, last compared %s.", ago(s.APISince), ago(s.LastLook))
-		if s.UpToOld == "" && (s.Accepted > 0 || *s.Coverage < 1) {
+		if s.UpToOld == "" && (s.SinceStart > 0 || *s.Coverage < 1) {
 			says += fmt.Sprintf(" Since the start webhooks brought %.0f %% of what changed; asking found the rest.", 100**s.Coverage)
 		}
 		printWrapped(w, "  ", says)
@@ -169,11 +173,35 @@ func (s sourceInfo) printStanding(w io.Writer) {
 		fmt.Fprintln(w)
 		printWrapped(w, "", name+": "+s.Conflict)
 	}
+	if s.lostLately() {
+		fmt.Fprintln(w)
+		printWrapped(w, "", fmt.Sprintf("%s: %d of its requests could not be stored, the last %s (hint: was the disk full? %s)", name, s.Unstored, ago(s.LastUnstored), s.whatOfTheLost()))
+	}
 	if s.Unproven > 0 {
 		fmt.Fprintln(w)
 		printWrapped(w, "", fmt.Sprintf("%s: %d requests named it and sent a wrong token, the last %s (hint: if events are missing, PluralKit has a newer token:", name, s.Unproven, ago(s.LastUnproven)))
 		printWrapped(w, "  ", fmt.Sprintf("pk;system webhook URL once more, then switchlog source rotate %s --token-file -; else it was a stranger, or PluralKit's own test)", s.Kind))
 	}
+}
+
+// lostShown is for how long requests that could not be stored are told of.
+const lostShown = 7 * 24 * time.Hour
+
+// lostLately reports whether requests could not be stored, lately.
+func (s sourceInfo) lostLately() bool {
+	last, err := time.Parse(time.RFC3339Nano, s.LastUnstored)
+	return err == nil && time.Since(last) < lostShown
+}
+
+// whatOfTheLost says what became of requests that could not be stored.
+func (s sourceInfo) whatOfTheLost() string {
+	switch {
+	case s.API != "":
+		return "PluralKit was asked for what they said"
+	case s.Kind == schemas.PluralKit:
+		return "PluralKit does not send them again; with its API token it is asked: switchlog source rotate pluralkit --api-token-file -"
+	}
+	return "a sender that tries again has sent them again; else they are lost"
 }
 
 // inWords says how a source stands with PluralKit, and what helps.
@@ -323,6 +351,7 @@ func newSourceInfo(s registry.SourceStatus) sourceInfo {
 	return sourceInfo{
 		Kind: s.Kind, Name: s.Name, Tenant: s.Tenant, URL: s.URL, Settings: s.Settings, Secrets: s.Secrets, Created: s.Created,
 		LastEvent: text(s.LastEvent), LastPing: text(s.LastPing), Accepted: s.Accepted,
+		SinceStart: s.SinceStart, Unstored: s.Unstored, LastUnstored: text(s.LastUnstored),
 		Conflict: s.Conflict, CannotVerify: s.CannotVerify,
 		Unproven: s.Unproven, LastUnproven: text(s.LastUnproven),
 	}

@@ -139,7 +139,8 @@ type Config struct {
 	// again. Default: secret.key in Data, created on first start.
 	SecretKeyFile string
 
-	// LogFormat is text or json. Default: text on a terminal, else json.
+	// LogFormat is text or json. Default: text on a terminal, else json. If it is
+	// set to json, the lines that say where it listens are JSON, too.
 	LogFormat string
 
 	// Debug logs more than an operator wants to read.
@@ -172,7 +173,7 @@ func (c *Config) settings(f *pflag.FlagSet) {
 	f.StringVar(&c.HiddenMembers, "hidden-members", ui.PrivateNothing, "what public pages show of hidden members: nothing, number or someone")
 	f.BoolVar(&c.ShowAvatars, "show-avatars", false, "the dashboard loads members' pictures, from other people's servers")
 	f.StringVar(&c.SecretKeyFile, "secret-key-file", "", "file with the key that seals stored secrets (default: secret.key in --data)")
-	f.StringVar(&c.LogFormat, "log-format", "", "text or json (default: text on a terminal, else json)")
+	f.StringVar(&c.LogFormat, "log-format", "", "text or json (default: text on a terminal, else json); json: what is said at the start, too")
 	f.BoolVar(&c.Debug, "debug", false, "log more")
 }
 

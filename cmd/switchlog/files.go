@@ -17,7 +17,8 @@ import (
 // all of them.
 const (
 	fileAdmin     = "admin.token"    // bearer token of the private listener, 0600
-	fileAlive     = "alive"          // when the server was last known to run
+	fileAlive     = "alive"          // when the server was last known to run, and whether it was stopped
+	fileSeen      = "seen.json"      // how many requests of each source came, and when
 	fileEndpoints = "endpoints.json" // where the running server listens
 	fileNATS      = "nats.json"      // passwords of the NATS server inside, 0600
 	fileSpool     = "spool.db"

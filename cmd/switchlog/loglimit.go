@@ -8,15 +8,27 @@ import (
 	"time"
 )
 
-// Limits of what is logged (Law 10). A disk that stays full, or somebody who
-// tries passwords, would fill the log of the machine, and maybe the same disk.
+// Limits of what is logged (Law 10).
 const (
-	logBurst      = 10              // lines of a kind that are written at once
-	logIntervalLo = time.Minute     // then one line of it in this time,
-	logIntervalHi = 1 * time.Hour   // which doubles up to this while they keep coming
-	logKinds      = 100             // kinds told apart in an hour; what comes beyond is one kind
-	logKindBytes  = 200             // of a line that make its kind
-	logForget     = 2 * time.Minute // after a time of a kind without a line it begins anew; twice its interval if that is longer
+	logBurst     = 10  // lines of a kind that are written at once
+	logKinds     = 100 // kinds told apart in an hour; what comes beyond is one kind
+	logKindBytes = 200 // of a line that make its kind
+)
+
+// logPace is how often lines of a kind are written after the burst.
+type logPace struct {
+	lo, hi time.Duration // one line in this time, which doubles up to hi while they keep coming
+	forget time.Duration // after a time of a kind without a line it begins anew; twice its interval if that is longer
+}
+
+var (
+	// A disk that stays full, or somebody who tries passwords, would fill the log
+	// of the machine, and maybe the same disk.
+	faultPace = logPace{lo: time.Minute, hi: time.Hour, forget: 2 * time.Minute}
+
+	// Of events that arrive a person wants to see each; a thousand in a second
+	// nobody reads.
+	accessPace = logPace{lo: time.Second, hi: time.Second, forget: time.Second}
 )
 
 // logLimit passes lines on, of each kind only some. The kind of a line is its
@@ -30,7 +42,8 @@ type logLimit struct {
 }
 
 type logKindsSeen struct {
-	now func() time.Time
+	now  func() time.Time
+	pace logPace
 
 	mu   sync.Mutex // guards seen
 	seen map[string]*logKind
@@ -45,8 +58,18 @@ type logKind struct {
 	omitted  int           // since the last line that was written
 }
 
-func newLogLimit(h slog.Handler, now func() time.Time) *logLimit {
-	return &logLimit{Handler: h, kinds: &logKindsSeen{now: now, seen: map[string]*logKind{}}}
+func newLogLimit(h slog.Handler, pace logPace, now func() time.Time) *logLimit {
+	return &logLimit{Handler: h, kinds: &logKindsSeen{now: now, pace: pace, seen: map[string]*logKind{}}}
+}
+
+// accessLog is a logger for a line with each event that arrives, into the same
+// output as log.
+func accessLog(log *slog.Logger) *slog.Logger {
+	h := log.Handler()
+	if limited, is := h.(*logLimit); is {
+		h = newLogLimit(limited.Handler, accessPace, limited.kinds.now)
+	}
+	return slog.New(h)
 }
 
 // variable is what differs between lines of a kind: what stands in quotes, and
@@ -98,11 +121,11 @@ func (s *logKindsSeen) take(kind string) (write bool, omitted int) {
 			k = s.seen[kind]
 		}
 	}
-	if k != nil && k.over(now) {
+	if k != nil && k.over(now, s.pace) {
 		omitted, k = k.omitted, nil
 	}
 	if k == nil {
-		k = &logKind{left: logBurst, interval: logIntervalLo}
+		k = &logKind{left: logBurst, interval: s.pace.lo}
 		s.seen[kind] = k
 	}
 	k.last = now
@@ -111,7 +134,7 @@ func (s *logKindsSeen) take(kind string) (write bool, omitted int) {
 		k.left--
 	case now.Sub(k.written) >= k.interval:
 		omitted = k.omitted
-		k.interval = min(2*k.interval, logIntervalHi)
+		k.interval = min(2*k.interval, s.pace.hi)
 	default:
 		k.omitted++
 		return false, 0
@@ -121,12 +144,14 @@ func (s *logKindsSeen) take(kind string) (write bool, omitted int) {
 }
 
 // over reports whether there was none of the kind for so long that the next is news.
-func (k *logKind) over(now time.Time) bool { return now.Sub(k.last) >= max(logForget, 2*k.interval) }
+func (k *logKind) over(now time.Time, pace logPace) bool {
+	return now.Sub(k.last) >= max(pace.forget, 2*k.interval)
+}
 
 // forget drops kinds of which nothing came for an hour.
 func (s *logKindsSeen) forget(now time.Time) {
 	for kind, k := range s.seen {
-		if now.Sub(k.last) >= logIntervalHi {
+		if now.Sub(k.last) >= s.pace.hi {
 			delete(s.seen, kind)
 		}
 	}

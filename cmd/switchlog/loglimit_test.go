@@ -33,7 +33,7 @@ func TestLogIsBoundedByTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
 			now := time.Unix(0, 0)
-			log := slog.New(newLogLimit(slog.NewTextHandler(&out, nil), func() time.Time { return now }))
+			log := slog.New(newLogLimit(slog.NewTextHandler(&out, nil), faultPace, func() time.Time { return now }))
 			for n := range 20_000 {
 				line(log, n)
 				if n == 10_000 {
@@ -65,5 +65,29 @@ func TestLogIsBoundedByTime(t *testing.T) {
 				t.Errorf("after a quiet time: got %d lines, want 1", got-before)
 			}
 		})
+	}
+}
+
+// TestAccessLogPace: each event that arrives is seen while a person could read
+// it; of many at once some, and how many were left out.
+func TestAccessLogPace(t *testing.T) {
+	var out bytes.Buffer
+	now := time.Unix(0, 0)
+	log := slog.New(newLogLimit(slog.NewTextHandler(&out, nil), faultPace, func() time.Time { return now }))
+	access := accessLog(log)
+	lines := func(n int, every time.Duration) int {
+		out.Reset()
+		for i := range n {
+			now = now.Add(every)
+			access.Info("accepted", "type", "me.pluralkit.switch.create", "event", i)
+		}
+		return strings.Count(out.String(), "\n")
+	}
+	if got := lines(1000, 2*time.Second); got != 1000 {
+		t.Errorf("one every two seconds: got %d lines of 1000", got)
+	}
+	now = now.Add(time.Minute)
+	if got := lines(10_000, time.Millisecond); got < 15 || got > 25 || !strings.Contains(out.String(), "lines_like_this_left_out=") {
+		t.Errorf("1,000 in a second, for ten: got %d lines, want about 20 that say how many are left out", got)
 	}
 }

@@ -31,7 +31,7 @@ func (n *node) openRegistry(ctx context.Context) (err error) {
 	_, noLog := os.Stat(n.path(dirNATS))
 	n.registry, err = registry.Open(ctx, registry.Config{
 		Kinds: ingest.Kinds,
-		Path:  n.path(fileSecrets), KeyPath: n.secretKeyPath(), PublicURL: n.publicURL(), Log: n.log,
+		Path:  n.path(fileSecrets), SeenPath: n.path(fileSeen), KeyPath: n.secretKeyPath(), PublicURL: n.publicURL(), Log: n.log,
 		Whose:    n.whose,
 		LogKnows: n.cfg.NATS != "" || noLog == nil || n.spool.State().Anchor.Epoch != "",
 	}, n.spool)

@@ -63,11 +63,12 @@ func (n *node) start(ctx, partsCtx context.Context, parts *errgroup.Group, serve
 	if err := n.openRegistry(ctx); err != nil {
 		return err
 	}
+	part(n.registry.Run)
 	n.reconcilers = newReconcilers(n)
 	n.alive = newHeartbeat(n.path(fileAlive), n.log, time.Now, n.reconcilers.away)
 	part(n.alive.run)
 	if n.runs(roleIngest) {
-		edge := ingest.NewEdge(ingest.EdgeConfig{Watch: n.reconcilers, Pings: n.pings, Log: n.log, Registerer: n.metrics}, n.registry, n.spool)
+		edge := ingest.NewEdge(ingest.EdgeConfig{Watch: n.reconcilers, Pings: n.pings, Log: n.log, Access: accessLog(n.log), Registerer: n.metrics}, n.registry, n.spool)
 		limited := newConnections(n.public, maxConnections, n.cfg.ConnectionsPerAddress, n.cfg.trusted, n.log)
 		public := n.publicErrors(publicServer(limited.proxied(edge)))
 		public.ConnState = limited.state
@@ -252,6 +253,9 @@ func (n *node) announceWhenReady(ctx context.Context, announce announcer) error 
 				if err := n.writeEndpoints(); err != nil {
 					return err
 				}
+			}
+			if n.alive.killed { // only now the log was compared with what the spool knows of it
+				n.log.Info("the server was not stopped cleanly; nothing is lost")
 			}
 			return announce(n.endpoints(), nil)
 		}

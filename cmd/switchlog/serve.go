@@ -39,8 +39,16 @@ func serve(ctx context.Context, c Config, program string, stdout, stderr io.Writ
 	if err != nil {
 		return err
 	}
+	if c.LogFormat == "json" { // a collector of logs reads both outputs as one
+		return n.run(ctx, n.logReady(slog.New(slog.NewJSONHandler(plainJSON(stdout), nil))))
+	}
+	return n.run(ctx, n.printReady(stdout, program))
+}
+
+// printReady announces the node to a person.
+func (n *node) printReady(stdout io.Writer, program string) announcer {
 	announced := false
-	return n.run(ctx, func(e Endpoints, problems []string) error {
+	return func(e Endpoints, problems []string) error {
 		if !announced {
 			announced = true
 			n.printListeners(stdout, e, program)
@@ -53,12 +61,34 @@ func serve(ctx context.Context, c Config, program string, stdout, stderr io.Writ
 			return nil
 		}
 		if len(n.registry.Sources()) == 0 && n.runs(roleIngest) {
-			fmt.Fprintf(stdout, "\nready. Nobody may send anything yet. Next, in another terminal:\n  %[1]s source add pluralkit --token-file -%[2]s\n  %[1]s source add pluralkit --help    says where to get the token\n", program, dataFlag(c))
+			fmt.Fprintf(stdout, "\nready. Nobody may send anything yet. Next, in another terminal:\n  %[1]s source add pluralkit --token-file -%[2]s\n  %[1]s source add pluralkit --help    says where to get the token\n", program, dataFlag(n.cfg))
 		} else {
-			fmt.Fprintln(stdout, "\nready. See how it is doing with: "+program+" status"+dataFlag(c))
+			fmt.Fprintln(stdout, "\nready. See how it is doing with: "+program+" status"+dataFlag(n.cfg))
 		}
 		return nil
-	})
+	}
+}
+
+// logReady announces the node as lines of the log: one for each listener, and
+// one that says whether it is ready.
+func (n *node) logReady(log *slog.Logger) announcer {
+	announced := false
+	return func(e Endpoints, problems []string) error {
+		if !announced {
+			announced = true
+			for _, l := range []struct{ name, url string }{{"public", e.Public}, {"private", e.Private}, {"nats", e.NATS}} {
+				if l.url != "" {
+					log.Info("listening", "listener", l.name, "url", l.url)
+				}
+			}
+		}
+		if len(problems) > 0 {
+			log.Warn("waiting: webhooks are taken; the rest waits until this is put right", "problems", problems)
+		} else {
+			log.Info("ready")
+		}
+		return nil
+	}
 }
 
 // printListeners says where the node listens.
@@ -88,7 +118,7 @@ func newLogger(c Config, w io.Writer) *slog.Logger {
 		asText = term.IsTerminal(int(f.Fd()))
 	}
 	if asText {
-		return slog.New(newLogLimit(slog.NewTextHandler(w, o), time.Now)) // which quotes what is not printable
+		return slog.New(newLogLimit(slog.NewTextHandler(w, o), faultPace, time.Now)) // which quotes what is not printable
 	}
-	return slog.New(newLogLimit(slog.NewJSONHandler(plainJSON(w), o), time.Now))
+	return slog.New(newLogLimit(slog.NewJSONHandler(plainJSON(w), o), faultPace, time.Now))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -66,6 +67,6 @@ func walHeld(bytes int64, since string) string {
 	if since == "" {
 		return ""
 	}
-	return fmt.Sprintf("projections.db-wal has %s, large since %s: a program that reads projections.db keeps a transaction open "+
-		"(hint: look for one, e.g. with `fuser -v projections.db`, and end its transaction; nothing else suffers, and the file becomes small by itself)", size(uint64(bytes)), ago(since))
+	return fmt.Sprintf("projections.db-wal has %s, and is as large for %s: a program that reads projections.db keeps a transaction open "+
+		"(hint: look for one, e.g. with `fuser -v projections.db`, and end its transaction; nothing else suffers, and the file becomes small by itself)", size(uint64(bytes)), strings.TrimSuffix(ago(since), " ago"))
 }

@@ -13,7 +13,7 @@ func (r Report) String() string {
 	var b strings.Builder
 	how := "looked at"
 	if r.DryRun {
-		how = "looked at, and nothing changed,"
+		how = "only looked at, so that nothing is put right,"
 	}
 	fmt.Fprintf(&b, "%s: %s in %.1f s with %s to PluralKit; state %s\n", r.System, how, r.Took.Seconds(), count(r.Requests, "request"), r.State)
 	if len(r.Repairs) == 0 {

@@ -79,7 +79,7 @@ func TestReportInWords(t *testing.T) {
   of 3 things it is known how late: the oldest 2 d 3 h, half of them 1 min 35 s or more
   webhooks brought 6 events, 46 % of what changed
 ` + left
-	const would = `7f3c1a52: looked at, and nothing changed, in 1.5 s with 14 requests to PluralKit; state ok
+	const would = `7f3c1a52: only looked at, so that nothing is put right, in 1.5 s with 14 requests to PluralKit; state ok
   is missing, and would be added: 1 member, 2 switches
   is wrong, and would be put right: 1 member, 1 settings
   is gone from PluralKit, and would be marked so: 2 member guilds

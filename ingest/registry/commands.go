@@ -151,7 +151,7 @@ func (r *Registry) mayLearn(kind Kind, name string, settings map[string]string, 
 	}
 	for key := range r.state.sources {
 		if key.kind == kind.Name {
-			return fmt.Errorf("%w: there is a source of %s already, so this one must say whose it is: %w (hint: --%s, or --api-token-file, which confirms it)",
+			return fmt.Errorf("%w: there is a source of %[2]s already, so another must say whose it is: %[3]w (hint: for a new secret of the one there is: switchlog source rotate %[2]s; for another: --%[4]s, or --api-token-file, which confirms it)",
 				schemas.ErrInvalid, kind.Name, unconfirmed, kind.TenantSetting)
 		}
 	}

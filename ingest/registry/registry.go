@@ -25,6 +25,7 @@ const registryRepeats = 365 * 24 * time.Hour
 type Config struct {
 	Kinds     []Kind
 	Path      string // of secrets.db; created if it is not there
+	SeenPath  string // of what was seen of the sources' requests; empty: it is forgotten with the process
 	KeyPath   string // of the key that seals secrets; created with it
 	PublicURL string // where providers reach us, e.g. https://hooks.example.org
 	// Whose asks the provider whose a secret is by which it can be asked (PluralKit's API token).
@@ -86,6 +87,7 @@ func Open(ctx context.Context, c Config, log Appender) (*Registry, error) {
 	if err := r.load(ctx); err != nil {
 		return nil, errors.Join(err, db.db.Close())
 	}
+	r.loadSeen()
 	return r, nil
 }
 
@@ -297,7 +299,8 @@ func (r *Registry) Secret(kind, name, purpose string) (string, error) {
 }
 
 // SourceStatus describes a source: nothing of it is secret. Counts and last
-// times are since the process began.
+// times are since the source was added, but for what is said to be since the
+// process began.
 type SourceStatus struct {
 	Kind         string            `json:"kind"`
 	Name         string            `json:"name"`
@@ -310,15 +313,18 @@ type SourceStatus struct {
 	CannotVerify bool              `json:"cannot_verify"`   // one of them proves requests: they are answered with 503
 	LastEvent    *string           `json:"last_event"`      // RFC 3339; null: none yet
 	LastPing     *string           `json:"last_ping"`
-	Accepted     uint64            `json:"accepted"` // requests stored
-	Refused      uint64            `json:"refused"`  // requests of this source that were not
+	Accepted     uint64            `json:"accepted"`             // requests stored
+	SinceStart   uint64            `json:"accepted_since_start"` // of them: since the process began
+	Refused      uint64            `json:"refused"`              // requests of this source that were not
+	Unstored     uint64            `json:"unstored"`             // of them: answered 503, since they could not be stored
+	LastUnstored *string           `json:"last_unstored"`
 
 	// Conflict says that its verified requests are refused, since another source has their tenant, and
 	// what helps. Empty: none was.
 	Conflict string `json:"conflict,omitempty"`
 
 	// Requests that name this source's tenant and bear a wrong secret: its provider's, or
-	// anybody's.
+	// anybody's. Since the process began.
 	Unproven     uint64  `json:"unproven"`
 	LastUnproven *string `json:"last_unproven"`
 }
@@ -356,7 +362,9 @@ func (r *Registry) status(e *Entry) SourceStatus {
 		LastEvent: formatMicros(e.Stats.LastEvent.Load()),
 		LastPing:  formatMicros(e.Stats.LastPing.Load()),
 		Accepted:  e.Stats.Accepted.Load(), Refused: e.Stats.Refused.Load(),
+		Unstored: e.Stats.Unstored.Load(), LastUnstored: formatMicros(e.Stats.LastUnstored.Load()),
 	}
+	s.SinceStart = s.Accepted - e.Stats.before
 	if tenant := e.Stats.Conflict.Load(); tenant != nil && e.tenant == "" {
 		if holder := r.lookup.Load().tenants[tenantKey{e.kind, *tenant}]; holder != nil {
 			s.Conflict = fmt.Sprintf("its requests are of %s, which source %s %s has: they are refused "+

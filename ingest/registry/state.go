@@ -90,7 +90,7 @@ func (s state) applySource(e schemas.Event) error {
 	rec, exists := s.sources[key]
 	if exists == (e.Type == schemas.SourceAdded) {
 		if exists {
-			return fmt.Errorf("%w: there is already a source %s %s", schemas.ErrConflict, d.Kind, d.Name)
+			return fmt.Errorf("%w: there is already a source %[2]s %[3]s (hint: for a new secret: switchlog source rotate %[2]s %[3]s)", schemas.ErrConflict, d.Kind, d.Name)
 		}
 		return fmt.Errorf("%w: there is no source %s %s", schemas.ErrNotFound, d.Kind, d.Name)
 	}
@@ -184,13 +184,26 @@ type Entry struct {
 	Stats        *Stats
 }
 
-// Stats count since the process began; they outlive snapshots.
+// Stats count a source's requests; they outlive snapshots, and what is said of
+// them here the process, too (see Registry.Run).
 type Stats struct {
 	Accepted, Refused   atomic.Uint64 // verified requests
-	Waiting             atomic.Int64  // requests that wait to be stored
+	Unstored            atomic.Uint64 // of the refused: those that we could not store
 	LastEvent, LastPing atomic.Int64  // microseconds since 1970; 0: none yet
-	AuthFailures        AuthFailures
-	Conflict            atomic.Pointer[string] // the tenant its requests name, which another source has; nil: none
+	LastUnstored        atomic.Int64
+
+	// Since the process began.
+	Waiting      atomic.Int64 // requests that wait to be stored
+	AuthFailures AuthFailures
+	Conflict     atomic.Pointer[string] // the tenant its requests name, which another source has; nil: none
+
+	before uint64 // accepted before the process began
+}
+
+// Lost counts a verified request that could not be stored.
+func (s *Stats) Lost(now time.Time) {
+	s.Unstored.Add(1)
+	s.LastUnstored.Store(now.UnixMicro())
 }
 
 // build makes a snapshot. Secrets are looked up by reference; one that is not

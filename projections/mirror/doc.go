@@ -29,7 +29,7 @@
 //     message that no event told of is not there, for PluralKit lists none; a
 //     message it deletes, which it tells nobody, stays.
 //   - @me of the operator is the only system there is. If there are several it
-//     is 401, and the log says why.
+//     is 401, which says so, and so does the log.
 //   - Writing is 405, in PluralKit's shape. A request without User-Agent, which
 //     PluralKit refuses with 400, is answered. There is no rate limit, and 503
 //     and 504 in its place.

@@ -49,6 +49,7 @@ var (
 
 // Refusals that PluralKit has not, in its shape.
 var (
+	errNotOne      = &refusal{status: 401, message: "401: This is the operator's token, and there is not just one system: name one instead of @me, or use a token of its own"}
 	errMethod      = &refusal{status: 405, message: "405: Method Not Allowed"} // it takes writes; we have nowhere to put them
 	errTooLarge    = &refusal{status: 413, message: "413: Content Too Large"}
 	errUnavailable = &refusal{status: 503, message: "503: Service Unavailable"}

@@ -86,7 +86,7 @@ func (q *request) me() (*system, error) {
 		if only == nil {
 			q.Logger.Warn("mirror: the operator asked for @me, and there is not just one system " +
 				"(hint: use its short id instead of @me, or a token of its own: switchlog access add)")
-			return nil, errUnauthorized
+			return nil, errNotOne
 		}
 		uuid, ok = only.Text(0), true
 	}

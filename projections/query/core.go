@@ -141,7 +141,7 @@ func (k *core) tenantOf(ctx context.Context, reader Reader, source, text string)
 			return only, nil
 		}
 	}
-	return "", errNotFound
+	return "", errNotOne
 }
 
 // wait waits for a position. Whoever waits holds no place among the queries,

@@ -13,6 +13,7 @@ import (
 // Faults that only this package knows.
 var (
 	errNotFound    = errors.New("not found")
+	errNotOne      = errors.New("@me stands for the only one there is, and there is none or several: name one")
 	errMethod      = errors.New("method not allowed")
 	errBusy        = errors.New("too many requests at once")
 	errTooMany     = errors.New("too many at once of this reader or tenant")
@@ -32,6 +33,8 @@ func refusal(err error) (code int, says string) {
 		return http.StatusUnauthorized, "unauthorized (hint: send the header Authorization: Bearer TOKEN)"
 	case errors.Is(err, errNotFound), errors.Is(err, projections.ErrUnknownQuery):
 		return http.StatusNotFound, "not found"
+	case errors.Is(err, errNotOne):
+		return http.StatusNotFound, errNotOne.Error()
 	case errors.Is(err, errMethod):
 		return http.StatusMethodNotAllowed, "method not allowed"
 	case errors.Is(err, schemas.ErrInvalid):
