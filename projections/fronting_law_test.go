@@ -55,7 +55,7 @@ func genFronting(t *rapid.T) []schemas.Recorded {
 		case "DELETE_ALL_SWITCHES":
 			id = ""
 			if rapid.IntRange(0, 2).Draw(t, "really") > 0 {
-				continue
+				kind, id = "DELETE_SWITCH", prefix+"0"
 			}
 		case "CREATE_MEMBER", "UPDATE_MEMBER":
 			id, data = prefix+member.Draw(t, "member"), fmt.Sprintf(`{"name":"%d"}`, n)
