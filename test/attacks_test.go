@@ -45,6 +45,7 @@ var errNothing = errors.New("it brought nothing")
 // or disturbed. Each attempt succeeds with the operator's credentials, for which the protection is not
 // there: else it would show nothing.
 func TestAttacks(t *testing.T) {
+	t.Parallel()
 	s := startTwoTenants(t)
 	a := s.addReader("mallory", "--tenant", sampleSystem)
 	b := s.addReader("bob", "--tenant", otherSystem)

@@ -232,6 +232,7 @@ func awaitEnd(c net.Conn) (string, error) {
 // TestStalled: clients that stop in the middle, or drip, are cut off in
 // bounded time and disturb nobody.
 func TestStalled(t *testing.T) {
+	t.Parallel()
 	s := start(t, t.TempDir())
 	s.addPluralKit()
 	s.ready()
@@ -300,6 +301,7 @@ func TestStalled(t *testing.T) {
 // of large bodies of strangers, keep no good request from its 200, and cost
 // bounded memory.
 func TestIdleConnections(t *testing.T) {
+	t.Parallel()
 	s := start(t, t.TempDir())
 	s.addPluralKit()
 	s.ready()

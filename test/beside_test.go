@@ -14,6 +14,7 @@ import (
 // The healthy ones get all of it, as fast as if they were alone, and doubles are
 // no more than were on their way at a kill. In a soak: 10,000 events, 20 kills.
 func TestHealthyBesideBad(t *testing.T) {
+	t.Parallel()
 	const healthy = 13
 	moods := []fakesink.Mood{fakesink.Fails, fakesink.Busy, fakesink.Throttle, fakesink.Resets, fakesink.Hangs, fakesink.Slow}
 	part := rounds(60, 2500)

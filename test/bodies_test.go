@@ -39,6 +39,7 @@ func samples(t *testing.T) map[string][]byte {
 // answer, makes one event of the right subject and type, valid against its
 // schema, and the event's data is what was sent.
 func TestBodies(t *testing.T) {
+	t.Parallel()
 	s := start(t, t.TempDir())
 	s.addPluralKit()
 	s.ready()

@@ -43,6 +43,7 @@ var exceptions = map[string]string{
 }
 
 func TestBannedNames(t *testing.T) {
+	t.Parallel()
 	used := map[string]bool{}
 	for _, f := range goFiles(t) {
 		ast.Inspect(f.syn, func(n ast.Node) bool {

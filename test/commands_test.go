@@ -15,6 +15,7 @@ import (
 
 // TestCommands: what a person asks in the shell, answered as documented.
 func TestCommands(t *testing.T) {
+	t.Parallel()
 	s := start(t, t.TempDir())
 	s.fill()
 	log := s.stream("EVENTS")
@@ -162,6 +163,7 @@ func runIn(t *testing.T, dir string, env []string, args ...string) (stdout, stde
 
 // TestExitCodes: 0 ok, 1 failed, 2 wrongly called, and always a sentence.
 func TestExitCodes(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for _, c := range []struct {
 		args []string
@@ -193,6 +195,7 @@ func TestExitCodes(t *testing.T) {
 
 // TestHelp: every command says what it is for and what it takes.
 func TestHelp(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	var walk func(args []string)
 	commands := 0

@@ -100,6 +100,7 @@ func doubles(receivers []*hookReceiver) int {
 // at first, and a server that is killed at random moments while events come
 // in. Each event of the log reaches each receiver; doubles carry the same id.
 func TestDeliveredThoughKilled(t *testing.T) {
+	t.Parallel()
 	hooks, kills, each := rounds(6, 20), rounds(3, 10), rounds(60, 1000)
 	s := start(t, t.TempDir(), local...)
 	s.addPluralKit()
@@ -147,6 +148,7 @@ func TestDeliveredThoughKilled(t *testing.T) {
 // TestNoDoublesOnStop: who stops the server and starts it again gets nothing
 // twice: what was sent is noted first.
 func TestNoDoublesOnStop(t *testing.T) {
+	t.Parallel()
 	s := start(t, t.TempDir(), local...)
 	s.addPluralKit()
 	s.ready()
@@ -172,6 +174,7 @@ func TestNoDoublesOnStop(t *testing.T) {
 // TestLaw8OnlyNewEventsAreSent: a rebuild, a verification, a replay, a restart
 // and a database that was lost send nothing.
 func TestLaw8OnlyNewEventsAreSent(t *testing.T) {
+	t.Parallel()
 	s := start(t, t.TempDir(), local...)
 	s.addPluralKit()
 	s.ready()
@@ -232,6 +235,7 @@ func TestLaw8OnlyNewEventsAreSent(t *testing.T) {
 // TestSwitchToDiscord: how long it takes from PluralKit's request to the
 // message in the channel.
 func TestSwitchToDiscord(t *testing.T) {
+	t.Parallel()
 	s := start(t, t.TempDir(), local...)
 	s.addPluralKit()
 	s.ready()

@@ -19,6 +19,7 @@ import (
 // TestDoctor: nothing is found where nothing is wrong; and each thing that is
 // wrong is named, with what to do, whether the server runs or not.
 func TestDoctor(t *testing.T) {
+	t.Parallel()
 	disk := faultfs.Mount(t)
 	s := start(t, disk.Dir)
 	t.Cleanup(s.kill)

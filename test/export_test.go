@@ -164,6 +164,7 @@ func TestImportExport(t *testing.T) {
 // word on what to do, and nothing of it is taken. The exit code is 1 for a file
 // that cannot be taken, 2 for an argument that is none.
 func TestImportExportRefused(t *testing.T) {
+	t.Parallel()
 	const other = "0b6c2a9e-55d1-4b0c-8f3a-91c7de20a4f1"
 	world := fakepk.New(t, fakepk.Config{Seed: 1, Now: time.Now})
 	system, err := world.CreateSystem("1150000000000000003", fakepk.Fields{"name": "Harbour House"})

@@ -39,6 +39,7 @@ func (s *server) house() {
 // TestFront: front and status say in words who fronts, since when in one run, and
 // front also as rows and JSON.
 func TestFront(t *testing.T) {
+	t.Parallel()
 	s := start(t, t.TempDir())
 	if out := s.cli("", "front"); !strings.Contains(out, "No system is known yet") && !strings.Contains(out, "no system is known yet") {
 		t.Errorf("front without a source: got %s", out)

@@ -15,6 +15,7 @@ import (
 // TestLaw2LogOnlyGrows does what could tempt a program to touch history, and
 // wants every message that was there to be there still, byte for byte.
 func TestLaw2LogOnlyGrows(t *testing.T) {
+	t.Parallel()
 	s := start(t, t.TempDir())
 	s.addPluralKit()
 	s.ready()

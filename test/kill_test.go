@@ -25,6 +25,7 @@ func rounds(short, long int) int {
 // log inside it: every 200 is in the log exactly once, in order, and the
 // database equals a replay.
 func TestLaw1KilledInside(t *testing.T) {
+	t.Parallel()
 	s := start(t, t.TempDir())
 	s.addPluralKit()
 	killLoop(t, s, rounds(12, 200))
@@ -32,6 +33,7 @@ func TestLaw1KilledInside(t *testing.T) {
 
 // TestLaw1KilledOutside is the same with the log in a NATS server of its own.
 func TestLaw1KilledOutside(t *testing.T) {
+	t.Parallel()
 	o := startOutside(t)
 	s := start(t, t.TempDir(), "--nats", o.url())
 	s.addPluralKit()

@@ -56,6 +56,7 @@ func (l *linking) wait(want int) string {
 // TestLink: the bot's registration, with Continue pressed too early at first; the
 // command ends when both PINGs were answered, and says who fronts.
 func TestLink(t *testing.T) {
+	t.Parallel()
 	world := fakepk.New(t, fakepk.Config{Seed: 5})
 	sys, err := world.CreateSystem("1150000000000000003", fakepk.Fields{"name": "Harbour House"})
 	world.Must(err)
@@ -144,6 +145,7 @@ func TestLink(t *testing.T) {
 // TestAskingAlone: a source with an API token alone is kept up by asking: who
 // fronts is known after two commands, and status says how old that may be.
 func TestAskingAlone(t *testing.T) {
+	t.Parallel()
 	world := fakepk.New(t, fakepk.Config{Seed: 6})
 	sys, err := world.CreateSystem("1150000000000000003", fakepk.Fields{"name": "Harbour House"})
 	world.Must(err)

@@ -21,6 +21,7 @@ const leastSQLite = "3.37.0"
 // TestOldSQLite: the least SQLite that is promised reads every column of every
 // table and view as the SQLite inside us does, while the server runs.
 func TestOldSQLite(t *testing.T) {
+	t.Parallel()
 	s := start(t, t.TempDir())
 	s.addPluralKit()
 	s.ready()
@@ -37,6 +38,7 @@ func TestOldSQLite(t *testing.T) {
 // and the last year there is and around 1970; and each readable time says what
 // the column of microseconds beside it says.
 func TestOldSQLiteTimes(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "projections.db")
 	db, err := projections.Open(projections.Config{Path: path})
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 // whose origin is named reads the read API with a token, a stream of changes with one in the address, and
 // nothing of the operator's; any other page reads nothing; nor does one whose own name leads here.
 func TestOtherOrigins(t *testing.T) {
+	t.Parallel()
 	pages := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, "<!doctype html><title>a page</title>")

@@ -16,6 +16,7 @@ import (
 // whatever was not fsynced is gone, or there in part. Each 200 is in the log
 // exactly once, in order, and the database equals a replay.
 func TestLaw1PowerCut(t *testing.T) {
+	t.Parallel()
 	disk := faultfs.Mount(t)
 	s := start(t, disk.Dir)
 	t.Cleanup(s.kill) // before the disk goes

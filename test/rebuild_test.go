@@ -164,6 +164,7 @@ func (r *readers) end() {
 // TestRebuild: a rebuild disturbs no reader and gives the same rows; a row
 // that was changed behind our back is found and put right.
 func TestRebuild(t *testing.T) {
+	t.Parallel()
 	n := rounds(600, 200_000)
 	s := start(t, t.TempDir())
 	s.ready()

@@ -24,6 +24,7 @@ func awaitWithin(t *testing.T, limit time.Duration, what string, ok func() bool)
 // NATS server, which shares secret.key: each within a second, without a restart. The API token
 // arrives where reconciliation runs. No node has a secret in clear in the log.
 func TestNodesShareRegistry(t *testing.T) {
+	t.Parallel()
 	o := startOutside(t)
 	know := start(t, t.TempDir(), "--nats", o.url(), "--pluralkit-api", "http://127.0.0.1:1")
 	know.ready()
@@ -64,6 +65,7 @@ func TestNodesShareRegistry(t *testing.T) {
 // secret.key all is as before. Without it what the source sends is answered 503 and not 401,
 // readiness and doctor say what to do, and the secret that is given again puts it right.
 func TestSecretsLost(t *testing.T) {
+	t.Parallel()
 	s := start(t, t.TempDir())
 	s.addPluralKit()
 	s.settled()
@@ -115,6 +117,7 @@ func TestSecretsLost(t *testing.T) {
 // TestNATSRefuses starts on a NATS server outside that refuses the password, or is not there: the cause is said
 // at once, nothing says ready, commands find the server, and it is ready once the server is.
 func TestNATSRefuses(t *testing.T) {
+	t.Parallel()
 	o := startOutside(t)
 	for _, c := range []struct {
 		name, url, says string

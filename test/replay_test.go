@@ -51,6 +51,7 @@ func bodies(log []stored) string {
 // TestReplay: what is replayed equals the log byte for byte, wherever it goes,
 // and the bounds and filters take exactly what they say.
 func TestReplay(t *testing.T) {
+	t.Parallel()
 	s := start(t, t.TempDir())
 	s.fill()
 	log := Check(s)
@@ -206,6 +207,7 @@ func replayToHTTP(t *testing.T, s *server, log []stored) {
 
 // TestReplaySpeed: 1x keeps the pauses there were, max does not.
 func TestReplaySpeed(t *testing.T) {
+	t.Parallel()
 	s := start(t, t.TempDir())
 	var lines strings.Builder
 	for i := range 3 {
@@ -245,6 +247,7 @@ func event(t *testing.T, id string, at time.Time) string {
 // TestImport: the file of a replay, taken into a fresh server, gives the same
 // tables; once more changes nothing.
 func TestImport(t *testing.T) {
+	t.Parallel()
 	from := start(t, t.TempDir())
 	from.fill()
 	if got := from.post([]byte(`{"type":"UPDATE_MEMBER","signing_token":"` + sampleToken + `","system_id":"` + sampleSystem + `","id":"x","data":7}`)); got != 200 {
@@ -408,6 +411,7 @@ func (s *server) message(stream string, seq uint64) *nats.RawStreamMsg {
 // TestImportWaits: an import of many events is not done long before the database
 // has them.
 func TestImportWaits(t *testing.T) {
+	t.Parallel()
 	const ahead = 4000 // as cmd/switchlog has it
 	var lines bytes.Buffer
 	m := mix.New(1, 20)

@@ -19,6 +19,7 @@ import (
 // TestStop: SIGTERM ends the server with 0 in bounded time, whoever still
 // hangs on it, and it starts where it was.
 func TestStop(t *testing.T) {
+	t.Parallel()
 	s := start(t, t.TempDir())
 	s.fill()
 	var lines strings.Builder // more than the kernel's buffers hold, for a replay nobody reads
@@ -184,6 +185,7 @@ func TestDataDirectory(t *testing.T) {
 // TestDatabaseLost: without its file the database comes back the same, and
 // nothing is published a second time.
 func TestDatabaseLost(t *testing.T) {
+	t.Parallel()
 	s := start(t, t.TempDir())
 	s.fill()
 	log := Check(s)
@@ -213,6 +215,7 @@ func TestDatabaseLost(t *testing.T) {
 // never taken for a new one. Webhooks are taken meanwhile, and arrive once the
 // right log is back.
 func TestLogDamaged(t *testing.T) {
+	t.Parallel()
 	for name, damage := range map[string]func(t *testing.T, nats, older string){
 		"gone": func(*testing.T, string, string) {},
 		"older": func(t *testing.T, nats, older string) {

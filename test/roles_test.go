@@ -17,6 +17,7 @@ import (
 // TestRoles runs the parts as two processes on one NATS server: one takes
 // webhooks, the other keeps the database and answers.
 func TestRoles(t *testing.T) {
+	t.Parallel()
 	o := startOutside(t)
 	in := start(t, t.TempDir(), "--nats", o.url(), "--roles", "ingest")
 	in.addPluralKit()

@@ -24,6 +24,7 @@ const (
 // the log under their own source, in its table, and in a file of the log that
 // another server takes, byte for byte.
 func TestAnySender(t *testing.T) {
+	t.Parallel()
 	s := start(t, t.TempDir())
 	s.secret(sendersToken)
 	s.secret(strings.TrimPrefix(sendersSecret, "whsec_"))

@@ -26,6 +26,7 @@ func (s *server) newSecret() string {
 
 // TestSources: a sender is let in, given a new secret, and let in no longer.
 func TestSources(t *testing.T) {
+	t.Parallel()
 	s := start(t, t.TempDir())
 	s.ready()
 	want := func(when, token string, status int) {

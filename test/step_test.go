@@ -23,6 +23,7 @@ const walk = "## A webhook source, step by step"
 // then new or different must be those in the section's table, no more and no
 // fewer.
 func TestStepByStep(t *testing.T) {
+	t.Parallel()
 	places, steps := readWalk(t)
 	dir := t.TempDir()
 	before := map[string]string{}

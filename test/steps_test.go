@@ -21,6 +21,7 @@ import (
 // run. After each: what was answered 200 is in the log once and in order, and
 // the database equals a replay.
 func TestLaw1EveryStep(t *testing.T) {
+	t.Parallel()
 	disk := faultfs.Mount(t)
 	s := start(t, disk.Dir)
 	t.Cleanup(s.kill)

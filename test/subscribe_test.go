@@ -282,6 +282,7 @@ func (e *sse) end(t *testing.T) {
 // with Last-Event-ID, also after the server was stopped or killed, gets every
 // change once.
 func TestChangesOverRestart(t *testing.T) {
+	t.Parallel()
 	s := start(t, t.TempDir())
 	s.addPluralKit()
 	s.ready()
@@ -344,6 +345,7 @@ func TestChangesOverRestart(t *testing.T) {
 
 // TestWaitFor: who has just posted, reads what came of it.
 func TestWaitFor(t *testing.T) {
+	t.Parallel()
 	s := start(t, t.TempDir())
 	s.addPluralKit()
 	s.ready()
@@ -392,6 +394,7 @@ func showsSwitch(lines *bufio.Scanner, id string, changes bool) bool {
 
 // TestTail: the command shows each event once it is there, and what it changed.
 func TestTail(t *testing.T) {
+	t.Parallel()
 	s := start(t, t.TempDir())
 	s.addPluralKit()
 	s.ready()

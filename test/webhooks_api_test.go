@@ -200,6 +200,7 @@ func (s *server) awaitDelivered(id string) string {
 
 // TestWebhookCommands: the same from the shell, across a kill and a restart.
 func TestWebhookCommands(t *testing.T) {
+	t.Parallel()
 	s := start(t, t.TempDir(), "--deliver-allow", "127.0.0.0/8")
 	s.addPluralKit()
 	s.ready()
