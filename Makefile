@@ -45,9 +45,10 @@ run: build ## build and start switchlog, data in ./switchlog-data
 test: ## all tests, without the race detector
 	go test -timeout $(TIMEOUT) ./...
 
+# The whole-system tests take longest and mostly wait: they begin, others run beside them.
 .PHONY: race
 race: ## all tests, with the race detector
-	go test -race -parallel 4 -timeout $(TIMEOUT) ./...
+	go test -race -parallel 4 -timeout $(TIMEOUT) ./test ./...
 
 .PHONY: e2e
 e2e: ## the whole-system tests only, never from the cache
