@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"switchlog/cmd/switchlog/terminal"
 	"switchlog/processor"
 	"switchlog/projections"
 	"switchlog/schemas"
@@ -216,7 +217,7 @@ func (n *node) unknownTenant(tenant string) error {
 	for _, s := range n.registry.Sources() {
 		names = append(names, s.Tenant)
 	}
-	return fault{http.StatusNotFound, fmt.Errorf("there is no tenant %q (hint: %s)", plain(tenant), didYouMean(tenant, names, "switchlog source list"))}
+	return fault{http.StatusNotFound, fmt.Errorf("there is no tenant %q (hint: %s)", terminal.Plain(tenant), didYouMean(tenant, names, "switchlog source list"))}
 }
 
 // onlyTenant is the tenant that is meant when there is only one.

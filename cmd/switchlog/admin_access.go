@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"switchlog/cmd/switchlog/terminal"
 	"switchlog/ingest/registry"
 	"switchlog/processor"
 	"switchlog/projections"
@@ -176,13 +177,13 @@ func (n *node) tenantFor(ctx context.Context, kind, text string) (source, tenant
 	_, isKind := sourceKindNamed(kind)
 	switch {
 	case kind != "" && !isKind:
-		return "", "", badRequest("there is no kind of source %q (hint: switchlog source add --help names them)", plain(kind))
+		return "", "", badRequest("there is no kind of source %q (hint: switchlog source add --help names them)", terminal.Plain(kind))
 	case kind != "":
 		return kind, text, nil
 	case len(kinds) == 1:
 		return kinds[0], text, nil
 	case len(kinds) > 1:
-		return "", "", badRequest("sources of these kinds have a tenant %s: %s (hint: say which: --source %s)", plain(text), strings.Join(kinds, ", "), kinds[0])
+		return "", "", badRequest("sources of these kinds have a tenant %s: %s (hint: say which: --source %s)", terminal.Plain(text), strings.Join(kinds, ", "), kinds[0])
 	case isUUID: // a system that has said nothing yet
 		return schemas.PluralKit, text, nil
 	}

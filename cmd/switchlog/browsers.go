@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"switchlog/cmd/switchlog/terminal"
 	"switchlog/projections/query"
 )
 
@@ -166,7 +167,7 @@ func parseOrigins(text string) (origins []string, err error) {
 	for _, origin := range splitList(text) {
 		u, err := url.Parse(origin)
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Contains(origin, "*") || origin != u.Scheme+"://"+strings.ToLower(u.Host) {
-			return nil, fmt.Errorf("%w: --allow-origin %q is no origin (hint: as browsers write it: https://overlay.example.org, with a port if it is not the usual one, and no / behind it)", errUsage, plain(origin))
+			return nil, fmt.Errorf("%w: --allow-origin %q is no origin (hint: as browsers write it: https://overlay.example.org, with a port if it is not the usual one, and no / behind it)", errUsage, terminal.Plain(origin))
 		}
 		origins = append(origins, origin)
 	}
@@ -177,7 +178,7 @@ func parseOrigins(text string) (origins []string, err error) {
 func parseHosts(text string) (hosts []string, err error) {
 	for _, host := range splitList(text) {
 		if strings.ContainsAny(host, "/:*@ ") {
-			return nil, fmt.Errorf("%w: --allow-host %q is no name (hint: switchlog.example.org, without port)", errUsage, plain(host))
+			return nil, fmt.Errorf("%w: --allow-host %q is no name (hint: switchlog.example.org, without port)", errUsage, terminal.Plain(host))
 		}
 		hosts = append(hosts, strings.ToLower(strings.TrimSuffix(host, ".")))
 	}

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"switchlog/cmd/switchlog/terminal"
 )
 
 // client speaks to a running server's private listener.
@@ -188,13 +190,13 @@ func refusalWords(body []byte) string {
 	}
 	switch {
 	case fault.OwnerOnly:
-		return plain(strings.Join(fault.InvalidEvents, ", ") + ": " + fault.Error)
+		return terminal.Plain(strings.Join(fault.InvalidEvents, ", ") + ": " + fault.Error)
 	case len(fault.InvalidEvents) > 0:
-		return plain(strings.Join(says, "; ")) + " (hint: switchlog webhook events)"
+		return terminal.Plain(strings.Join(says, "; ")) + " (hint: switchlog webhook events)"
 	case len(says) > 0:
-		return plain(strings.Join(says, "; "))
+		return terminal.Plain(strings.Join(says, "; "))
 	}
-	return plain(fault.Error)
+	return terminal.Plain(fault.Error)
 }
 
 // flagOfMember are the flags by which the shell gives members of a webhook.
@@ -235,7 +237,7 @@ func decode(r io.Reader, out any) error {
 
 // printJSON writes v as one indented JSON document.
 func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(plainJSON(w)) // which writes the document at once
+	e := json.NewEncoder(terminal.PlainJSON(w)) // which writes the document at once
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	return e.Encode(v)

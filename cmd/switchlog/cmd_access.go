@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"switchlog/cmd/switchlog/terminal"
 )
 
 // access is what a reader needs to connect. The secrets are shown when it is added, and never again.
@@ -103,7 +105,7 @@ func parseExpiry(text string, now time.Time) (time.Time, error) {
 			return at, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("%w: --expires %q is no time that is to come (hint: 12h, 90d, or a date like 2027-01-31)", errUsage, plain(text))
+	return time.Time{}, fmt.Errorf("%w: --expires %q is no time that is to come (hint: 12h, 90d, or a date like 2027-01-31)", errUsage, terminal.Plain(text))
 }
 
 func newAccessList() *cobra.Command {
@@ -116,9 +118,9 @@ func newAccessList() *cobra.Command {
 		if len(list) == 0 && c.format == formatTable {
 			return c.say("no readers yet (hint: switchlog access add --help)")
 		}
-		t := newTable("NAME", "SOURCE", "TENANT", "SEES", "EXPIRES")
+		t := terminal.NewTable("NAME", "SOURCE", "TENANT", "SEES", "EXPIRES")
 		for _, a := range list {
-			t.add(a.Name, orDash(a.Source), orAll(a.Tenant), a.sees(), a.ends())
+			t.Add(a.Name, orDash(a.Source), orAll(a.Tenant), a.sees(), a.ends())
 		}
 		return c.rows(list, t)
 	})
@@ -166,7 +168,7 @@ func newAccessShow() *cobra.Command {
 // printAccess shows a reader, with the secrets that are known.
 func (c *call) printAccess(a access) error {
 	fmt.Fprintf(c.out, "name      %s\ntenant    %s\nsees      %s\nexpires   %s\nNATS      %s\nuser      %s\n",
-		plain(a.Name), plain(orAll(a.Tenant)), a.sees(), a.ends(), a.NATSURL, a.NATSUser)
+		terminal.Plain(a.Name), terminal.Plain(orAll(a.Tenant)), a.sees(), a.ends(), a.NATSURL, a.NATSUser)
 	if a.NATSPassword != "" {
 		fmt.Fprintf(c.out, "password  %s\n", a.NATSPassword)
 	}
@@ -183,12 +185,12 @@ func newAccessRevoke() *cobra.Command {
 	yes := cmd.Flags().Bool("yes", false, "do not ask")
 	return withServer(cmd, func(ctx context.Context, c *call) error {
 		name := c.args[0]
-		if ok, err := confirm(c.cmd, *yes, fmt.Sprintf("Revoke %s? Its connections are closed at once.", plain(name))); err != nil || !ok {
+		if ok, err := confirm(c.cmd, *yes, fmt.Sprintf("Revoke %s? Its connections are closed at once.", terminal.Plain(name))); err != nil || !ok {
 			return err
 		}
 		if err := c.call(ctx, "DELETE", accessPath+"/"+url.PathEscape(name), nil, nil); err != nil {
 			return err
 		}
-		return c.answer(map[string]any{"name": name, "revoked": true}, func() error { return c.say("%s is revoked", plain(name)) })
+		return c.answer(map[string]any{"name": name, "revoked": true}, func() error { return c.say("%s is revoked", terminal.Plain(name)) })
 	})
 }

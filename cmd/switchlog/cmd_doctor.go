@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"switchlog/cmd/switchlog/terminal"
 )
 
 // verdict is what a check of the doctor came to.
@@ -100,10 +102,10 @@ func printFindings(w io.Writer, findings []finding, problems int) error {
 // printFinding shows one check, and below it what to do.
 func printFinding(w io.Writer, f finding) {
 	mark := map[verdict]string{
-		fine: paint(w, green, " ok "), warning: paint(w, yellow, "look"), problem: paint(w, red, "BAD "),
+		fine: terminal.Paint(w, terminal.Green, " ok "), warning: terminal.Paint(w, terminal.Yellow, "look"), problem: terminal.Paint(w, terminal.Red, "BAD "),
 	}[f.Verdict]
-	printWrapped(w, fmt.Sprintf("%s  %-12s ", mark, f.Check), f.Says)
+	terminal.PrintWrapped(w, fmt.Sprintf("%s  %-12s ", mark, f.Check), f.Says)
 	if f.Hint != "" {
-		printWrapped(w, "                   → ", f.Hint)
+		terminal.PrintWrapped(w, "                   → ", f.Hint)
 	}
 }

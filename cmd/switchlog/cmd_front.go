@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchlog/cmd/switchlog/terminal"
 	"switchlog/schemas"
 )
 
@@ -40,10 +41,10 @@ func (m frontMember) name() string { return memberName(m.Name, m.DisplayName, m.
 func memberName(name, display, id *string, uuid string) string {
 	for _, n := range []*string{name, display, id} {
 		if n != nil && strings.TrimSpace(*n) != "" {
-			return plain(*n)
+			return terminal.Plain(*n)
 		}
 	}
-	return plain(uuid)
+	return terminal.Plain(uuid)
 }
 
 func newFront() *cobra.Command {
@@ -95,16 +96,16 @@ func printFronts(w io.Writer, fronts []front, when time.Time, past bool) error {
 		if len(fronts) > 1 {
 			mark = f.name() + ": "
 		}
-		printWrapped(w, plain(mark), f.words(when, past))
+		terminal.PrintWrapped(w, terminal.Plain(mark), f.words(when, past))
 	}
 	return nil
 }
 
-func frontTable(fronts []front) *table {
-	t := newTable("SYSTEM", "MEMBER", "ID", "SINCE")
+func frontTable(fronts []front) *terminal.Table {
+	t := terminal.NewTable("SYSTEM", "MEMBER", "ID", "SINCE")
 	for _, f := range fronts {
 		for _, m := range f.Members {
-			t.add(f.name(), m.name(), deref(m.ID), m.Since)
+			t.Add(f.name(), m.name(), deref(m.ID), m.Since)
 		}
 	}
 	return t
@@ -222,5 +223,5 @@ func parseMoment(text string, now time.Time) (time.Time, error) {
 		}
 		return at, nil
 	}
-	return time.Time{}, fmt.Errorf("%q: want 18:00, 2026-01-31 18:00, 2026-01-31T18:00:00Z, or a duration ago such as 3h", plain(text))
+	return time.Time{}, fmt.Errorf("%q: want 18:00, 2026-01-31 18:00, 2026-01-31T18:00:00Z, or a duration ago such as 3h", terminal.Plain(text))
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchlog/cmd/switchlog/terminal"
 	"switchlog/ingest/pluralkit"
 )
 
@@ -129,7 +130,7 @@ func (a importAnswer) print(c *call) error {
 		c.note("%d events are left out that are about the server they come from: its sources, its webhooks and their deliveries. Their secrets are not in the file (hint: switchlog source add, switchlog webhook add)", a.Registry)
 	}
 	for _, fault := range a.Faults {
-		c.note("refused: %s", plain(fault))
+		c.note("refused: %s", terminal.Plain(fault))
 	}
 	if more := a.Refused - len(a.Faults); more > 0 {
 		c.note("refused: and %d more", more)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchlog/cmd/switchlog/terminal"
 	"switchlog/ingest/linking"
 	"switchlog/ingest/registry"
 	"switchlog/schemas"
@@ -60,7 +61,7 @@ func newLinkPluralKit() *cobra.Command {
 		if c.json() {
 			l.text = c.errOut
 		}
-		_, atTerminal := terminal(c.cmd.InOrStdin())
+		_, atTerminal := terminal.File(c.cmd.InOrStdin())
 		l.asks = atTerminal && o.tokenFile == "" && !c.json()
 		if o.said != "" {
 			return l.explain(ctx, o.said)
@@ -82,7 +83,7 @@ type linker struct {
 func (l *linker) tell(format string, args ...any) { fmt.Fprintf(l.text, format+"\n", args...) }
 
 // passage writes a sentence, wrapped.
-func (l *linker) passage(sentence string) { printWrapped(l.text, "", sentence) }
+func (l *linker) passage(sentence string) { terminal.PrintWrapped(l.text, "", sentence) }
 
 // run is the whole conversation.
 func (l *linker) run(ctx context.Context) error {
@@ -207,13 +208,13 @@ func (l *linker) showWays(ctx context.Context) {
 			needs = "installed here; it needs " + needs
 		}
 		l.tell("")
-		printWrapped(l.text, "  "+paint(l.text, bold, w.Name)+": ", needs)
+		terminal.PrintWrapped(l.text, "  "+terminal.Paint(l.text, terminal.Bold, w.Name)+": ", needs)
 		l.tell("      %s", w.Command)
 		if w.Note != "" {
-			printWrapped(l.text, "      ", w.Note)
+			terminal.PrintWrapped(l.text, "      ", w.Note)
 		}
 		if w.Warning != "" {
-			printWrapped(l.text, "      "+paint(l.text, yellow, "careful: "), w.Warning)
+			terminal.PrintWrapped(l.text, "      "+terminal.Paint(l.text, terminal.Yellow, "careful: "), w.Warning)
 		}
 		if w.PublicURL != "" {
 			l.tell("      → switchlog serve --public-url %s", w.PublicURL)
@@ -257,7 +258,7 @@ func (l *linker) takeToken(ctx context.Context, s sourceInfo, exists bool) (sour
 		return s, err
 	}
 	if out.Warning != "" {
-		l.note("%s %s", paint(l.errOut, yellow, "warning:"), plain(out.Warning))
+		l.note("%s %s", terminal.Paint(l.errOut, terminal.Yellow, "warning:"), terminal.Plain(out.Warning))
 	}
 	l.tell("   The server knows the token now.")
 	s.Kind, s.Name, s.Tenant = out.Kind, out.Name, out.Tenant

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"switchlog/cmd/switchlog/terminal"
 )
 
 func newQuery() *cobra.Command {
@@ -29,7 +31,7 @@ func newQuery() *cobra.Command {
 		for _, arg := range c.args[1:] {
 			key, value, ok := strings.Cut(arg, "=")
 			if !ok {
-				return fmt.Errorf("%w: %q is not key=value", errUsage, plain(arg))
+				return fmt.Errorf("%w: %q is not key=value", errUsage, terminal.Plain(arg))
 			}
 			params[key] = value
 		}
@@ -51,7 +53,7 @@ func newQuery() *cobra.Command {
 
 // tableOf makes a table of a query's answer: of its list of objects if it has
 // one, else of itself, a row for each member.
-func tableOf(answer []byte) (*table, error) {
+func tableOf(answer []byte) (*terminal.Table, error) {
 	var rows []map[string]json.RawMessage
 	one := map[string]json.RawMessage{}
 	if json.Unmarshal(answer, &rows) != nil {
@@ -74,13 +76,13 @@ func tableOf(answer []byte) (*table, error) {
 		}
 	}
 	columns := sortedKeys(names)
-	t := newTable(columns...)
+	t := terminal.NewTable(columns...)
 	for _, row := range rows {
 		cells := make([]any, len(columns))
 		for i, name := range columns {
 			cells[i] = cellText(row[name])
 		}
-		t.add(cells...)
+		t.Add(cells...)
 	}
 	return t, nil
 }
@@ -107,14 +109,14 @@ func (c *call) listQueries(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t := newTable("SOURCE", "QUERY", "PARAMETERS", "WHAT")
+	t := terminal.NewTable("SOURCE", "QUERY", "PARAMETERS", "WHAT")
 	for _, q := range list {
-		t.add(q.Source, q.Name, strings.Join(q.Params, " "), q.Doc)
+		t.Add(q.Source, q.Name, strings.Join(q.Params, " "), q.Doc)
 	}
 	// Rows are JSON by default where a query is asked; a list of them is for
 	// people unless they say otherwise.
 	if c.json() && !c.cmd.Flags().Changed("json") && !c.cmd.Flags().Changed("format") {
-		return t.print(c.out)
+		return t.Print(c.out)
 	}
 	return c.rows(list, t)
 }
@@ -162,8 +164,8 @@ func (t sqlAnswer) objects() []map[string]any {
 	return out
 }
 
-func (t sqlAnswer) table() *table {
-	out := newTable(t.Columns...)
+func (t sqlAnswer) table() *terminal.Table {
+	out := terminal.NewTable(t.Columns...)
 	for _, row := range t.Rows {
 		cells := make([]any, len(row))
 		for i, v := range row {
@@ -171,7 +173,7 @@ func (t sqlAnswer) table() *table {
 				cells[i] = ""
 			}
 		}
-		out.add(cells...)
+		out.Add(cells...)
 	}
 	return out
 }
@@ -222,7 +224,7 @@ func newExplain() *cobra.Command {
 		}
 		return c.answer(out, func() error {
 			if len(out.Events) == 0 {
-				return c.say("no event made a row %s in %s (hint: %s)", plain(out.Key), plain(out.Table), out.keyWords())
+				return c.say("no event made a row %s in %s (hint: %s)", terminal.Plain(out.Key), terminal.Plain(out.Table), out.keyWords())
 			}
 			for _, e := range out.Events {
 				if err := printEvent(c.out, e.Seq, e.Event); err != nil {
@@ -246,9 +248,9 @@ func printEvent(w io.Writer, seq uint64, body []byte) error {
 	if err := json.Unmarshal(body, &e); err != nil {
 		return err
 	}
-	line := plain(fmt.Sprintf("%8d  %s  %-36s  %s  %s", seq, e.Time, e.Type, orDash(e.Subject), e.Data))
-	if screen := widthOf(w); screen > 0 {
-		line = cut(line, screen)
+	line := terminal.Plain(fmt.Sprintf("%8d  %s  %-36s  %s  %s", seq, e.Time, e.Type, orDash(e.Subject), e.Data))
+	if screen := terminal.Width(w); screen > 0 {
+		line = terminal.Cut(line, screen)
 	}
 	_, err := fmt.Fprintln(w, line)
 	return err

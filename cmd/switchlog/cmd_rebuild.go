@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"switchlog/cmd/switchlog/terminal"
 )
 
 // progress is a line of the answer to a long command: how far it is, and at
@@ -100,7 +102,7 @@ func newVerify() *cobra.Command {
 
 func printDifferences(w io.Writer, o *outcome) error {
 	for _, d := range o.First {
-		if _, err := fmt.Fprintf(w, "%s %s\n  in use:  %s\n  rebuilt: %s\n", d.Table, plain(d.Key), plain(string(d.Live)), plain(string(d.Rebuilt))); err != nil {
+		if _, err := fmt.Fprintf(w, "%s %s\n  in use:  %s\n  rebuilt: %s\n", d.Table, terminal.Plain(d.Key), terminal.Plain(string(d.Live)), terminal.Plain(string(d.Rebuilt))); err != nil {
 			return err
 		}
 	}
@@ -153,7 +155,7 @@ func followLines(ctx context.Context, c *client, path string, show func(line []b
 
 // showBar draws the progress on a terminal; anywhere else it writes nothing.
 func showBar(w io.Writer, p progress) {
-	if _, ok := terminal(w); ok {
+	if _, ok := terminal.File(w); ok {
 		fmt.Fprint(w, bar(p))
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchlog/cmd/switchlog/terminal"
 	"switchlog/ingest/pluralkit"
 	"switchlog/schemas"
 )
@@ -97,7 +98,7 @@ func (n *node) cannotAsk(system string) error {
 	case system == "":
 		return errors.New("no PluralKit source has an API token and a known system, so PluralKit cannot be asked (hint: switchlog source rotate pluralkit --api-token-file -)")
 	case !slices.Contains(known, system):
-		return fmt.Errorf("no PluralKit source is of the system %q (hint: --tenant UUID; switchlog source list has them)", plain(system))
+		return fmt.Errorf("no PluralKit source is of the system %q (hint: --tenant UUID; switchlog source list has them)", terminal.Plain(system))
 	}
 	return fmt.Errorf("PluralKit cannot be asked about %s: there is no API token (hint: switchlog source rotate pluralkit --api-token-file -)", system)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
+	"switchlog/cmd/switchlog/terminal"
 	"switchlog/schemas"
 )
 
@@ -159,7 +160,7 @@ func openSink(ctx context.Context, c *call, out string, force bool) (sink, error
 	case strings.HasPrefix(out, "http://"), strings.HasPrefix(out, "https://"):
 		return httpSink(out), nil
 	case strings.Contains(out, "://"):
-		return sink{}, fmt.Errorf("%w: --out %q: want a file, -, nats:SUBJECT, or a URL of http or https", errUsage, plain(out))
+		return sink{}, fmt.Errorf("%w: --out %q: want a file, -, nats:SUBJECT, or a URL of http or https", errUsage, terminal.Plain(out))
 	}
 	f, err := createFile(out, force)
 	if err != nil {
@@ -185,8 +186,8 @@ func createFile(path string, force bool) (*os.File, error) {
 func lineSink(w io.Writer, closeFile func() error) sink {
 	b := bufio.NewWriterSize(w, 64<<10)
 	line := io.Writer(b)
-	if _, ok := terminal(w); ok {
-		line = jsonEscaper{b}
+	if _, ok := terminal.File(w); ok {
+		line = terminal.EscapedJSON(b)
 	}
 	return sink{
 		send: func(_ context.Context, event []byte) error {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchlog/cmd/switchlog/terminal"
 	"switchlog/schemas"
 )
 
@@ -29,10 +30,10 @@ func newSchemaList() *cobra.Command {
 	formatFlags(cmd, formatTable)
 	return withAnswer(cmd, func(_ context.Context, c *call) error {
 		list := []typeInfo{}
-		t := newTable("TYPE", "SENT AS", "WHAT")
+		t := terminal.NewTable("TYPE", "SENT AS", "WHAT")
 		for _, i := range schemas.Types() {
 			list = append(list, typeInfo{Type: i.Name, Schema: schemas.SchemaID(i.Name), Provider: i.Provider, Summary: i.Summary})
-			t.add(i.Name, orDash(i.Provider), i.Summary)
+			t.Add(i.Name, orDash(i.Provider), i.Summary)
 		}
 		return c.rows(list, t)
 	})
@@ -51,7 +52,7 @@ func newSchemaShow() *cobra.Command {
 				for _, t := range schemas.Types() {
 					names = append(names, t.Name)
 				}
-				return fmt.Errorf("no event type is called %q (hint: %s)", plain(args[0]), didYouMean(args[0], names, "switchlog schema list"))
+				return fmt.Errorf("no event type is called %q (hint: %s)", terminal.Plain(args[0]), didYouMean(args[0], names, "switchlog schema list"))
 			}
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s\n", s)
 			return err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchlog/cmd/switchlog/terminal"
 	"switchlog/ingest/linking"
 	"switchlog/ingest/registry"
 	"switchlog/schemas"
@@ -73,12 +74,12 @@ func newSource() *cobra.Command {
 // were given.
 func (c *call) printSource(s sourceAnswer, secrets map[string]string) error {
 	if s.Warning != "" {
-		c.note("%s %s", paint(c.errOut, yellow, "warning:"), plain(s.Warning))
+		c.note("%s %s", terminal.Paint(c.errOut, terminal.Yellow, "warning:"), terminal.Plain(s.Warning))
 		s.Warning = ""
 	}
 	return c.answer(s, func() error {
 		if _, hears := secrets[purposeToken]; s.Kind == schemas.PluralKit && !hears && !c.rotates() {
-			printWrapped(c.out, "", fmt.Sprintf("%s %s is added, without a webhook: PluralKit is asked, every minute while something changes. Answers are up to some minutes old; switchlog status says how old", s.Kind, s.Name))
+			terminal.PrintWrapped(c.out, "", fmt.Sprintf("%s %s is added, without a webhook: PluralKit is asked, every minute while something changes. Answers are up to some minutes old; switchlog status says how old", s.Kind, s.Name))
 			return nil
 		}
 		if s.OldUntil == "" && !c.rotates() {
@@ -131,10 +132,10 @@ func (c *client) sources(ctx context.Context) ([]sourceInfo, error) {
 	return list, c.call(ctx, "GET", "/api/admin/sources", nil, &list)
 }
 
-func sourcesTable(list []sourceInfo) *table {
-	t := newTable("KIND", "NAME", "TENANT", "ACCEPTED", "LAST EVENT", "LAST PING")
+func sourcesTable(list []sourceInfo) *terminal.Table {
+	t := terminal.NewTable("KIND", "NAME", "TENANT", "ACCEPTED", "LAST EVENT", "LAST PING")
 	for _, s := range list {
-		t.add(s.Kind, s.Name, orDash(s.Tenant), s.Accepted, ago(s.LastEvent), ago(s.LastPing))
+		t.Add(s.Kind, s.Name, orDash(s.Tenant), s.Accepted, ago(s.LastEvent), ago(s.LastPing))
 	}
 	return t
 }
@@ -144,7 +145,7 @@ func printSources(w io.Writer, list []sourceInfo) error {
 		_, err := fmt.Fprintln(w, "no sources yet (hint: switchlog source add --help)")
 		return err
 	}
-	if err := sourcesTable(list).print(w); err != nil {
+	if err := sourcesTable(list).Print(w); err != nil {
 		return err
 	}
 	for _, s := range list {
@@ -155,32 +156,32 @@ func printSources(w io.Writer, list []sourceInfo) error {
 
 // printStanding says how a source stands with its provider, if that is known.
 func (s sourceInfo) printStanding(w io.Writer) {
-	name := plain(s.Kind + " " + s.Name)
+	name := terminal.Plain(s.Kind + " " + s.Name)
 	if s.UpToOld != "" {
 		fmt.Fprintln(w)
-		printWrapped(w, "", name+" has no webhook: PluralKit is asked, every minute while something changes, so that answers are a minute old, and up to "+s.UpToOld+" while nothing does, as at night (hint: switchlog link pluralkit has PluralKit send each change at once)")
+		terminal.PrintWrapped(w, "", name+" has no webhook: PluralKit is asked, every minute while something changes, so that answers are a minute old, and up to "+s.UpToOld+" while nothing does, as at night (hint: switchlog link pluralkit has PluralKit send each change at once)")
 	}
 	if s.API != "" && s.Coverage != nil {
 		fmt.Fprintln(w)
-		printWrapped(w, "", name+": "+inWords(s.API))
+		terminal.PrintWrapped(w, "", name+": "+inWords(s.API))
 		says := fmt.Sprintf("So since %s, last compared %s.", ago(s.APISince), ago(s.LastLook))
 		if s.UpToOld == "" && (s.SinceStart > 0 || *s.Coverage < 1) {
 			says += fmt.Sprintf(" Since the start webhooks brought %.0f %% of what changed; asking found the rest.", 100**s.Coverage)
 		}
-		printWrapped(w, "  ", says)
+		terminal.PrintWrapped(w, "  ", says)
 	}
 	if s.Conflict != "" {
 		fmt.Fprintln(w)
-		printWrapped(w, "", name+": "+s.Conflict)
+		terminal.PrintWrapped(w, "", name+": "+s.Conflict)
 	}
 	if s.lostLately() {
 		fmt.Fprintln(w)
-		printWrapped(w, "", fmt.Sprintf("%s: %d of its requests could not be stored, the last %s (hint: was the disk full? %s)", name, s.Unstored, ago(s.LastUnstored), s.whatOfTheLost()))
+		terminal.PrintWrapped(w, "", fmt.Sprintf("%s: %d of its requests could not be stored, the last %s (hint: was the disk full? %s)", name, s.Unstored, ago(s.LastUnstored), s.whatOfTheLost()))
 	}
 	if s.Unproven > 0 {
 		fmt.Fprintln(w)
-		printWrapped(w, "", fmt.Sprintf("%s: %d requests named it and sent a wrong token, the last %s (hint: if events are missing, PluralKit has a newer token:", name, s.Unproven, ago(s.LastUnproven)))
-		printWrapped(w, "  ", fmt.Sprintf("pk;system webhook URL once more, then switchlog source rotate %s --token-file -; else it was a stranger, or PluralKit's own test)", s.Kind))
+		terminal.PrintWrapped(w, "", fmt.Sprintf("%s: %d requests named it and sent a wrong token, the last %s (hint: if events are missing, PluralKit has a newer token:", name, s.Unproven, ago(s.LastUnproven)))
+		terminal.PrintWrapped(w, "  ", fmt.Sprintf("pk;system webhook URL once more, then switchlog source rotate %s --token-file -; else it was a stranger, or PluralKit's own test)", s.Kind))
 	}
 }
 
@@ -237,7 +238,7 @@ func newSourceShow() *cobra.Command {
 			fmt.Fprintf(c.out, "kind        %s\nname        %s\ntenant      %s\nurl         %s\nadded       %s\naccepted    %d\nlast event  %s\nlast ping   %s\n",
 				s.Kind, s.Name, orDash(s.Tenant), s.URL, s.Created, s.Accepted, ago(s.LastEvent), ago(s.LastPing))
 			for _, name := range sortedKeys(s.Settings) {
-				fmt.Fprintf(c.out, "%-11s %s\n", name, plain(s.Settings[name]))
+				fmt.Fprintf(c.out, "%-11s %s\n", name, terminal.Plain(s.Settings[name]))
 			}
 			return nil
 		})

@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"switchlog/cmd/switchlog/terminal"
 )
 
 // status is how the server is.
@@ -66,7 +67,7 @@ func newStatus() *cobra.Command {
 		// On a terminal each status is drawn over the one before.
 		const clearScreen = "\x1b[H\x1b[2J"
 		before := ""
-		if _, ok := terminal(c.out); ok && !c.json() {
+		if _, ok := terminal.File(c.out); ok && !c.json() {
 			before = clearScreen
 		}
 		show := func() error {
@@ -116,9 +117,9 @@ func every(ctx context.Context, interval time.Duration, fn func() error) error {
 }
 
 func (s status) print(w io.Writer) error {
-	state := paint(w, green, "ready")
+	state := terminal.Paint(w, terminal.Green, "ready")
 	if !s.Ready {
-		state = paint(w, red, "NOT READY")
+		state = terminal.Paint(w, terminal.Red, "NOT READY")
 	}
 	fmt.Fprintf(w, "switchlog %s: %s, up %s\n", s.Version, state, strings.TrimSuffix(ago(s.Started), " ago"))
 	printProblems(w, s.Problems)
@@ -128,7 +129,7 @@ func (s status) print(w io.Writer) error {
 		if len(s.Fronts) > 1 {
 			text = f.name() + ": " + text
 		}
-		printWrapped(w, "front    ", text)
+		terminal.PrintWrapped(w, "front    ", text)
 	}
 	if len(s.Roles) < len(allRoles) {
 		fmt.Fprintf(w, "roles    %s\n", &s.Roles)
@@ -150,17 +151,17 @@ func (s status) print(w io.Writer) error {
 		if p.Skipped > 0 {
 			text += fmt.Sprintf(", %d events set aside (hint: switchlog sql \"SELECT * FROM skipped\")", p.Skipped)
 		}
-		printWrapped(w, "database ", text)
+		terminal.PrintWrapped(w, "database ", text)
 	}
 	if d := s.Deliveries; d.Webhooks > 0 || len(d.Problems) > 0 {
 		fmt.Fprintf(w, "webhooks %d, with %d deliveries due and %d failed\n", d.Webhooks, d.Due, d.Failed)
 		printProblems(w, d.Problems)
 		for _, withheld := range d.Withheld {
-			printWrapped(w, "  - ", withheld)
+			terminal.PrintWrapped(w, "  - ", withheld)
 		}
 	}
 	if s.Away != nil {
-		printWrapped(w, "away     ", fmt.Sprintf("until %s, for %s: what was sent then is asked for, of PluralKit sources with an API token", ago(s.Away.To), s.Away.length()))
+		terminal.PrintWrapped(w, "away     ", fmt.Sprintf("until %s, for %s: what was sent then is asked for, of PluralKit sources with an API token", ago(s.Away.To), s.Away.length()))
 	}
 	fmt.Fprintln(w)
 	return printSources(w, s.Sources)
@@ -168,24 +169,11 @@ func (s status) print(w io.Writer) error {
 
 func printProblems(w io.Writer, problems []string) {
 	for _, p := range problems {
-		printWrapped(w, "  "+paint(w, red, "!")+" ", p)
+		terminal.PrintWrapped(w, "  "+terminal.Paint(w, terminal.Red, "!")+" ", p)
 	}
 }
 
-// printWrapped writes a sentence after a mark, in lines that fit the terminal
-// and begin below the sentence.
-func printWrapped(w io.Writer, mark, sentence string) {
-	indent := cells(ansi.ReplaceAllString(mark, ""))
-	text := plain(sentence)
-	if screen := widthOf(w); screen > 0 {
-		text = strings.ReplaceAll(reflow(text, max(screen-indent, 20)), "\n", "\n"+strings.Repeat(" ", indent))
-	}
-	fmt.Fprintln(w, mark+text)
-}
-
-// ansi matches the colours that paint writes.
-var ansi = regexp.MustCompile(`\x1b\[[0-9;]*m`)
-
+// size is a number of bytes in words.
 func size(bytes uint64) string {
 	switch {
 	case bytes >= 1<<30:

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
+	"switchlog/cmd/switchlog/terminal"
 	"switchlog/schemas"
 )
 
@@ -125,7 +126,7 @@ func (t *tail) print(ctx context.Context, m *nats.Msg) error {
 		return nil // not an event, or not one that was asked for
 	}
 	if t.json() {
-		_, err := plainJSON(t.out).Write(append(bytes.Clone(m.Data), '\n'))
+		_, err := terminal.PlainJSON(t.out).Write(append(bytes.Clone(m.Data), '\n'))
 		return err
 	}
 	part := strings.Split(m.Subject, ".")
@@ -136,9 +137,9 @@ func (t *tail) print(ctx context.Context, m *nats.Msg) error {
 	if strings.Contains(e.Type, ".member.") {
 		delete(t.names, e.Subject)
 	}
-	words := plain(e.words(func(uuid string) string { return t.name(ctx, tenant, uuid) }))
+	words := terminal.Plain(e.words(func(uuid string) string { return t.name(ctx, tenant, uuid) }))
 	if part[1] != schemas.PluralKit {
-		words = plain(part[1]+" "+tenant) + ": " + words
+		words = terminal.Plain(part[1]+" "+tenant) + ": " + words
 	}
 	return t.line(e, words)
 }
@@ -146,18 +147,18 @@ func (t *tail) print(ctx context.Context, m *nats.Msg) error {
 // line writes words after the time, and behind them type and subject where there
 // is room.
 func (t *tail) line(e spoken, words string) error {
-	begin, trail := e.Time.Local().Format("15:04:05")+"  ", "  "+plain(strings.TrimSpace(e.Type+" "+e.Subject))
-	if screen := widthOf(t.out); screen > 0 {
-		if cells(begin+words+trail) > screen {
+	begin, trail := e.Time.Local().Format("15:04:05")+"  ", "  "+terminal.Plain(strings.TrimSpace(e.Type+" "+e.Subject))
+	if screen := terminal.Width(t.out); screen > 0 {
+		if terminal.Cells(begin+words+trail) > screen {
 			trail = ""
 		}
-		words = cut(words, screen-cells(begin))
+		words = terminal.Cut(words, screen-terminal.Cells(begin))
 	}
 	if e.Type == schemas.FrontChanged {
-		words = paint(t.out, bold, words)
+		words = terminal.Paint(t.out, terminal.Bold, words)
 	}
 	if trail != "" {
-		trail = paint(t.out, dim, trail)
+		trail = terminal.Paint(t.out, terminal.Dim, trail)
 	}
 	return t.say("%s%s%s", begin, words, trail)
 }

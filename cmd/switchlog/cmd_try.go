@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchlog/cmd/switchlog/terminal"
 	"switchlog/ingest/linking"
 	"switchlog/ingest/registry"
 )
@@ -46,7 +47,7 @@ func tried(t *registry.Tried) string {
 	case t == nil:
 		return "not sent"
 	case t.Error != "":
-		return plain(t.Error)
+		return terminal.Plain(t.Error)
 	}
 	return fmt.Sprintf("answered %d in %d ms", t.Status, t.Millis)
 }
@@ -81,5 +82,5 @@ func kindAndName(ctx context.Context, c *client, args []string) (kind, name stri
 	case len(args) == 0:
 		return "", "", errors.New("there are no sources yet (hint: switchlog source add --help)")
 	}
-	return "", "", fmt.Errorf("no source is called %q (hint: switchlog source list)", plain(args[0]))
+	return "", "", fmt.Errorf("no source is called %q (hint: switchlog source list)", terminal.Plain(args[0]))
 }

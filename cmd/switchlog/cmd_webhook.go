@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchlog/cmd/switchlog/terminal"
 	"switchlog/processor/deliver/manage"
 	"switchlog/schemas"
 )
@@ -50,14 +51,14 @@ func (c *client) webhooks(ctx context.Context) ([]manage.WebhookObject, error) {
 	return list, c.call(ctx, "GET", webhooksPath, nil, &list)
 }
 
-func webhooksTable(list []manage.WebhookObject) *table {
-	t := newTable("ID", "NAME", "PROVIDER", "STATE", "DELIVERIES", "EVENTS", "URL")
+func webhooksTable(list []manage.WebhookObject) *terminal.Table {
+	t := terminal.NewTable("ID", "NAME", "PROVIDER", "STATE", "DELIVERIES", "EVENTS", "URL")
 	for _, h := range list {
 		deliveries := 0
 		if h.Count != nil {
 			deliveries = h.Count.Deliveries
 		}
-		t.add(h.ID, orDash(deref(h.Name)), h.Provider, stateOf(h), deliveries, strings.Join(h.Events, " "), h.URL)
+		t.Add(h.ID, orDash(deref(h.Name)), h.Provider, stateOf(h), deliveries, strings.Join(h.Events, " "), h.URL)
 	}
 	return t
 }
@@ -89,7 +90,7 @@ func printWebhook(w io.Writer, h manage.WebhookObject) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(t, "%s\t%s\n", name, plain(value))
+			fmt.Fprintf(t, "%s\t%s\n", name, terminal.Plain(value))
 		}
 	}
 	line("id", h.ID)
@@ -169,7 +170,7 @@ func newWebhookEvents() *cobra.Command {
 
 // eventsTable says of each event what it means: changes first, then what
 // PluralKit says, and StellarStack's categories last.
-func eventsTable(categorized map[string][]string) *table {
+func eventsTable(categorized map[string][]string) *terminal.Table {
 	meaning, stellar := map[string]string{}, map[string]bool{}
 	for _, t := range schemas.Types() {
 		name := schemas.Route{Source: t.Source, Noun: t.Noun, Verb: t.Verb}.EventName()
@@ -191,10 +192,10 @@ func eventsTable(categorized map[string][]string) *table {
 	}
 	categories := sortedKeys(categorized)
 	slices.SortStableFunc(categories, func(a, b string) int { return cmp.Compare(rank(a), rank(b)) })
-	t := newTable("EVENT", "OF", "WHAT")
+	t := terminal.NewTable("EVENT", "OF", "WHAT")
 	for _, category := range categories {
 		for _, name := range categorized[category] {
-			t.add(name, category, orDash(meaning[name]))
+			t.Add(name, category, orDash(meaning[name]))
 		}
 	}
 	return t
@@ -234,7 +235,7 @@ func (c *client) webhookID(ctx context.Context, text string) (string, error) {
 	}
 	switch len(found) {
 	case 0:
-		return "", fmt.Errorf("there is no webhook %q (hint: %s)", plain(text), didYouMean(text, names, "switchlog webhook list"))
+		return "", fmt.Errorf("there is no webhook %q (hint: %s)", terminal.Plain(text), didYouMean(text, names, "switchlog webhook list"))
 	case 1:
 		return found[0], nil
 	}

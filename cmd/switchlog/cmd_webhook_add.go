@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"switchlog/cmd/switchlog/terminal"
 	"switchlog/processor/deliver"
 	"switchlog/processor/deliver/manage"
 	"switchlog/schemas"
@@ -208,7 +209,7 @@ func printMade(cmd *cobra.Command, h manage.WebhookObject, asJSON bool, what str
 		fmt.Fprintf(w, "What is sent is signed with the old secret, too, until %s.\n", until)
 	}
 	for _, withheld := range h.Withheld {
-		printWrapped(w, "  - ", withheld.Event+": "+withheld.Says)
+		terminal.PrintWrapped(w, "  - ", withheld.Event+": "+withheld.Says)
 	}
 	_, err := fmt.Fprintf(w, "Try it: switchlog webhook test %s\n", calledWebhook(h))
 	return err
@@ -274,7 +275,7 @@ func newWebhookRotate() *cobra.Command {
 
 // calledWebhook is what a person calls a webhook: its name, or else its id.
 func calledWebhook(h manage.WebhookObject) string {
-	if name := plain(deref(h.Name)); name != "" {
+	if name := terminal.Plain(deref(h.Name)); name != "" {
 		if strings.ContainsAny(name, " '\"") {
 			return strconv.Quote(name)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchlog/cmd/switchlog/terminal"
 	"switchlog/processor/deliver/manage"
 	"switchlog/schemas"
 )
@@ -19,7 +20,7 @@ func printDeliveries(w io.Writer, list []manage.DeliverySummary) error {
 		_, err := fmt.Fprintln(w, "no deliveries yet (hint: switchlog webhook test ID sends one at once)")
 		return err
 	}
-	t := newTable("DELIVERY", "EVENT", "WHEN", "STATUS", "ATTEMPTS", "ANSWER", "NEXT")
+	t := terminal.NewTable("DELIVERY", "EVENT", "WHEN", "STATUS", "ATTEMPTS", "ANSWER", "NEXT")
 	for _, d := range list {
 		answer := "-"
 		if d.StatusCode != nil {
@@ -29,9 +30,9 @@ func printDeliveries(w io.Writer, list []manage.DeliverySummary) error {
 		if d.Kind != "live" {
 			status += " (" + d.Kind + ")"
 		}
-		t.add(d.ID, d.Event, ago(d.CreatedAt), status, d.Attempts, answer, until(deref(d.NextAttemptAt)))
+		t.Add(d.ID, d.Event, ago(d.CreatedAt), status, d.Attempts, answer, until(deref(d.NextAttemptAt)))
 	}
-	return t.print(w)
+	return t.Print(w)
 }
 
 // until says when a delivery is tried next. One that is due waits for the
@@ -72,7 +73,7 @@ func newWebhookDeliveries() *cobra.Command {
 			return err
 		}
 		if problem := deref(h.Problem); problem != "" {
-			fmt.Fprintf(cmd.OutOrStdout(), "! this webhook %s\n", plain(problem))
+			fmt.Fprintf(cmd.OutOrStdout(), "! this webhook %s\n", terminal.Plain(problem))
 		}
 		short := make([]manage.DeliverySummary, len(page.Deliveries))
 		for i, d := range page.Deliveries {
@@ -111,7 +112,7 @@ func (a attemptInfo) print(cmd *cobra.Command, asJSON bool) error {
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "the receiver has it (%d)\n", a.StatusCode)
 		return err
 	case a.StatusCode != 0:
-		return fmt.Errorf("the receiver answers %d: %s", a.StatusCode, orDash(plain(a.Error)))
+		return fmt.Errorf("the receiver answers %d: %s", a.StatusCode, orDash(terminal.Plain(a.Error)))
 	}
 	return errors.New(a.Error)
 }

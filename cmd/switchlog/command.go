@@ -6,6 +6,8 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"switchlog/cmd/switchlog/terminal"
 )
 
 // call is one run of a command that asks the running server.
@@ -101,12 +103,12 @@ func (c *call) say(format string, args ...any) error {
 func (c *call) note(format string, args ...any) { fmt.Fprintf(c.errOut, format+"\n", args...) }
 
 // rows writes a table in the form that was asked for; v is it as JSON.
-func (c *call) rows(v any, t *table) error {
+func (c *call) rows(v any, t *terminal.Table) error {
 	switch c.format {
 	case formatJSON:
 		return printJSON(c.out, v)
 	case formatCSV:
-		return t.csv(c.out)
+		return t.CSV(c.out)
 	}
-	return t.print(c.out)
+	return t.Print(c.out)
 }

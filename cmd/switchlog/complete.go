@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"switchlog/cmd/switchlog/terminal"
 	"switchlog/processor/deliver"
 	"switchlog/schemas"
 )
@@ -74,7 +75,7 @@ func complete(cmd *cobra.Command, list names, args []string, begun string) ([]st
 	defer cancel()
 	var found []string
 	for _, name := range list(ctx, newClient(cmd), append([]string{cmd.Name()}, args...)) {
-		if name = plain(name); name != "" && strings.HasPrefix(name, begun) && !slices.Contains(found, name) {
+		if name = terminal.Plain(name); name != "" && strings.HasPrefix(name, begun) && !slices.Contains(found, name) {
 			found = append(found, name)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/pflag"
 	"gopkg.in/yaml.v3"
 
+	"switchlog/cmd/switchlog/terminal"
 	"switchlog/ingest/linking"
 	"switchlog/ingest/pluralkit"
 	"switchlog/processor/deliver"
@@ -203,7 +204,7 @@ func (c *Config) load(cmd *cobra.Command, environ []string) error {
 	for name, value := range file {
 		f, ok := known[name]
 		if !ok {
-			return fmt.Errorf("%w: %s: unknown setting %q (hint: %s)", errUsage, configFile, plain(name),
+			return fmt.Errorf("%w: %s: unknown setting %q (hint: %s)", errUsage, configFile, terminal.Plain(name),
 				didYouMean(name, names, "the settings are the flags of switchlog serve --help"))
 		}
 		if !f.Changed {
@@ -225,7 +226,7 @@ func (c *Config) load(cmd *cobra.Command, environ []string) error {
 			if near := nearest(setting, names); near != "" {
 				hint = "did you mean SWITCHLOG_" + strings.ToUpper(strings.ReplaceAll(near, "-", "_")) + "?"
 			}
-			return fmt.Errorf("%w: unknown setting %s in the environment (hint: %s)", errUsage, plain(name), hint)
+			return fmt.Errorf("%w: unknown setting %s in the environment (hint: %s)", errUsage, terminal.Plain(name), hint)
 		}
 		if !f.Changed {
 			if err := f.Value.Set(value); err != nil {
@@ -331,7 +332,7 @@ func (c *Config) check() error {
 	}
 	if c.PublicURL != "" {
 		if err := linking.CheckURL(c.PublicURL); err != nil {
-			return fmt.Errorf("%w: --public-url %q: %w", errUsage, plain(c.PublicURL), err)
+			return fmt.Errorf("%w: --public-url %q: %w", errUsage, terminal.Plain(c.PublicURL), err)
 		}
 		c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
 	}

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"switchlog/cmd/switchlog/terminal"
 	"switchlog/ingest/certificates"
 	"switchlog/ingest/linking"
 	"switchlog/schemas"
@@ -30,17 +31,17 @@ func (c *Config) checkDomain() error {
 	}
 	c.Domain = strings.ToLower(strings.TrimSuffix(c.Domain, "."))
 	if err := linking.CheckURL("https://" + c.Domain); err != nil || strings.ContainsAny(c.Domain, "/:*") || !strings.Contains(c.Domain, ".") {
-		return fmt.Errorf("%w: --domain %q is not a name like hooks.example.org (hint: the name alone, without https:// and port)", errUsage, plain(c.Domain))
+		return fmt.Errorf("%w: --domain %q is not a name like hooks.example.org (hint: the name alone, without https:// and port)", errUsage, terminal.Plain(c.Domain))
 	}
 	if linking.IsLoopback("https://" + c.Domain) {
-		return fmt.Errorf("%w: --domain %q is this machine's own name for itself: no CA gives a certificate for it", errUsage, plain(c.Domain))
+		return fmt.Errorf("%w: --domain %q is this machine's own name for itself: no CA gives a certificate for it", errUsage, terminal.Plain(c.Domain))
 	}
 	if c.Listen == defaultListen {
 		c.Listen = ":443"
 	}
 	if c.ACMEHTTPListen != "" {
 		if _, _, err := net.SplitHostPort(c.ACMEHTTPListen); err != nil {
-			return fmt.Errorf("%w: --acme-http-listen %q: %w (hint: host:port, such as :80)", errUsage, plain(c.ACMEHTTPListen), err)
+			return fmt.Errorf("%w: --acme-http-listen %q: %w (hint: host:port, such as :80)", errUsage, terminal.Plain(c.ACMEHTTPListen), err)
 		}
 	}
 	if u, err := url.Parse(c.ACMECA); c.ACMECA != "" && (err != nil || u.Scheme != "https" || u.Host == "") {
@@ -55,7 +56,7 @@ func (c *Config) checkDomain() error {
 	}
 	c.acmeRoots = x509.NewCertPool()
 	if !c.acmeRoots.AppendCertsFromPEM(text) {
-		return fmt.Errorf("%w: --acme-ca-roots %s has no certificate (hint: PEM, -----BEGIN CERTIFICATE-----)", errUsage, plain(c.ACMECARoots))
+		return fmt.Errorf("%w: --acme-ca-roots %s has no certificate (hint: PEM, -----BEGIN CERTIFICATE-----)", errUsage, terminal.Plain(c.ACMECARoots))
 	}
 	return nil
 }

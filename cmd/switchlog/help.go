@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"switchlog/cmd/switchlog/terminal"
 )
 
 // helpWidth is how wide help is on any terminal.
@@ -22,7 +24,7 @@ func helpText(cmd *cobra.Command) string {
 	if long == "" {
 		long = cmd.Short + "."
 	}
-	b.WriteString(reflow(strings.TrimSpace(long), helpWidth) + "\n\nUsage:\n  ")
+	b.WriteString(terminal.Reflow(strings.TrimSpace(long), helpWidth) + "\n\nUsage:\n  ")
 	if cmd.HasAvailableSubCommands() {
 		fmt.Fprintf(&b, "%s COMMAND\n\nAvailable Commands:\n", cmd.CommandPath())
 		for _, sub := range cmd.Commands() {
@@ -48,32 +50,4 @@ func helpText(cmd *cobra.Command) string {
 		fmt.Fprintf(&b, "\n%s COMMAND --help says more about a command.\n", cmd.CommandPath())
 	}
 	return b.String()
-}
-
-// reflow breaks paragraphs into lines of at most columns. Lines that are
-// indented stay as they are: they are commands, or steps.
-func reflow(text string, columns int) string {
-	var out []string
-	line := ""
-	flush := func() {
-		if line != "" {
-			out = append(out, line)
-			line = ""
-		}
-	}
-	for _, given := range strings.Split(text, "\n") {
-		if given == "" || strings.HasPrefix(given, " ") || strings.HasPrefix(given, "\t") {
-			flush()
-			out = append(out, given)
-			continue
-		}
-		for _, word := range strings.Fields(given) {
-			if line != "" && cells(line)+1+cells(word) > columns {
-				flush()
-			}
-			line = strings.TrimPrefix(line+" "+word, " ")
-		}
-	}
-	flush()
-	return strings.Join(out, "\n")
 }

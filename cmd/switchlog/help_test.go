@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"switchlog/cmd/switchlog/terminal"
 )
 
 // allCommands are the root and all below it.
@@ -47,7 +49,7 @@ func TestHelpFits(t *testing.T) {
 			t.Errorf("%s --help: got exit code %d, %q, %q", cmd.CommandPath(), code, out, errOut)
 		}
 		for line := range strings.Lines(out) {
-			if n := cells(strings.TrimSuffix(line, "\n")); n > helpWidth {
+			if n := terminal.Cells(strings.TrimSuffix(line, "\n")); n > helpWidth {
 				t.Errorf("%s --help: %d columns, want at most %d: %s", cmd.CommandPath(), n, helpWidth, line)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"switchlog/cmd/switchlog/terminal"
 	"switchlog/ingest"
 	"switchlog/schemas"
 )
@@ -77,7 +78,7 @@ func (l *linker) pinged(p ingest.Ping, name string, first *time.Time) (done bool
 		}
 	case ingest.PingOther:
 		if mine {
-			printFinding(l.text, found("PING", problem, fmt.Sprintf("the token is right, and the PING names the system %s, which is not the source's (hint: to link another system beside it: switchlog link pluralkit --system %s)", plain(p.System), plain(p.System))))
+			printFinding(l.text, found("PING", problem, fmt.Sprintf("the token is right, and the PING names the system %s, which is not the source's (hint: to link another system beside it: switchlog link pluralkit --system %s)", terminal.Plain(p.System), terminal.Plain(p.System))))
 		}
 	case ingest.PingEmpty:
 		printFinding(l.text, finding{Check: "PING", Verdict: problem, Says: "a request came without its body: something on the way takes it away",
@@ -96,7 +97,7 @@ func (l *linker) gaveUp(first bool) error {
 
 // askWhatBotSays asks the person while nothing comes.
 func (l *linker) askWhatBotSays(ctx context.Context) error {
-	f, ok := terminal(l.cmd.InOrStdin())
+	f, ok := terminal.File(l.cmd.InOrStdin())
 	if !ok {
 		return nil
 	}
@@ -190,7 +191,7 @@ func (l *linker) reconcileQuietly(ctx context.Context, system string) error {
 // takeExport imports a file of pk;export.
 func (l *linker) takeExport(ctx context.Context, s sourceInfo) error {
 	name := l.o.imports
-	if f, ok := terminal(l.cmd.InOrStdin()); name == "" && l.asks && ok {
+	if f, ok := terminal.File(l.cmd.InOrStdin()); name == "" && l.asks && ok {
 		l.tell("")
 		l.passage("If you have a file that pk;export made, switchlog knows who fronted before.")
 		fmt.Fprint(l.errOut, "its path (Enter: none): ")
@@ -226,9 +227,9 @@ func (c *call) fronting(ctx context.Context, tenant string) (string, error) {
 	for _, m := range front.Members {
 		switch {
 		case m.DisplayName != "":
-			names = append(names, plain(m.DisplayName))
+			names = append(names, terminal.Plain(m.DisplayName))
 		case m.Name != "":
-			names = append(names, plain(m.Name))
+			names = append(names, terminal.Plain(m.Name))
 		default:
 			names = append(names, "someone whose name is not known yet")
 		}

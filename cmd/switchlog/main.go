@@ -11,6 +11,8 @@ import (
 	_ "time/tzdata" // hours of statistics are right also where the machine has no time zones
 
 	"github.com/spf13/cobra"
+
+	"switchlog/cmd/switchlog/terminal"
 )
 
 func main() {
@@ -45,7 +47,7 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	case errors.Is(err, errReported):
 		return exitFailed
 	}
-	fmt.Fprintln(stderr, "switchlog:", plainLines(err.Error()))
+	fmt.Fprintln(stderr, "switchlog:", terminal.PlainLines(err.Error()))
 	if errors.Is(err, errUsage) {
 		return exitUsage
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"switchlog"
+
 	"switchlog/projections"
 	"switchlog/projections/query/ui"
 	"switchlog/schemas"

@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"switchlog/cmd/switchlog/loglimit"
+	"switchlog/cmd/switchlog/memory"
 	"switchlog/ingest"
 	"switchlog/projections/query"
 )
@@ -68,7 +70,7 @@ func (n *node) start(ctx, partsCtx context.Context, parts *errgroup.Group, serve
 	n.alive = newHeartbeat(n.path(fileAlive), n.log, time.Now, n.reconcilers.away)
 	part(n.alive.run)
 	if n.runs(roleIngest) {
-		edge := ingest.NewEdge(ingest.EdgeConfig{Watch: n.reconcilers, Pings: n.pings, Log: n.log, Access: accessLog(n.log), Registerer: n.metrics}, n.registry, n.spool)
+		edge := ingest.NewEdge(ingest.EdgeConfig{Watch: n.reconcilers, Pings: n.pings, Log: n.log, Access: loglimit.Access(n.log), Registerer: n.metrics}, n.registry, n.spool)
 		limited := newConnections(n.public, maxConnections, n.cfg.ConnectionsPerAddress, n.cfg.trusted, n.log)
 		public := n.publicErrors(publicServer(limited.proxied(edge)))
 		public.ConnState = limited.state
@@ -86,7 +88,7 @@ func (n *node) start(ctx, partsCtx context.Context, parts *errgroup.Group, serve
 			return err
 		}
 	}
-	part(func(ctx context.Context) error { return tendMemory(ctx, n.rest) })
+	part(func(ctx context.Context) error { return memory.Tend(ctx, n.rest) })
 	if n.wal != nil {
 		part(n.wal.run)
 	}

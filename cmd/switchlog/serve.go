@@ -10,6 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"switchlog/cmd/switchlog/loglimit"
+	"switchlog/cmd/switchlog/terminal"
 )
 
 func newServe(program string, environ []string) *cobra.Command {
@@ -40,7 +43,7 @@ func serve(ctx context.Context, c Config, program string, stdout, stderr io.Writ
 		return err
 	}
 	if c.LogFormat == "json" { // a collector of logs reads both outputs as one
-		return n.run(ctx, n.logReady(slog.New(slog.NewJSONHandler(plainJSON(stdout), nil))))
+		return n.run(ctx, n.logReady(slog.New(slog.NewJSONHandler(terminal.PlainJSON(stdout), nil))))
 	}
 	return n.run(ctx, n.printReady(stdout, program))
 }
@@ -118,7 +121,7 @@ func newLogger(c Config, w io.Writer) *slog.Logger {
 		asText = term.IsTerminal(int(f.Fd()))
 	}
 	if asText {
-		return slog.New(newLogLimit(slog.NewTextHandler(w, o), faultPace, time.Now)) // which quotes what is not printable
+		return slog.New(loglimit.New(slog.NewTextHandler(w, o), loglimit.Faults, time.Now)) // which quotes what is not printable
 	}
-	return slog.New(newLogLimit(slog.NewJSONHandler(plainJSON(w), o), faultPace, time.Now))
+	return slog.New(loglimit.New(slog.NewJSONHandler(terminal.PlainJSON(w), o), loglimit.Faults, time.Now))
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"switchlog/cmd/switchlog/terminal"
 )
 
 // sourceKind is how a kind of source is added from the shell. What its
@@ -224,7 +226,7 @@ func (k sourceKind) secretName(f sourceFlag) string {
 }
 
 func unknownKind(name string) error {
-	return fmt.Errorf("%w: kind %q is none of: %s", errUsage, plain(name), sourceKindNames())
+	return fmt.Errorf("%w: kind %q is none of: %s", errUsage, terminal.Plain(name), sourceKindNames())
 }
 
 func newSourceAdd() *cobra.Command {

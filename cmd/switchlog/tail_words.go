@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"switchlog/cmd/switchlog/terminal"
 	"switchlog/schemas"
 )
 
@@ -155,7 +156,7 @@ func (e spoken) changeWords(noun string) string {
 		if bytes.Equal(before[field], after[field]) {
 			continue
 		}
-		if text := cellText(after[field]); len(after[field]) > 0 && after[field][0] == '"' && cells(text) <= 40 {
+		if text := cellText(after[field]); len(after[field]) > 0 && after[field][0] == '"' && terminal.Cells(text) <= 40 {
 			field += " is now " + text
 		}
 		fields = append(fields, field)

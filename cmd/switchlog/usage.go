@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"switchlog/cmd/switchlog/terminal"
 )
 
 // errUsage is wrapped by every error that is the fault of how the command was
@@ -47,7 +49,7 @@ func checkArgs(cmd *cobra.Command, args []string) error {
 				names = append(names, sub.Name())
 			}
 		}
-		return fmt.Errorf("%w: %s has no command %q (hint: %s)", errUsage, cmd.CommandPath(), plain(args[0]), didYouMean(args[0], names, cmd.CommandPath()+" --help"))
+		return fmt.Errorf("%w: %s has no command %q (hint: %s)", errUsage, cmd.CommandPath(), terminal.Plain(args[0]), didYouMean(args[0], names, cmd.CommandPath()+" --help"))
 	}
 	least, most := 0, 0
 	_, wanted, _ := strings.Cut(cmd.Use, " ")
@@ -65,7 +67,7 @@ func checkArgs(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	if wanted == "" {
-		return fmt.Errorf("%w: %s takes no arguments, not %q (hint: %[2]s --help)", errUsage, cmd.CommandPath(), plain(args[0]))
+		return fmt.Errorf("%w: %s takes no arguments, not %q (hint: %[2]s --help)", errUsage, cmd.CommandPath(), terminal.Plain(args[0]))
 	}
 	return fmt.Errorf("%w: %s wants %s, and %d %s given (hint: %[2]s --help)", errUsage, cmd.CommandPath(), wanted, len(args), counted(len(args), "argument is", "arguments are"))
 }
@@ -87,13 +89,13 @@ func flagError(cmd *cobra.Command, err error) string {
 	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "":
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-		says := "unknown flag --" + plain(unknown.GetSpecifiedName())
+		says := "unknown flag --" + terminal.Plain(unknown.GetSpecifiedName())
 		if near := nearest(unknown.GetSpecifiedName(), names); near != "" {
 			says += "; did you mean --" + near + "?"
 		}
 		return says
 	case errors.As(err, &value):
-		return fmt.Sprintf("--%s %q: %s", value.GetFlag().Name, plain(value.GetValue()), wantedOf(value.GetFlag(), value))
+		return fmt.Sprintf("--%s %q: %s", value.GetFlag().Name, terminal.Plain(value.GetValue()), wantedOf(value.GetFlag(), value))
 	case errors.As(err, &missing):
 		return "--" + missing.GetSpecifiedName() + " wants a value"
 	}

@@ -1,4 +1,7 @@
-package main
+// Package memory bounds how much memory the process takes: a limit for the
+// garbage collector that follows what is in use, and memory given back to the
+// system while there is nothing to do. It knows nothing of what is in memory.
+package memory
 
 import (
 	"context"
@@ -31,12 +34,12 @@ const (
 	idleLong  = 18      // and once more: after half a minute the NATS server forgets its ids
 )
 
-// tendMemory keeps the limit well above what is in use, so that one who has
+// Tend keeps the limit well above what is in use, so that one who has
 // more to hold (many subjects, a large index) does not spend the time
 // collecting. When there is nothing to do it gives memory back (the NATS server
 // pools blocks of 8 MB), after rest has let go of what others keep. An operator
 // who sets GOGC or GOMEMLIMIT has decided otherwise.
-func tendMemory(ctx context.Context, rest func()) error {
+func Tend(ctx context.Context, rest func()) error {
 	if was := debug.SetGCPercent(gcPercent); was != 100 {
 		debug.SetGCPercent(was)
 	}
@@ -48,7 +51,9 @@ func tendMemory(ctx context.Context, rest func()) error {
 	limit, allocated, idle := least, uint64(0), idleLong
 	for {
 		debug.SetMemoryLimit(limit)
-		if !pause(ctx, tendEvery) {
+		select {
+		case <-time.After(tendEvery):
+		case <-ctx.Done():
 			return nil
 		}
 		metrics.Read(look)

@@ -1,4 +1,6 @@
-package main
+// Package loglimit bounds how much is logged (Law 10): of lines that say the
+// same, only some are written, and the next one says how many were left out.
+package loglimit
 
 import (
 	"context"
@@ -10,47 +12,47 @@ import (
 
 // Limits of what is logged (Law 10).
 const (
-	logBurst     = 10  // lines of a kind that are written at once
-	logKinds     = 100 // kinds told apart in an hour; what comes beyond is one kind
-	logKindBytes = 200 // of a line that make its kind
+	burst     = 10  // lines of a kind that are written at once
+	maxKinds  = 100 // kinds told apart in an hour; what comes beyond is one kind
+	kindBytes = 200 // of a line that make its kind
 )
 
-// logPace is how often lines of a kind are written after the burst.
-type logPace struct {
+// Pace is how often lines of a kind are written after the burst.
+type Pace struct {
 	lo, hi time.Duration // one line in this time, which doubles up to hi while they keep coming
 	forget time.Duration // after a time of a kind without a line it begins anew; twice its interval if that is longer
 }
 
 var (
-	// A disk that stays full, or somebody who tries passwords, would fill the log
+	// Faults is the pace of what goes wrong. A disk that stays full, or somebody who tries passwords, would fill the log
 	// of the machine, and maybe the same disk.
-	faultPace = logPace{lo: time.Minute, hi: time.Hour, forget: 2 * time.Minute}
+	Faults = Pace{lo: time.Minute, hi: time.Hour, forget: 2 * time.Minute}
 
 	// Of events that arrive a person wants to see each; a thousand in a second
 	// nobody reads.
-	accessPace = logPace{lo: time.Second, hi: time.Second, forget: time.Second}
+	events = Pace{lo: time.Second, hi: time.Second, forget: time.Second}
 )
 
-// logLimit passes lines on, of each kind only some. The kind of a line is its
+// Limit passes lines on, of each kind only some. The kind of a line is its
 // level, its message and its error, without what differs from one line to the
 // next: numbers, addresses, ids and what stands in quotes. The line that comes
 // after others were left out says how many. Debug lines are passed on: whoever
 // wants them wants all.
-type logLimit struct {
+type Limit struct {
 	slog.Handler
-	kinds *logKindsSeen
+	kinds *kindsSeen
 }
 
-type logKindsSeen struct {
+type kindsSeen struct {
 	now  func() time.Time
-	pace logPace
+	pace Pace
 
 	mu   sync.Mutex // guards seen
-	seen map[string]*logKind
+	seen map[string]*kindSeen
 }
 
-// logKind is what was seen of a kind.
-type logKind struct {
+// kindSeen is what was seen of a kind.
+type kindSeen struct {
 	left     int           // lines of the burst that may still be written
 	interval time.Duration // from one line to the next after that
 	written  time.Time     // the last line
@@ -58,16 +60,17 @@ type logKind struct {
 	omitted  int           // since the last line that was written
 }
 
-func newLogLimit(h slog.Handler, pace logPace, now func() time.Time) *logLimit {
-	return &logLimit{Handler: h, kinds: &logKindsSeen{now: now, pace: pace, seen: map[string]*logKind{}}}
+// New makes a limit before h, of a pace; now is the clock.
+func New(h slog.Handler, pace Pace, now func() time.Time) *Limit {
+	return &Limit{Handler: h, kinds: &kindsSeen{now: now, pace: pace, seen: map[string]*kindSeen{}}}
 }
 
-// accessLog is a logger for a line with each event that arrives, into the same
+// Access is a logger for a line with each event that arrives, into the same
 // output as log.
-func accessLog(log *slog.Logger) *slog.Logger {
+func Access(log *slog.Logger) *slog.Logger {
 	h := log.Handler()
-	if limited, is := h.(*logLimit); is {
-		h = newLogLimit(limited.Handler, accessPace, limited.kinds.now)
+	if limited, is := h.(*Limit); is {
+		h = New(limited.Handler, events, limited.kinds.now)
 	}
 	return slog.New(h)
 }
@@ -84,17 +87,17 @@ func kindOf(r slog.Record) string {
 		}
 		return true
 	})
-	if len(kind) > 10*logKindBytes {
-		kind = kind[:10*logKindBytes]
+	if len(kind) > 10*kindBytes {
+		kind = kind[:10*kindBytes]
 	}
-	if kind = variable.ReplaceAllString(kind, ""); len(kind) > logKindBytes {
-		kind = kind[:logKindBytes]
+	if kind = variable.ReplaceAllString(kind, ""); len(kind) > kindBytes {
+		kind = kind[:kindBytes]
 	}
 	return kind
 }
 
 // Handle writes the line, or counts it.
-func (l *logLimit) Handle(ctx context.Context, r slog.Record) error {
+func (l *Limit) Handle(ctx context.Context, r slog.Record) error {
 	if r.Level < slog.LevelInfo {
 		return l.Handler.Handle(ctx, r)
 	}
@@ -109,14 +112,14 @@ func (l *logLimit) Handle(ctx context.Context, r slog.Record) error {
 	return l.Handler.Handle(ctx, r)
 }
 
-func (s *logKindsSeen) take(kind string) (write bool, omitted int) {
+func (s *kindsSeen) take(kind string) (write bool, omitted int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
 	k := s.seen[kind]
-	if k == nil && len(s.seen) >= logKinds {
+	if k == nil && len(s.seen) >= maxKinds {
 		s.forget(now)
-		if len(s.seen) >= logKinds {
+		if len(s.seen) >= maxKinds {
 			kind = ""
 			k = s.seen[kind]
 		}
@@ -125,7 +128,7 @@ func (s *logKindsSeen) take(kind string) (write bool, omitted int) {
 		omitted, k = k.omitted, nil
 	}
 	if k == nil {
-		k = &logKind{left: logBurst, interval: s.pace.lo}
+		k = &kindSeen{left: burst, interval: s.pace.lo}
 		s.seen[kind] = k
 	}
 	k.last = now
@@ -144,12 +147,12 @@ func (s *logKindsSeen) take(kind string) (write bool, omitted int) {
 }
 
 // over reports whether there was none of the kind for so long that the next is news.
-func (k *logKind) over(now time.Time, pace logPace) bool {
+func (k *kindSeen) over(now time.Time, pace Pace) bool {
 	return now.Sub(k.last) >= max(pace.forget, 2*k.interval)
 }
 
 // forget drops kinds of which nothing came for an hour.
-func (s *logKindsSeen) forget(now time.Time) {
+func (s *kindsSeen) forget(now time.Time) {
 	for kind, k := range s.seen {
 		if now.Sub(k.last) >= s.pace.hi {
 			delete(s.seen, kind)
@@ -158,11 +161,11 @@ func (s *logKindsSeen) forget(now time.Time) {
 }
 
 // WithAttrs is for lines with attributes; they count with the same kinds.
-func (l *logLimit) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &logLimit{Handler: l.Handler.WithAttrs(attrs), kinds: l.kinds}
+func (l *Limit) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &Limit{Handler: l.Handler.WithAttrs(attrs), kinds: l.kinds}
 }
 
 // WithGroup is for lines in a group; they count with the same kinds.
-func (l *logLimit) WithGroup(name string) slog.Handler {
-	return &logLimit{Handler: l.Handler.WithGroup(name), kinds: l.kinds}
+func (l *Limit) WithGroup(name string) slog.Handler {
+	return &Limit{Handler: l.Handler.WithGroup(name), kinds: l.kinds}
 }

@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"encoding/csv"
@@ -7,24 +7,26 @@ import (
 	"strings"
 )
 
-// table is rows for people. Cells may hold what others wrote.
-type table struct {
+// Table is rows for people. Cells may hold what others wrote.
+type Table struct {
 	head []string
 	rows [][]string
 }
 
-func newTable(head ...string) *table {
-	t := &table{head: make([]string, len(head))}
+// NewTable makes a table with these names of columns.
+func NewTable(head ...string) *Table {
+	t := &Table{head: make([]string, len(head))}
 	for i, name := range head {
-		t.head[i] = plain(name)
+		t.head[i] = Plain(name)
 	}
 	return t
 }
 
-func (t *table) add(cells ...any) {
+// Add adds a row, with a cell for each column.
+func (t *Table) Add(cells ...any) {
 	row := make([]string, len(cells))
 	for i, c := range cells {
-		row[i] = plain(fmt.Sprint(c))
+		row[i] = Plain(fmt.Sprint(c))
 	}
 	t.rows = append(t.rows, row)
 }
@@ -34,12 +36,12 @@ const (
 	minColumn = 8 // a column that is cut keeps as many cells
 )
 
-// print writes the table fitted to w's terminal. Columns that are too wide are
+// Print writes the table fitted to w's terminal. Columns that are too wide are
 // cut, the widest first. Where even that does not fit, each row is written as
 // lines of name and value. Anything but a terminal gets all text.
-func (t *table) print(w io.Writer) error { return t.printFitted(w, widthOf(w)) }
+func (t *Table) Print(w io.Writer) error { return t.printFitted(w, Width(w)) }
 
-func (t *table) printFitted(w io.Writer, screen int) error {
+func (t *Table) printFitted(w io.Writer, screen int) error {
 	widths := t.widths()
 	if screen > 0 && !shrink(widths, screen) {
 		return t.printRecords(w, screen)
@@ -49,9 +51,9 @@ func (t *table) printFitted(w io.Writer, screen int) error {
 		line := ""
 		for i, text := range row {
 			if screen > 0 {
-				text = cut(text, widths[i])
+				text = Cut(text, widths[i])
 			}
-			line += text + strings.Repeat(" ", widths[i]-cells(text)+columnGap)
+			line += text + strings.Repeat(" ", widths[i]-Cells(text)+columnGap)
 		}
 		out.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
@@ -60,11 +62,11 @@ func (t *table) printFitted(w io.Writer, screen int) error {
 }
 
 // widths are those of the widest cells.
-func (t *table) widths() []int {
+func (t *Table) widths() []int {
 	widths := make([]int, len(t.head))
 	for _, row := range append([][]string{t.head}, t.rows...) {
 		for i, text := range row {
-			widths[i] = max(widths[i], cells(text))
+			widths[i] = max(widths[i], Cells(text))
 		}
 	}
 	return widths
@@ -93,10 +95,10 @@ func shrink(widths []int, screen int) bool {
 }
 
 // printRecords writes a line for each cell, the name of its column before it.
-func (t *table) printRecords(w io.Writer, screen int) error {
+func (t *Table) printRecords(w io.Writer, screen int) error {
 	name := 0
 	for _, h := range t.head {
-		name = max(name, min(cells(h), screen/3))
+		name = max(name, min(Cells(h), screen/3))
 	}
 	var out strings.Builder
 	for n, row := range t.rows {
@@ -104,16 +106,16 @@ func (t *table) printRecords(w io.Writer, screen int) error {
 			out.WriteString("\n")
 		}
 		for i, text := range row {
-			head := cut(t.head[i], name)
-			fmt.Fprintf(&out, "%s%s  %s\n", head, strings.Repeat(" ", name-cells(head)), cut(text, screen-name-2))
+			head := Cut(t.head[i], name)
+			fmt.Fprintf(&out, "%s%s  %s\n", head, strings.Repeat(" ", name-Cells(head)), Cut(text, screen-name-2))
 		}
 	}
 	_, err := io.WriteString(w, out.String())
 	return err
 }
 
-// csv writes the table as RFC 4180 has it, all text whole.
-func (t *table) csv(w io.Writer) error {
+// CSV writes the table as RFC 4180 has it, all text whole.
+func (t *Table) CSV(w io.Writer) error {
 	c := csv.NewWriter(w)
 	if err := c.WriteAll(append([][]string{t.head}, t.rows...)); err != nil {
 		return err

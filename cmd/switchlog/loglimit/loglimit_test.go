@@ -1,4 +1,4 @@
-package main
+package loglimit
 
 import (
 	"bytes"
@@ -33,7 +33,7 @@ func TestLogIsBoundedByTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
 			now := time.Unix(0, 0)
-			log := slog.New(newLogLimit(slog.NewTextHandler(&out, nil), faultPace, func() time.Time { return now }))
+			log := slog.New(New(slog.NewTextHandler(&out, nil), Faults, func() time.Time { return now }))
 			for n := range 20_000 {
 				line(log, n)
 				if n == 10_000 {
@@ -44,10 +44,10 @@ func TestLogIsBoundedByTime(t *testing.T) {
 			lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 			most := 60
 			if name == "any text" {
-				most = 7 * (logKinds + logBurst)
+				most = 7 * (maxKinds + burst)
 			}
-			if len(lines) > most || len(lines) < logBurst {
-				t.Errorf("got %d lines, want %d to %d", len(lines), logBurst, most)
+			if len(lines) > most || len(lines) < burst {
+				t.Errorf("got %d lines, want %d to %d", len(lines), burst, most)
 			}
 			if !strings.Contains(out.String(), "something else") {
 				t.Error("what is new was left out")
@@ -73,8 +73,8 @@ func TestLogIsBoundedByTime(t *testing.T) {
 func TestAccessLogPace(t *testing.T) {
 	var out bytes.Buffer
 	now := time.Unix(0, 0)
-	log := slog.New(newLogLimit(slog.NewTextHandler(&out, nil), faultPace, func() time.Time { return now }))
-	access := accessLog(log)
+	log := slog.New(New(slog.NewTextHandler(&out, nil), Faults, func() time.Time { return now }))
+	access := Access(log)
 	lines := func(n int, every time.Duration) int {
 		out.Reset()
 		for i := range n {
