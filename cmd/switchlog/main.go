@@ -95,6 +95,7 @@ func newRoot(program string, environ []string) *cobra.Command {
 		newAccess(),
 		newNATSConfig(),
 		newSchema(),
+		newBench(environ),
 		newVersion(),
 	)
 	root.InitDefaultHelpCmd()
