@@ -68,6 +68,15 @@ func TestDiskFull(t *testing.T) {
 				t.Errorf("healthz: got %d, want 200: it lives", status)
 			}
 
+			if c.full("projections.db.rebuild") {
+				for _, command := range []string{"verify", "rebuild"} {
+					out, errOut, code := s.try("", command)
+					if code != 1 || !strings.HasPrefix(errOut, "switchlog: there is no room on the disk of ") || strings.Count(errOut, "(hint: ") != 1 {
+						t.Errorf("%s: got exit code %d, %s%s; want the cause first, and one hint", command, code, out, errOut)
+					}
+				}
+			}
+
 			disk.Refuse(nil)
 			await(t, "readiness, with room again", func() bool {
 				post() // what was full is tried again when something comes

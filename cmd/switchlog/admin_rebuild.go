@@ -4,7 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"syscall"
+
+	"github.com/mattn/go-sqlite3"
 
 	"switchlog/processor"
 	"switchlog/projections"
@@ -35,7 +39,7 @@ func (a admin) long(w http.ResponseWriter, r *http.Request, swap bool) error {
 	})
 	if err != nil {
 		a.n.log.Error("rebuild", "err", err)
-		return report(progress{Error: err.Error()})
+		return report(progress{Error: a.n.replayTrouble(err).Error()})
 	}
 	o := &outcome{Events: replayed.Events, Position: replayed.Events, Seconds: replayed.Seconds, Rows: replayed.Rows,
 		Differences: replayed.Total, Skipped: replayed.Skipped, Swapped: replayed.Swapped}
@@ -44,6 +48,24 @@ func (a admin) long(w http.ResponseWriter, r *http.Request, swap bool) error {
 	}
 	a.n.log.Info("rebuilt beside and compared", logAttrs(o)...)
 	return report(progress{Step: "done", Done: o.Events, Total: o.Events, Outcome: o})
+}
+
+// replayTrouble says what kept a database from being worked out beside the one in
+// use: first what a person can mend, then what SQLite calls it.
+func (n *node) replayTrouble(err error) error {
+	const unharmed = "the database in use is as it was"
+	var fault sqlite3.Error
+	isSQLite := errors.As(err, &fault)
+	path := n.path(fileDatabase) + ".rebuild"
+	switch {
+	case isSQLite && fault.Code == sqlite3.ErrFull, errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT),
+		isSQLite && (fault.SystemErrno == syscall.ENOSPC || fault.SystemErrno == syscall.EDQUOT):
+		return fmt.Errorf("there is no room on the disk of %s: beside the database in use, which has %s, another must fit, and for a rebuild its WAL as well; %s (hint: make room there, and run this again): %w",
+			n.cfg.Data, size(uint64(n.db.Bytes())), unharmed, err)
+	case isSQLite && fault.SystemErrno != 0:
+		return fmt.Errorf("%s; %s: %w", fileTrouble(path, fault.SystemErrno), unharmed, err)
+	}
+	return err
 }
 
 // foldedLog is the log, and the loop that folds it, as a replay needs them.
