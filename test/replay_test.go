@@ -412,7 +412,7 @@ func (s *server) message(stream string, seq uint64) *nats.RawStreamMsg {
 // has them.
 func TestImportWaits(t *testing.T) {
 	t.Parallel()
-	const ahead = 4000 // as cmd/switchlog has it
+	const ahead = 4000 // as ingest has it
 	var lines bytes.Buffer
 	m := mix.New(1, 20)
 	for range 2*ahead + 1 {

@@ -11,18 +11,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchlog/cmd/switchlog/terminal"
+	"switchlog/ingest"
 	"switchlog/ingest/pluralkit"
 )
 
 // importAnswer is what became of a file: of its events, or of what pk;export
 // wrote.
 type importAnswer struct {
-	Read     int      `json:"read"`     // events in the file
-	New      int      `json:"new"`      // put into the log
-	Known    int      `json:"known"`    // in the log already
-	Registry int      `json:"registry"` // about sources of the server they came from: left out
-	Refused  int      `json:"refused"`  // lines that are no event of ours
-	Faults   []string `json:"faults,omitempty"`
+	ingest.Imported
 
 	Export *exportAnswer `json:"export,omitempty"` // then the rest says nothing
 }
