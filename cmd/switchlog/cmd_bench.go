@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"switchlog/cmd/switchlog/latency"
 	"switchlog/cmd/switchlog/terminal"
-	"switchlog/latency"
 )
 
 // benchWithin is for how long switches are begun: with a start and a stop
