@@ -15,16 +15,16 @@ func registryExamples(n int) []example {
 	}
 	main := kind + "/" + name
 	return numbered(n, []example{
-		source("pluralkit", SourceAdded, main, SourceEvent{Kind: kind, Name: name, Secrets: secrets}),
+		source("pluralkit", SourceAdded, main, SourceEvent{Kind: kind, Name: name, Secrets: secrets, By: "admin"}),
 		source("discord", SourceAdded, "discord/shop", SourceEvent{
 			Kind: "discord", Name: "shop", Tenant: "1150000000000000009",
 			Settings: map[string]string{"application_id": "1150000000000000009"},
 		}),
 		source("basic", SourceLearned, main, SourceEvent{Kind: kind, Name: name, Tenant: exampleSystem}),
 		source("basic", SourceRotated, main, SourceEvent{
-			Kind: kind, Name: name, Secrets: map[string]string{"token": "pluralkit/main/token/2"}, Until: "2025-11-29T17:00:00Z",
+			Kind: kind, Name: name, Secrets: map[string]string{"token": "pluralkit/main/token/2"}, Until: "2025-11-29T17:00:00Z", By: "admin",
 		}),
-		source("basic", SourceRemoved, main, SourceEvent{Kind: kind, Name: name}),
+		source("basic", SourceRemoved, main, SourceEvent{Kind: kind, Name: name, By: "admin"}),
 	})
 }
 
@@ -32,13 +32,13 @@ func registryExamples(n int) []example {
 func readerExamples(n int) []example {
 	return numbered(n, []example{
 		registryExample("tenant", ReaderAdded, "overlay", ReaderEvent{
-			Name: "overlay", Source: PluralKit, Tenant: exampleSystem, Public: true, Expires: "2026-11-29T17:00:00Z",
+			Name: "overlay", Source: PluralKit, Tenant: exampleSystem, Public: true, Expires: "2026-11-29T17:00:00Z", By: "admin",
 			Secrets: map[string]string{"token": "secret-019ad08f-f7c1-7d3e-8a41-000000000005", "password": "secret-019ad08f-f7c1-7d3e-8a41-000000000006"},
 		}),
 		registryExample("all", ReaderAdded, "backup-job", ReaderEvent{
 			Name: "backup-job", Secrets: map[string]string{"token": "secret-019ad08f-f7c1-7d3e-8a41-000000000007", "password": "secret-019ad08f-f7c1-7d3e-8a41-000000000008"},
 		}),
-		registryExample("basic", ReaderRevoked, "overlay", ReaderEvent{Name: "overlay"}),
+		registryExample("basic", ReaderRevoked, "overlay", ReaderEvent{Name: "overlay", By: "admin"}),
 	})
 }
 
@@ -60,14 +60,14 @@ func subscriptionExamples(n int) []example {
 	)
 	server := "11111111-1111-4111-8111-111111111111"
 	discord := Subscription{
-		ID: webhook, Owner: "admin", Name: "our channel", Provider: ProviderDiscord,
+		ID: webhook, Owner: "admin", By: "admin", Name: "our channel", Provider: ProviderDiscord,
 		URL:     "https://discord.com/api/webhooks/1150000000000000012/***",
 		Secrets: map[string]string{"url": "secret-019ad08f-f7c1-7d3e-8a41-000000000001"},
 		Events:  []string{"front.changed"}, Tenant: exampleSystem, Enabled: true,
 		Options: map[string]string{"username": "Harbour House"},
 	}
 	standard := Subscription{
-		ID: other, Owner: "admin", Provider: ProviderStandard, URL: "https://hooks.example.org/in",
+		ID: other, Owner: "admin", By: "admin", Provider: ProviderStandard, URL: "https://hooks.example.org/in",
 		Secrets:  map[string]string{"url": "secret-019ad08f-f8d2-7e4f-9b52-000000000001", "secret": "secret-019ad08f-f8d2-7e4f-9b52-000000000002"},
 		Events:   []string{"server.*", "backup.created"},
 		ServerID: &server, Condition: "type.startsWith('io.stellarstack.')", Enabled: true, Rate: 0.5, Ordered: true, DebounceS: 20, OwnerOnly: true,
@@ -76,7 +76,7 @@ func subscriptionExamples(n int) []example {
 	rotated.Secrets = map[string]string{"url": standard.Secrets["url"], "secret": "secret-019ad08f-f8d2-7e4f-9b52-000000000003", "old_secret": standard.Secrets["secret"]}
 	rotated.OldUntil = "2025-11-30T17:00:00Z"
 	gone := discord
-	gone.Enabled, gone.Reason = false, "the receiver says that it is gone for good (410)"
+	gone.By, gone.Enabled, gone.Reason = "", false, "the receiver says that it is gone for good (410)"
 	attempt := DeliveryAttempt{
 		Webhook: webhook, Delivery: delivery, Kind: DeliveryLive, Attempt: 1,
 		At: "2025-11-29T17:01:24.250125Z", Duration: 112, Outcome: OutcomeDelivered, Status: 200, Response: `{"id":"1444000000000000007"}`,
@@ -96,7 +96,7 @@ func subscriptionExamples(n int) []example {
 		registryExample("standard", SubscriptionCreated, other, standard),
 		registryExample("rotated", SubscriptionUpdated, other, rotated),
 		registryExample("disabled", SubscriptionUpdated, webhook, gone),
-		registryExample("basic", SubscriptionDeleted, webhook, SubscriptionGone{ID: webhook}),
+		registryExample("basic", SubscriptionDeleted, webhook, SubscriptionGone{ID: webhook, By: "admin"}),
 		registryExample("replay", DeliveryRequested, webhook, request),
 		registryExample("delivered", DeliveryAttempted, webhook, attempt),
 		registryExample("failed", DeliveryAttempted, webhook, failed),

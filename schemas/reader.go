@@ -7,7 +7,7 @@ const (
 	ReaderRevoked = "switchlog.reader.revoked"
 )
 
-// ReaderEvent is the data of ReaderAdded; ReaderRevoked carries the name alone.
+// ReaderEvent is the data of ReaderAdded; ReaderRevoked carries the name and By.
 type ReaderEvent struct {
 	Name    string            `json:"name"`
 	Source  string            `json:"source,omitempty"`  // kind of source the tenant belongs to; empty with Tenant: all
@@ -16,4 +16,5 @@ type ReaderEvent struct {
 	Expires string            `json:"expires,omitempty"` // RFC 3339: it is refused from then on; empty: never
 	Secrets map[string]string `json:"secrets,omitempty"` // purpose ("token", "password") → reference into secrets.db
 	Sealed  map[string]string `json:"sealed,omitempty"`  // reference → the hash, sealed for the nodes that share the key
+	By      string            `json:"by,omitempty"`      // who gave the command: "admin" (the operator) or a reader's name; empty: switchlog itself
 }

@@ -32,6 +32,7 @@ type SourceEvent struct {
 	Secrets  map[string]string `json:"secrets,omitempty"`   // purpose → reference into secrets.db
 	Sealed   map[string]string `json:"sealed,omitempty"`    // reference → the new secret, sealed for the nodes that share the key
 	Until    string            `json:"old_until,omitempty"` // RFC 3339: the replaced secret is refused from then on
+	By       string            `json:"by,omitempty"`        // who gave the command: a name, see ReaderEvent; empty: switchlog itself
 }
 
 // Unsealed is e without the sealed secrets of an event of the registry: they are for our own nodes, and

@@ -41,14 +41,16 @@ const (
 // SubscriptionGone is the data of SubscriptionDeleted.
 type SubscriptionGone struct {
 	ID string `json:"id"`
+	By string `json:"by,omitempty"` // who gave the command, see ReaderEvent; empty: switchlog itself
 }
 
 // Subscription is the data of SubscriptionCreated and, whole again, of
-// SubscriptionUpdated. SubscriptionDeleted carries the ID alone. Nothing of it
+// SubscriptionUpdated. SubscriptionDeleted carries the ID and By. Nothing of it
 // is secret.
 type Subscription struct {
 	ID    string `json:"id"`              // a UUIDv7
 	Owner string `json:"owner,omitempty"` // name of the reader who made it
+	By    string `json:"by,omitempty"`    // who gave this command, see ReaderEvent; empty: switchlog itself
 	Name  string `json:"name,omitempty"`  // for people
 
 	Provider string            `json:"provider,omitempty"`

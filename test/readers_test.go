@@ -132,6 +132,11 @@ func TestReaders(t *testing.T) {
 		}
 	}
 
+	status, answer := s.ask("POST", s.Private+"/api/webhooks", http.Header{"Authorization": {"Bearer " + a.Token}, "Content-Type": {"application/json"}},
+		`{"url":"https://hooks.example.org/bob","events":["front.changed"]}`)
+	if status != 201 {
+		t.Errorf("a webhook of the reader's: got %d %s, want 201", status, answer)
+	}
 	stream := s.streamAs(a.Token, sampleSystem)
 	stdout, _, code := s.try("", "access", "list", "--json")
 	if code != 0 || !strings.Contains(stdout, `"bob"`) || strings.Contains(stdout, a.Token) || strings.Contains(stdout, "password") {
@@ -147,7 +152,33 @@ func TestReaders(t *testing.T) {
 		nc.Close()
 		t.Error("a revoked reader connects")
 	}
+	checkWho(s, map[string]string{
+		"switchlog.source.added pluralkit/other": "admin", "switchlog.reader.added bob": "admin", "switchlog.reader.revoked bob": "admin",
+		"switchlog.subscription.created": "bob", "switchlog.subscription.updated": "admin",
+	})
 	Check(s)
+}
+
+// checkWho wants the log to say who gave commands: by type, and subject where one is given.
+func checkWho(s *server, want map[string]string) {
+	s.t.Helper()
+	s.settled()
+	got := map[string]string{}
+	for _, m := range s.stream("EVENTS") {
+		var e struct {
+			Type, Subject string
+			Data          struct{ By string }
+		}
+		if err := json.Unmarshal(m.Body, &e); err != nil {
+			s.t.Fatal(err)
+		}
+		got[e.Type], got[e.Type+" "+e.Subject] = e.Data.By, e.Data.By
+	}
+	for what, who := range want {
+		if got[what] != who {
+			s.t.Errorf("%s: got by %q, want %q", what, got[what], who)
+		}
+	}
 }
 
 // endsSoon wants something to end at once.

@@ -46,8 +46,8 @@ func (n *node) privateHandler() http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		answerJSON(w, http.StatusNotFound, map[string]string{"error": "there is nothing here"})
 	})
-	n.private = mux
-	return n.browsers().guard(n.readers.ends(mux))
+	n.private = n.named(mux)
+	return n.browsers().guard(n.readers.ends(n.private))
 }
 
 // readyz answers 200 once the log is reachable and the database has caught
@@ -66,6 +66,16 @@ func (n *node) adminOnly(h http.Handler) http.Handler {
 		if !n.isAdmin(r) {
 			refuse(w)
 			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// named has the events of commands say who gives them.
+func (n *node) named(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if reader, err := n.authorize(r); err == nil {
+			r = r.WithContext(registry.By(r.Context(), reader.Name))
 		}
 		h.ServeHTTP(w, r)
 	})

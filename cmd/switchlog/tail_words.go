@@ -43,6 +43,9 @@ func (e spoken) words(name memberNames) string {
 	if what := e.about(noun, name); what != "" {
 		words += ": " + what
 	}
+	if who := e.by(); who != "" {
+		words += ", by " + who
+	}
 	return words
 }
 
@@ -87,7 +90,7 @@ func (e spoken) about(noun string, name memberNames) string {
 	}
 	fields := make([]string, 0, len(data))
 	for _, field := range sortedKeys(data) {
-		if field != "uuid" && field != "system" {
+		if field != "uuid" && field != "system" && !(field == "by" && e.by() != "") {
 			fields = append(fields, field)
 		}
 	}
@@ -99,6 +102,15 @@ func (e spoken) about(noun string, name memberNames) string {
 		return what
 	}
 	return what + " (" + list + ")"
+}
+
+// by is who gave the command that an event of ours tells of; empty: none did.
+func (e spoken) by() string {
+	var command struct{ By string }
+	if !strings.HasPrefix(e.Type, "switchlog.") || json.Unmarshal(e.Data, &command) != nil {
+		return ""
+	}
+	return command.By
 }
 
 // frontWords: who fronts now, and who did before.

@@ -38,6 +38,9 @@ func TestTailWords(t *testing.T) {
 		{"me.pluralkit.message.create", "1", `{"member":{"uuid":"u-a","name":"Alder"}}`, "message of Alder"},
 		{"me.pluralkit.message.create", "1", `{"member":null}`, "message created"},
 		{"com.discord.entitlement.create", "1", `{"id":"1","sku_id":"2"}`, "entitlement created: id, sku_id"},
+		{"switchlog.reader.revoked", "bob", `{"by":"admin","name":"bob"}`, "reader revoked: bob (name), by admin"},
+		{"switchlog.source.learned", "pluralkit/main", `{"kind":"pluralkit","name":"main"}`, "source learned: main (kind, name)"},
+		{"com.discord.entitlement.create", "1", `{"by":"nobody of ours"}`, "entitlement created: by"},
 		{"made.up", "", `[1]`, "made up"},
 		{"odd", "", `17`, "odd"},
 	} {

@@ -234,6 +234,9 @@ func (r *Registry) commitSource(ctx context.Context, typ string, d schemas.Sourc
 	if d.Sealed, err = r.seal.shareAll(secrets); err != nil {
 		return err
 	}
+	if typ != schemas.SourceLearned { // a provider's request teaches the tenant, whoever waits for it
+		d.By = by(ctx)
+	}
 	return r.commit(ctx, typ, d.Kind+"/"+d.Name, d, secrets)
 }
 

@@ -60,7 +60,7 @@ func (r *Registry) commit(ctx context.Context, typ, subject string, data any, se
 		r.Log.Warn("secrets that are over were not deleted yet", "err", err)
 	}
 	r.publish()
-	r.Log.Info("the registry changed", "type", typ, e.Route.Noun, subject, "event", e.ID)
+	r.Log.Info("the registry changed", "type", typ, e.Route.Noun, subject, "event", e.ID, "by", orSelf(by(ctx)))
 	return nil
 }
 

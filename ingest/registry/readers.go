@@ -97,7 +97,7 @@ func (r *Registry) AddReader(ctx context.Context, n NewReader) (ReaderSecrets, e
 		ref := "secret-" + schemas.NewID()
 		refs[purpose], kept[ref] = ref, s
 	}
-	d := schemas.ReaderEvent{Name: n.Name, Source: n.Source, Tenant: n.Tenant, Public: n.Public, Secrets: refs}
+	d := schemas.ReaderEvent{Name: n.Name, Source: n.Source, Tenant: n.Tenant, Public: n.Public, Secrets: refs, By: by(ctx)}
 	if !n.Expires.IsZero() {
 		d.Expires = schemas.FormatTime(n.Expires)
 	}
@@ -117,7 +117,7 @@ func (r *Registry) AddReader(ctx context.Context, n NewReader) (ReaderSecrets, e
 func (r *Registry) RevokeReader(ctx context.Context, name string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.commit(ctx, schemas.ReaderRevoked, name, schemas.ReaderEvent{Name: name}, nil)
+	return r.commit(ctx, schemas.ReaderRevoked, name, schemas.ReaderEvent{Name: name, By: by(ctx)}, nil)
 }
 
 // DisableOf disables the webhooks that a reader made, for a reason people are told.

@@ -82,7 +82,7 @@ func (r *Registry) Disable(ctx context.Context, id, reason string) error {
 func (r *Registry) Unsubscribe(ctx context.Context, id string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.commit(ctx, schemas.SubscriptionDeleted, id, schemas.SubscriptionGone{ID: id}, nil)
+	return r.commit(ctx, schemas.SubscriptionDeleted, id, schemas.SubscriptionGone{ID: id, By: by(ctx)}, nil)
 }
 
 // update makes of a subscription what next says of it, with new secrets by
@@ -124,6 +124,7 @@ func (r *Registry) put(ctx context.Context, typ string, s schemas.Subscription, 
 		refs[purpose], kept[ref] = ref, sealed
 	}
 	s.Secrets = refs
+	s.By = by(ctx)
 	told, err := s, error(nil)
 	if told.Sealed, err = r.seal.shareAll(kept); err != nil {
 		return s, err
