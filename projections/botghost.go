@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"encoding/json"
 
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
@@ -11,14 +12,14 @@ import (
 var botGhostSQL string
 
 // BotGhost is every call of the webhooks of BotGhost bots.
-var BotGhost = Projection{
+var BotGhost = engine.Projection{
 	Name: "botghost", Source: schemas.BotGhost, Version: 1,
 	Schema:   botGhostSQL,
-	Handlers: map[string]Handler{schemas.BotGhostTrigger: On(readBotGhost, foldBotGhost)},
-	Queries: []Query{{
+	Handlers: map[string]engine.Handler{schemas.BotGhostTrigger: engine.On(readBotGhost, foldBotGhost)},
+	Queries: []engine.Query{{
 		Name: "triggers", Path: "triggers",
 		Doc:    "The latest calls of the bot's webhooks, newest first.",
-		Params: []Param{{Name: "event_id", Doc: "Only those of this event."}},
+		Params: []engine.Param{{Name: "event_id", Doc: "Only those of this event."}},
 		SQL: `SELECT id, event_id, variables AS variables_json, received_us,
 				strftime('%Y-%m-%dT%H:%M:%S', received_us / 1000000, 'unixepoch') || printf('.%06dZ', received_us % 1000000) AS received
 			FROM botghost_triggers WHERE bot_id = :tenant AND (:event_id IS NULL OR event_id = :event_id)
@@ -46,7 +47,7 @@ func readBotGhost(e schemas.Recorded) (string, error) {
 	return string(object), err
 }
 
-func foldBotGhost(tx *Tx, e schemas.Recorded, variables string) error {
+func foldBotGhost(tx *engine.Tx, e schemas.Recorded, variables string) error {
 	// A repeat may come when nobody remembers the first: the first counts.
 	return tx.Exec(`INSERT INTO botghost_triggers (bot_id, id, event_id, variables, received_us) VALUES (?, ?, ?, ?, ?)
 		ON CONFLICT (bot_id, id) DO UPDATE SET event_id = excluded.event_id, variables = excluded.variables, received_us = excluded.received_us

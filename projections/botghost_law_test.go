@@ -8,12 +8,13 @@ import (
 
 	"pgregory.net/rapid"
 
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
 // TestLaw6BotGhostInAnyOrder: calls have no order but that of their times.
 func TestLaw6BotGhostInAnyOrder(t *testing.T) {
-	anyOrder(t, []Projection{BotGhost}, botGhostHistory, "bot-a")
+	anyOrder(t, []engine.Projection{BotGhost}, botGhostHistory, "bot-a")
 }
 
 // botGhostHistory draws calls; some come again, later, under the same id.

@@ -9,6 +9,9 @@ import (
 	"switchlog/schemas"
 )
 
+// maxDueDeliveries is how many deliveries of one webhook wait at most.
+const maxDueDeliveries = 10_000
+
 // hookLog makes a log of events in the order they are made, one a second.
 type hookLog struct {
 	events []schemas.Recorded

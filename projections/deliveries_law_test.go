@@ -5,11 +5,15 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
+	"switchlog/projections/engine"
+	"switchlog/projections/webhooks"
 	"switchlog/schemas"
 )
 
@@ -22,7 +26,7 @@ func TestLaw7DeliveriesAreRebuilt(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		run++
 		path := func(name string) string { return filepath.Join(dir, fmt.Sprintf("%d-%s.db", run, name)) }
-		live, err := Open(Config{Path: path("live")})
+		live, err := Open(engine.Config{Path: path("live")})
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -151,7 +155,7 @@ func (h *hookLife) again(w string) {
 func TestLaw4AudienceIsUndoneWithItsRows(t *testing.T) {
 	full := errors.New("the disk is full")
 	fails := false
-	failing := Projection{Name: "failing", Source: schemas.SharedToken, Handlers: Any(func(_ *Tx, e schemas.Recorded) error {
+	failing := engine.Projection{Name: "failing", Source: schemas.SharedToken, Handlers: engine.Any(func(_ *engine.Tx, e schemas.Recorded) error {
 		switch {
 		case e.Route.Tenant == "bad":
 			return fmt.Errorf("%w: it is bad", schemas.ErrInvalid)
@@ -160,14 +164,14 @@ func TestLaw4AudienceIsUndoneWithItsRows(t *testing.T) {
 		}
 		return nil
 	})}
-	db := openTest(t, []Projection{Webhooks, Deliveries, failing})
+	db := openTest(t, []engine.Projection{webhooks.Webhooks, webhooks.Deliveries, failing})
 	count := func() int64 {
 		t.Helper()
-		row, err := db.tx.Get(`SELECT count(*) FROM deliveries`)
+		n, err := strconv.ParseInt(strings.TrimSpace(selectRows(t, db, `SELECT count(*) FROM deliveries`)), 10, 64)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return row.Int(0)
+		return n
 	}
 	var l hookLog
 	apply := func(want error) {
@@ -215,7 +219,7 @@ func TestLaw4AudienceIsUndoneWithItsRows(t *testing.T) {
 // subscription would have it.
 func TestHears(t *testing.T) {
 	hears := map[string]bool{}
-	watching := Projection{Name: "watching", Source: schemas.SharedToken, Handlers: Any(func(tx *Tx, e schemas.Recorded) error {
+	watching := engine.Projection{Name: "watching", Source: schemas.SharedToken, Handlers: engine.Any(func(tx *engine.Tx, e schemas.Recorded) error {
 		for _, typ := range []string{schemas.MemberChanged, schemas.FrontChanged} {
 			yes, err := tx.Hears(typ)
 			if err != nil {
@@ -225,7 +229,7 @@ func TestHears(t *testing.T) {
 		}
 		return nil
 	})}
-	db := openTest(t, []Projection{Webhooks, Deliveries, watching})
+	db := openTest(t, []engine.Projection{webhooks.Webhooks, webhooks.Deliveries, watching})
 	var l hookLog
 	s := hook("w", "member.*")
 	s.Tenant = "a"

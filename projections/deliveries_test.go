@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"switchlog/projections/engine"
+	"switchlog/projections/webhooks"
 	"switchlog/schemas"
 )
 
@@ -139,7 +141,7 @@ func TestAttemptsEnd(t *testing.T) {
 	if rows, total := deliveriesOf(t, db, "w", 10, 0); total != 0 || len(rows) != 0 {
 		t.Errorf("deleted: got %d of %d deliveries, want none", len(rows), total)
 	}
-	if _, err := db.Delivery(t.Context(), "w", cancelled); !errors.Is(err, ErrNoDelivery) {
+	if _, err := db.Delivery(t.Context(), "w", cancelled); !errors.Is(err, webhooks.ErrNoDelivery) {
 		t.Errorf("deleted: got %v, want ErrNoDelivery", err)
 	}
 }
@@ -257,7 +259,7 @@ func TestDueInOrder(t *testing.T) {
 // TestLaw10DeliveriesAreBounded: beyond 10,000 that wait the oldest is called
 // off, and beyond 1,000 that do not the oldest goes.
 func TestLaw10DeliveriesAreBounded(t *testing.T) {
-	db := openTest(t, []Projection{Webhooks, Deliveries})
+	db := openTest(t, []engine.Projection{webhooks.Webhooks, webhooks.Deliveries})
 	var l hookLog
 	l.created(hook("w", "message.receive"))
 	const over = 1200

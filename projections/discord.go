@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"switchlog/projections/engine"
+	"switchlog/projections/merge"
 	"switchlog/schemas"
 )
 
@@ -20,11 +22,11 @@ var discordSQL string
 // message. What was deleted stays deleted. Ids are unique among all of Discord,
 // but an application says what it likes: keys begin with it, so that none
 // takes another's.
-var Discord = Projection{
+var Discord = engine.Projection{
 	Name: "discord", Source: schemas.Discord, Version: 3,
 	Schema:   discordSQL,
-	Handlers: Any(foldDiscord),
-	Queries: []Query{{
+	Handlers: engine.Any(foldDiscord),
+	Queries: []engine.Query{{
 		Name: "authorizations", Path: "authorizations",
 		Doc: "Users who have authorized the application, by id.",
 		SQL: `SELECT user_id, username, global_name, scopes AS scopes_json, integration_type, guild_id, guild_name, authorized
@@ -32,7 +34,7 @@ var Discord = Projection{
 	}, {
 		Name: "entitlements", Path: "entitlements",
 		Doc:    "Entitlements that were not taken back, by id.",
-		Params: []Param{{Name: "user_id", Doc: "Only those of this user."}},
+		Params: []engine.Param{{Name: "user_id", Doc: "Only those of this user."}},
 		SQL: `SELECT id, sku_id, user_id, guild_id, type, consumed AS consumed_bool, starts_at, ends_at, subscription_id
 			FROM current_discord_entitlements
 			WHERE application_id = :tenant AND (:user_id IS NULL OR user_id = :user_id) ORDER BY id LIMIT 1000`,
@@ -57,15 +59,15 @@ var authorizationFields = []schemas.Field{
 	{Name: "deauthorized", Kind: schemas.Time, Null: true},
 }
 
-var authorizationEntity = entity{
-	table: "discord_authorizations", keys: []string{"application_id", "user_id"}, told: true,
-	fields: authorizationFields,
-}.prepare()
+var authorizationEntity = merge.Entity{
+	Table: "discord_authorizations", Keys: []string{"application_id", "user_id"}, Told: true,
+	Fields: authorizationFields,
+}.Prepare()
 
-var entitlementEntity = entity{
-	table: "discord_entitlements", keys: []string{"application_id", "id"}, told: true, deletes: true,
-	fields: schemas.DiscordEntitlementFields,
-}.prepare()
+var entitlementEntity = merge.Entity{
+	Table: "discord_entitlements", Keys: []string{"application_id", "id"}, Told: true, Deletes: true,
+	Fields: schemas.DiscordEntitlementFields,
+}.Prepare()
 
 // authorFields are of the user inside a message; kind says which sort of
 // event told of it.
@@ -76,12 +78,12 @@ var authorFields = []schemas.Field{
 	{Name: "author_global_name", Null: true},
 }
 
-var discordMessageEntity = entity{
-	table: "discord_messages", keys: []string{"application_id", "id"}, told: true, deletes: true,
-	fields: slices.Concat(schemas.DiscordMessageFields, authorFields),
-}.prepare()
+var discordMessageEntity = merge.Entity{
+	Table: "discord_messages", Keys: []string{"application_id", "id"}, Told: true, Deletes: true,
+	Fields: slices.Concat(schemas.DiscordMessageFields, authorFields),
+}.Prepare()
 
-func foldDiscord(tx *Tx, e schemas.Recorded) error {
+func foldDiscord(tx *engine.Tx, e schemas.Recorded) error {
 	switch e.Type {
 	case schemas.DiscordApplicationAuthorized, schemas.DiscordApplicationDeauthorized:
 		return foldAuthorization(tx, e)
@@ -108,18 +110,18 @@ func discordUS(e schemas.Recorded) int64 {
 
 // discordVersion orders creates before updates and deletes: some are as exact
 // as the event, and a create is never newer.
-func discordVersion(e schemas.Recorded, us int64) fieldVersion {
-	rank := rankUpdate
+func discordVersion(e schemas.Recorded, us int64) merge.FieldVersion {
+	rank := merge.RankUpdate
 	if e.Route.Verb == "create" {
-		rank = rankCreate
+		rank = merge.RankCreate
 	}
-	return fieldVersion{rank: rank, us: us, id: e.ID}
+	return merge.FieldVersion{Rank: rank, US: us, ID: e.ID}
 }
 
-func foldAuthorization(tx *Tx, e schemas.Recorded) error {
+func foldAuthorization(tx *engine.Tx, e schemas.Recorded) error {
 	d, err := schemas.Decode[schemas.DiscordAuthorization](e.Event)
 	if err == nil {
-		err = needID("the user", d.User.ID)
+		err = merge.NeedID("the user", d.User.ID)
 	}
 	if err != nil {
 		return err
@@ -131,8 +133,8 @@ func foldAuthorization(tx *Tx, e schemas.Recorded) error {
 	} else if err := authorized(values, d, us); err != nil {
 		return err
 	}
-	return tx.merge(authorizationEntity, func(r *row) {
-		r.set(pick(authorizationFields, values), discordVersion(e, us))
+	return merge.Into(tx, authorizationEntity, func(r *merge.Row) {
+		r.Set(pick(authorizationFields, values), discordVersion(e, us))
 	}, e.Route.Tenant, d.User.ID)
 }
 
@@ -157,7 +159,7 @@ func authorized(values map[string]any, d schemas.DiscordAuthorization, us int64)
 	return nil
 }
 
-func foldEntitlement(tx *Tx, e schemas.Recorded) error {
+func foldEntitlement(tx *engine.Tx, e schemas.Recorded) error {
 	o, id, err := discordObject(e)
 	if err != nil {
 		return err
@@ -171,15 +173,15 @@ func foldEntitlement(tx *Tx, e schemas.Recorded) error {
 		return fmt.Errorf("%s: %w", e.Type, err)
 	}
 	us := discordUS(e)
-	return tx.merge(entitlementEntity, func(r *row) {
-		r.set(values, discordVersion(e, us))
+	return merge.Into(tx, entitlementEntity, func(r *merge.Row) {
+		r.Set(values, discordVersion(e, us))
 		if e.Type == schemas.DiscordEntitlementDelete || len(deleted) > 0 && deleted[0].Value == true {
-			r.tombstone(us)
+			r.Tombstone(us)
 		}
 	}, e.Route.Tenant, id)
 }
 
-func foldDiscordMessage(tx *Tx, e schemas.Recorded, kind string) error {
+func foldDiscordMessage(tx *engine.Tx, e schemas.Recorded, kind string) error {
 	o, id, err := discordObject(e)
 	if err != nil {
 		return err
@@ -203,13 +205,13 @@ func foldDiscordMessage(tx *Tx, e schemas.Recorded, kind string) error {
 		about["author_id"], about["author_username"] = author.ID, author.Username
 		about["author_global_name"] = orNull(author.GlobalName)
 	}
-	return tx.merge(discordMessageEntity, func(r *row) {
-		r.set(append(values, pick(authorFields, about)...), discordVersion(e, us))
+	return merge.Into(tx, discordMessageEntity, func(r *merge.Row) {
+		r.Set(append(values, pick(authorFields, about)...), discordVersion(e, us))
 		if e.Route.Verb == "delete" {
-			r.tombstone(discordUS(e))
+			r.Tombstone(discordUS(e))
 		}
-		if r.deletedUS != nil {
-			r.put(r.column("content"), nil) // whoever deletes a message means it
+		if r.DeletedUS != nil {
+			r.Put(r.Column("content"), nil) // whoever deletes a message means it
 		}
 	}, e.Route.Tenant, id)
 }
@@ -222,7 +224,7 @@ func discordObject(e schemas.Recorded) (schemas.Object, string, error) {
 	}
 	id, err := o.Text("id")
 	if err == nil {
-		err = needID("the object", id)
+		err = merge.NeedID("the object", id)
 	}
 	return o, id, err
 }

@@ -8,12 +8,13 @@ import (
 
 	"pgregory.net/rapid"
 
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
 // TestLaw6DiscordInAnyOrder: Discord promises no order, and sends twice.
 func TestLaw6DiscordInAnyOrder(t *testing.T) {
-	anyOrder(t, []Projection{Discord}, discordHistory, "app-a")
+	anyOrder(t, []engine.Projection{Discord}, discordHistory, "app-a")
 }
 
 // discordHistory draws the events of two applications about the same few

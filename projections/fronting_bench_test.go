@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
@@ -85,11 +86,11 @@ func (h *frontingHistory) past() schemas.Recorded {
 // fill writes the rows that folding so many create events would leave, which
 // takes minutes at a million, and gives the history as if it had.
 func (h *frontingHistory) fill(b *testing.B, db *DB, size int) {
-	err := db.atomically(func() error {
+	fill := func(tx *engine.Tx) error {
 		var err error
 		exec := func(query string, args ...any) {
 			if err == nil {
-				err = db.tx.Exec(query, args...)
+				err = tx.Exec(query, args...)
 			}
 		}
 		us := func(i int) int64 { return frontingEpoch.Add(time.Duration(i) * 10 * time.Minute).UnixMicro() }
@@ -107,13 +108,9 @@ func (h *frontingHistory) fill(b *testing.B, db *DB, size int) {
 		}
 		exec(`INSERT INTO fronts (system_uuid, switch_uuid, since_us, members) VALUES (?, ?, ?, ?)`,
 			h.system, h.switches[size-1], us(size-1), jsonList([]string{member(size - 1)}))
-		exec(`UPDATE positions SET seq = ?, epoch = 'bench'`, size)
 		return err
-	})
-	if err != nil {
-		b.Fatal(err)
 	}
-	db.setPosition(schemas.Position{Epoch: "bench", Seq: uint64(size)})
+	inFold(b, db, "bench", uint64(size), fill)
 }
 
 // BenchmarkFronting measures an event in a system that has so many switches
@@ -145,7 +142,11 @@ func (h *frontingHistory) measure(b *testing.B, db *DB, batch int, next func() s
 			b.Fatal(err)
 		}
 		events = events[n:]
-		if err := db.tx.exec(`DELETE FROM outbox`); err != nil { // as the sender does
+		due, err := db.Due(b.Context(), 2*n)
+		if err == nil && len(due) > 0 {
+			err = db.Sent(b.Context(), due[len(due)-1].Seq, due[len(due)-1].N)
+		}
+		if err != nil {
 			b.Fatal(err)
 		}
 	}

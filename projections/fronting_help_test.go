@@ -1,15 +1,18 @@
 package projections
 
 import (
+	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"switchlog/projections/engine"
+	"switchlog/projections/pluralkit"
 	"switchlog/schemas"
 )
 
@@ -37,39 +40,51 @@ func frontingEvent(n int, name, system, id, data string) schemas.Recorded {
 
 func openFronting(t testing.TB) *DB {
 	t.Helper()
-	db, err := Open(Config{Path: filepath.Join(t.TempDir(), "projections.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return db
+	return openTest(t, append(slices.Clone(All), probe))
 }
 
-// emptyFronting makes an opened database like new: opening one costs more
-// than all that a random history does in it.
+// emptyFronting makes an opened database like new but for its position: opening one
+// costs more than all that a random history does in it.
 func emptyFronting(t interface{ Fatal(...any) }, db *DB) {
-	for _, table := range strings.Fields(selectRows(t, db, `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('meta', 'positions')`)) {
-		if err := db.tx.exec(`DELETE FROM ` + table); err != nil {
-			t.Fatal(err)
+	inFold(t, db, "test", seqOf(db)+1, func(tx *engine.Tx) error {
+		for _, p := range All {
+			if p.State != nil {
+				tx.State(p.Name).Forget()
+			}
 		}
+		tables, err := tx.Rows(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('meta', 'positions')`)
+		for _, table := range tables {
+			err = errors.Join(err, tx.Exec(`DELETE FROM `+table.Text(0)))
+		}
+		return err
+	})
+}
+
+// seqOf is the position's sequence.
+func seqOf(db *DB) uint64 {
+	p, err := db.Position(context.Background())
+	if err != nil {
+		panic(err)
 	}
-	if err := db.tx.exec(`UPDATE positions SET seq = 0, event_id = '', epoch = ''`); err != nil {
-		t.Fatal(err)
+	return p.Seq
+}
+
+// jsonList is a list of texts as JSON.
+func jsonList(list []string) string {
+	b, err := json.Marshal(append([]string{}, list...)) // never null
+	if err != nil {
+		panic(err)
 	}
-	db.setPosition(schemas.Position{})
-	db.tx.forgetStates()
+	return string(b)
 }
 
 // applyFronting folds the events in the order given, in batches of the sizes
 // given, the last of them again and again. Sequences follow that order.
 func applyFronting(t interface{ Fatal(...any) }, db *DB, events []schemas.Recorded, cuts ...int) {
 	events = slices.Clone(events)
+	at := seqOf(db)
 	for i := range events {
-		events[i].Seq = uint64(i + 1)
+		events[i].Seq = at + uint64(i+1)
 	}
 	for len(events) > 0 {
 		n := len(events)
@@ -116,8 +131,8 @@ func frontingRows(t interface{ Fatal(...any) }, db *DB) string {
 
 // askFronting answers a named query as JSON, a line for each row.
 func askFronting(t interface{ Fatal(...any) }, db *DB, name, system string, params map[string]string) string {
-	i := slices.IndexFunc(frontingQueries, func(q Query) bool { return q.Name == name })
-	q := frontingQueries[i]
+	i := slices.IndexFunc(pluralkit.Fronting.Queries, func(q engine.Query) bool { return q.Name == name })
+	q := pluralkit.Fronting.Queries[i]
 	args := []any{sql.Named("tenant", system)}
 	for _, p := range q.Params {
 		given, ok := params[p.Name]

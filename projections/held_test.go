@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
@@ -221,18 +222,7 @@ func TestHeldSwitches(t *testing.T) {
 	if absent, err := db.HeldSwitchesByID(t.Context(), "sys", []string{"s6"}); err != nil || len(absent) != 1 || !absent[0].Gone || absent[0].Final || absent[0].Members != nil {
 		t.Errorf("never heard of but absent: got %+v, %v", absent, err)
 	}
-	if _, err := db.HeldSwitchesByID(t.Context(), "sys", make([]string, 1001)); !errors.Is(err, ErrTooLarge) {
+	if _, err := db.HeldSwitchesByID(t.Context(), "sys", make([]string, 1001)); !errors.Is(err, engine.ErrTooLarge) {
 		t.Errorf("1,001 at once: got %v, want ErrTooLarge", err)
-	}
-}
-
-// TestHeldPlans: what is held of one system is found without a look at the
-// others'.
-func TestHeldPlans(t *testing.T) {
-	db := openTest(t, All)
-	for _, en := range []*entity{memberEntity, groupEntity, accountEntity, systemGuildEntity, memberGuildEntity, autoproxyEntity, settingsEntity} {
-		if plan := selectRows(t, db, `EXPLAIN QUERY PLAN `+en.ofTenant, "sys", 1); strings.Contains(plan, "SCAN") {
-			t.Errorf("%s\n%s", en.ofTenant, plan)
-		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
@@ -23,7 +24,7 @@ func TestLaw6EntitiesInAnyOrder(t *testing.T) { anyOrder(t, All, entityHistory, 
 
 // anyOrder draws histories and folds them sorted, cut, doubled and shuffled;
 // and what is one tenant's alone.
-func anyOrder(t *testing.T, folds []Projection, history func(*rapid.T) []schemas.Recorded, tenant string) {
+func anyOrder(t *testing.T, folds []engine.Projection, history func(*rapid.T) []schemas.Recorded, tenant string) {
 	t.Helper()
 	dir := t.TempDir()
 	run := 0
@@ -75,10 +76,10 @@ func cut(t *rapid.T, events []schemas.Recorded) [][]schemas.Recorded {
 }
 
 // foldAll folds the batches into a new file and gives all its rows, by table.
-func foldAll(t *rapid.T, folds []Projection, path string, reopen bool, batches [][]schemas.Recorded) map[string][]string {
+func foldAll(t *rapid.T, folds []engine.Projection, path string, reopen bool, batches [][]schemas.Recorded) map[string][]string {
 	t.Helper()
 	open := func() *DB {
-		db, err := Open(Config{Path: path, Projections: folds})
+		db, err := Open(engine.Config{Path: path, Projections: folds})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,24 +105,10 @@ func foldAll(t *rapid.T, folds []Projection, path string, reopen bool, batches [
 }
 
 // everyRow reads every row of every table; a row is its columns joined.
-func everyRow(t *rapid.T, db *DB) map[string][]string {
+func everyRow(t *rapid.T, db viewer) map[string][]string {
 	t.Helper()
 	rows := map[string][]string{}
-	var tables []string
-	err := db.tx.Each(`SELECT name FROM sqlite_schema WHERE type = 'table'`, nil, func(r Row) error {
-		tables = append(tables, r.Text(0))
-		return nil
-	})
-	for _, table := range tables {
-		if err != nil {
-			break
-		}
-		err = db.tx.Each(`SELECT * FROM `+table, nil, func(r Row) error {
-			rows[table] = append(rows[table], strings.Trim(fmt.Sprintf("%q", []any(anys(r))), "[]"))
-			return nil
-		})
-		slices.Sort(rows[table])
-	}
+	err := db.View(t.Context(), func(tx *engine.Tx, _ schemas.Position) error { return eachRowOf(tx, rows) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +118,32 @@ func everyRow(t *rapid.T, db *DB) map[string][]string {
 	return rows
 }
 
-func anys(r Row) []any {
+// A viewer is a database or a scratch.
+type viewer interface {
+	View(ctx context.Context, fn func(*engine.Tx, schemas.Position) error) error
+}
+
+// eachRowOf gathers every row of every table.
+func eachRowOf(tx *engine.Tx, rows map[string][]string) error {
+	var tables []string
+	err := tx.Each(`SELECT name FROM sqlite_schema WHERE type = 'table'`, nil, func(r engine.Row) error {
+		tables = append(tables, r.Text(0))
+		return nil
+	})
+	for _, table := range tables {
+		if err != nil {
+			break
+		}
+		err = tx.Each(`SELECT * FROM `+table, nil, func(r engine.Row) error {
+			rows[table] = append(rows[table], strings.Trim(fmt.Sprintf("%q", []any(anys(r))), "[]"))
+			return nil
+		})
+		slices.Sort(rows[table])
+	}
+	return err
+}
+
+func anys(r engine.Row) []any {
 	out := make([]any, len(r))
 	for i, v := range r {
 		out[i] = v

@@ -14,11 +14,13 @@ import (
 
 	"pgregory.net/rapid"
 
+	"switchlog/projections/engine"
+	"switchlog/projections/pluralkit"
 	"switchlog/schemas"
 )
 
 // logOf is a log that has these events.
-func logOf(events []schemas.Recorded) Events {
+func logOf(events []schemas.Recorded) engine.Events {
 	return func(_ context.Context, source, tenant string, from, to uint64) iter.Seq2[schemas.Recorded, error] {
 		return func(yield func(schemas.Recorded, error) bool) {
 			for _, e := range events {
@@ -37,7 +39,7 @@ func openPast(t testing.TB, events []schemas.Recorded) *DB {
 	for i := range events {
 		events[i].Seq = uint64(i + 1)
 	}
-	db, err := Open(Config{Path: filepath.Join(t.TempDir(), "projections.db"), Events: logOf(events)})
+	db, err := Open(engine.Config{Path: filepath.Join(t.TempDir(), "projections.db"), Events: logOf(events)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +76,7 @@ func TestAsOfIsAReplay(t *testing.T) {
 				if err != nil {
 					rt.Fatal(err)
 				}
-				params[AsOf] = fmt.Sprint(seq)
+				params[engine.AsOf] = fmt.Sprint(seq)
 				got, err := db.Ask(t.Context(), schemas.PluralKit, q.Name, params)
 				if err != nil {
 					rt.Fatal(err)
@@ -99,7 +101,7 @@ func TestAsOfTime(t *testing.T) {
 		want  string
 		seq   uint64
 	}{{1500 * time.Millisecond, "First", 1}, {3 * time.Second, "Third", 3}, {2 * time.Second, "Second", 2}, {time.Hour, "Third", 3}, {0, "", 0}, {1500 * time.Millisecond, "First", 1}} {
-		a, err := db.Ask(t.Context(), schemas.PluralKit, "system", map[string]string{"tenant": "sys", AsOf: schemas.FormatTime(frontingEpoch.Add(c.after))})
+		a, err := db.Ask(t.Context(), schemas.PluralKit, "system", map[string]string{"tenant": "sys", engine.AsOf: schemas.FormatTime(frontingEpoch.Add(c.after))})
 		var system struct{ Name string }
 		if a.Found {
 			err = errors.Join(err, json.Unmarshal(a.Body, &system))
@@ -109,35 +111,12 @@ func TestAsOfTime(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"0", "4", "-1", "yesterday", ""} {
-		if _, err := db.Ask(t.Context(), schemas.PluralKit, "system", map[string]string{"tenant": "sys", AsOf: bad}); !errors.Is(err, schemas.ErrInvalid) {
+		if _, err := db.Ask(t.Context(), schemas.PluralKit, "system", map[string]string{"tenant": "sys", engine.AsOf: bad}); !errors.Is(err, schemas.ErrInvalid) {
 			t.Errorf("as_of=%s: got %v, want %v", bad, err, schemas.ErrInvalid)
 		}
 	}
-	if _, err := openFronting(t).Ask(t.Context(), schemas.PluralKit, "system", map[string]string{"tenant": "sys", AsOf: "2026-01-01T00:00:00Z"}); !errors.Is(err, schemas.ErrInvalid) {
+	if _, err := openFronting(t).Ask(t.Context(), schemas.PluralKit, "system", map[string]string{"tenant": "sys", engine.AsOf: "2026-01-01T00:00:00Z"}); !errors.Is(err, schemas.ErrInvalid) {
 		t.Errorf("without a log: got %v, want %v", err, schemas.ErrInvalid)
-	}
-}
-
-// TestAsOfIsBounded: folds for questions about the past are few, and given up.
-func TestAsOfIsBounded(t *testing.T) {
-	var events []schemas.Recorded
-	for i := range 3 * maxPastKept {
-		events = append(events, frontingEvent(i+1, "UPDATE_SYSTEM", fmt.Sprintf("sys%d", i), "", `{"name":"A"}`))
-	}
-	db := openPast(t, events)
-	for i := range events {
-		if _, err := db.Ask(t.Context(), schemas.PluralKit, "system", map[string]string{"tenant": fmt.Sprintf("sys%d", i), AsOf: fmt.Sprint(len(events))}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if n := len(db.past.kept); n != maxPastKept {
-		t.Errorf("%d folds are kept, want %d", n, maxPastKept)
-	}
-	for _, f := range db.past.kept {
-		f.used = f.used.Add(-2 * pastIdle)
-	}
-	if err := db.Rest(); err != nil || len(db.past.kept) != 0 {
-		t.Errorf("after a while %d are kept, %v, want none", len(db.past.kept), err)
 	}
 }
 
@@ -152,13 +131,13 @@ func TestHistory(t *testing.T) {
 		frontingEvent(5, "UPDATE_MEMBER", "other", "mA", `{"name":"Another's"}`),
 		frontingEvent(6, "DELETE_MEMBER", "sys", "mA", ""),
 	})
-	ask := func(params map[string]string) History {
+	ask := func(params map[string]string) pluralkit.History {
 		params["tenant"] = "sys"
 		a, err := db.Ask(t.Context(), schemas.PluralKit, "history", params)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var h History
+		var h pluralkit.History
 		if err := json.Unmarshal(a.Body, &h); err != nil {
 			t.Fatal(err)
 		}
@@ -185,7 +164,7 @@ func TestHistory(t *testing.T) {
 	if h := ask(map[string]string{"kind": "member", "id": "mA", "before": "6", "limit": "1"}); len(h.Versions) != 1 || h.Versions[0].Seq != 3 {
 		t.Errorf("a page: got %+v, want the version of event 3", h)
 	}
-	if h := ask(map[string]string{"kind": "member", "id": "mA", AsOf: "2"}); len(h.Versions) != 1 || h.Versions[0].Seq != 1 {
+	if h := ask(map[string]string{"kind": "member", "id": "mA", engine.AsOf: "2"}); len(h.Versions) != 1 || h.Versions[0].Seq != 1 {
 		t.Errorf("as of event 2: got %+v, want the version of event 1", h)
 	}
 	if a, err := db.Ask(t.Context(), schemas.PluralKit, "history", map[string]string{"tenant": "sys", "kind": "member", "id": "mX"}); err != nil || a.Found {
@@ -201,16 +180,15 @@ func TestHistory(t *testing.T) {
 func BenchmarkAsOf(b *testing.B) {
 	db := openPast(b, asOfEvents(20_000))
 	ask := func(seq int) {
-		if _, err := db.Ask(b.Context(), schemas.PluralKit, "front", map[string]string{"tenant": "sys", AsOf: fmt.Sprint(seq)}); err != nil {
+		if _, err := db.Ask(b.Context(), schemas.PluralKit, "front", map[string]string{"tenant": "sys", engine.AsOf: fmt.Sprint(seq)}); err != nil {
 			b.Fatal(err)
 		}
 	}
+	at := 19_500
 	b.Run("first", func(b *testing.B) {
 		for b.Loop() {
-			if err := db.past.forget(false); err != nil {
-				b.Fatal(err)
-			}
-			ask(19_500)
+			at-- // what is kept is of later moments
+			ask(at)
 		}
 	})
 	b.Run("next", func(b *testing.B) {

@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"switchlog/projections/engine"
+	"switchlog/schemas"
 )
 
 // TestReadmeMatchesSchema: README.md has every table and view there is, every
@@ -14,7 +17,7 @@ import (
 // columns cannot be NULL, which Compare relies on, and is STRICT.
 func TestReadmeMatchesSchema(t *testing.T) {
 	written := readme(t)
-	actual := schemaOf(t, openTemp(t, All...))
+	actual := schemaOf(t, openTest(t, All))
 	for name, columns := range actual {
 		if got, want := written[name], columns; !slices.Equal(got, want) {
 			t.Errorf("%s:\ngot  %s\nwant %s", name, strings.Join(got, ", "), strings.Join(want, ", "))
@@ -63,13 +66,25 @@ func readme(t *testing.T) map[string][]string {
 // schemaOf is the same of a database. A view's column has the type of what it
 // shows, or none if it is made; the page then says what comes out: such types
 // are not compared, and written as they stand there.
-func schemaOf(t *testing.T, d *DB) map[string][]string {
+func schemaOf(t *testing.T, d *DB) (actual map[string][]string) {
+	t.Helper()
+	err := d.View(t.Context(), func(tx *engine.Tx, _ schemas.Position) error {
+		actual = schemaSeen(t, tx)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return actual
+}
+
+func schemaSeen(t *testing.T, tx *engine.Tx) map[string][]string {
 	t.Helper()
 	described := readme(t)
 	actual := map[string][]string{}
-	err := d.tx.Each(`SELECT s.type || ' ' || s.name, c.name, c.type, c.pk, c."notnull", s.sql LIKE '% STRICT%'
+	err := tx.Each(`SELECT s.type || ' ' || s.name, c.name, c.type, c.pk, c."notnull", s.sql LIKE '% STRICT%'
 		FROM sqlite_schema s, pragma_table_info(s.name) c
-		WHERE s.type IN ('table', 'view') AND s.name NOT LIKE 'sqlite_%' ORDER BY s.name, c.cid`, nil, func(r Row) error {
+		WHERE s.type IN ('table', 'view') AND s.name NOT LIKE 'sqlite_%' ORDER BY s.name, c.cid`, nil, func(r engine.Row) error {
 		name, column, kind := r.Text(0), r.Text(1), r.Text(2)
 		if strings.HasPrefix(name, "table ") && r.Int(5) == 0 {
 			t.Errorf("%s is not STRICT", name)
@@ -85,7 +100,7 @@ func schemaOf(t *testing.T, d *DB) map[string][]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keyless, err := d.tx.Get(`SELECT group_concat(s.name) FROM sqlite_schema s WHERE s.type = 'table' AND s.name NOT LIKE 'sqlite_%'
+	keyless, err := tx.Get(`SELECT group_concat(s.name) FROM sqlite_schema s WHERE s.type = 'table' AND s.name NOT LIKE 'sqlite_%'
 		AND NOT EXISTS (SELECT 1 FROM pragma_table_info(s.name) c WHERE c.pk > 0)`)
 	if err != nil {
 		t.Fatal(err)
@@ -94,9 +109,9 @@ func schemaOf(t *testing.T, d *DB) map[string][]string {
 		t.Errorf("no primary key: %s", keyless.Text(0))
 	}
 	nullable := ""
-	err = d.tx.Each(`SELECT s.name || '.' || c.name FROM sqlite_schema s, pragma_table_info(s.name) c
+	err = tx.Each(`SELECT s.name || '.' || c.name FROM sqlite_schema s, pragma_table_info(s.name) c
 		WHERE s.type = 'table' AND c.pk > 0 AND NOT c."notnull" AND c.type <> 'INTEGER' AND s.sql NOT LIKE '%WITHOUT ROWID%'`, nil,
-		func(r Row) error {
+		func(r engine.Row) error {
 			nullable += fmt.Sprintf(" %s", r.Text(0))
 			return nil
 		})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
@@ -20,20 +21,20 @@ var receivedSQL string
 var ReceivedStandard = received("received", schemas.StandardWebhooks, receivedSQL)
 
 // received makes the projection of one kind. One of them makes the table.
-func received(name, kind, schema string) Projection {
-	return Projection{
+func received(name, kind, schema string) engine.Projection {
+	return engine.Projection{
 		Name: name, Source: kind, Version: 1,
 		Schema: schema,
-		Handlers: Any(func(tx *Tx, e schemas.Recorded) error {
+		Handlers: engine.Any(func(tx *engine.Tx, e schemas.Recorded) error {
 			if e.Route != schemas.GenericRoute(kind, e.Route.Tenant) {
 				return nil
 			}
 			return foldReceived(tx, e)
 		}),
-		Queries: []Query{{
+		Queries: []engine.Query{{
 			Name: "received", Path: "received",
 			Doc: "What was received, the latest first.",
-			Params: []Param{
+			Params: []engine.Param{
 				{Name: "type", Doc: "Only messages of this type."},
 				{Name: "id", Doc: "Only messages with this id."},
 				{Name: "before", Kind: schemas.Int, Doc: "Only messages before this sequence: the last one's, for the next page."},
@@ -50,7 +51,7 @@ func received(name, kind, schema string) Projection {
 	}
 }
 
-func foldReceived(tx *Tx, e schemas.Recorded) error {
+func foldReceived(tx *engine.Tx, e schemas.Recorded) error {
 	extensions := maps.Clone(e.Extensions)
 	delete(extensions, schemas.SourceExtension) // source and tenant say it
 	if extensions == nil {
@@ -61,7 +62,7 @@ func foldReceived(tx *Tx, e schemas.Recorded) error {
 		return err
 	}
 	var data, bytes any
-	contentType := textOrNull(e.DataContentType)
+	contentType := engine.TextOrNull(e.DataContentType)
 	switch {
 	case e.Data != nil:
 		data = string(e.Data)
@@ -79,6 +80,6 @@ func foldReceived(tx *Tx, e schemas.Recorded) error {
 			extensions = excluded.extensions, data = excluded.data, data_bytes = excluded.data_bytes
 		WHERE (excluded.time_us, excluded.type, ifnull(excluded.subject, ''), excluded.extensions, ifnull(excluded.data, ''), ifnull(excluded.data_bytes, x''))
 			< (time_us, type, ifnull(subject, ''), extensions, ifnull(data, ''), ifnull(data_bytes, x''))`,
-		e.Route.Source, e.Route.Tenant, e.Source, e.ID, e.Type, textOrNull(e.Subject), e.Time.UnixMicro(), int64(e.Seq),
-		textOrNull(e.DataSchema), contentType, string(others), data, bytes)
+		e.Route.Source, e.Route.Tenant, e.Source, e.ID, e.Type, engine.TextOrNull(e.Subject), e.Time.UnixMicro(), int64(e.Seq),
+		engine.TextOrNull(e.DataSchema), contentType, string(others), data, bytes)
 }

@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
@@ -22,7 +23,7 @@ func TestLaw6ReceivedInAnyOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		run++
 		fold := func(name string, batches ...[]schemas.Recorded) string {
-			d, err := Open(Config{Path: filepath.Join(dir, fmt.Sprintf("%d-%s.db", run, name)), Projections: All})
+			d, err := Open(engine.Config{Path: filepath.Join(dir, fmt.Sprintf("%d-%s.db", run, name)), Projections: All})
 			if err != nil {
 				rt.Fatal(err)
 			}
@@ -67,12 +68,12 @@ func renumber(events []schemas.Recorded) []schemas.Recorded {
 
 func receivedRows(t *rapid.T, d *DB) string {
 	var b strings.Builder
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	err := d.tx.Each(`SELECT source, tenant, sender, id, type, subject, time_us, dataschema, datacontenttype, extensions, data, data_bytes
-		FROM received ORDER BY source, tenant, sender, id`, nil, func(r Row) error {
-		_, err := fmt.Fprintf(&b, "%q\n", r)
-		return err
+	err := d.View(t.Context(), func(tx *engine.Tx, _ schemas.Position) error {
+		return tx.Each(`SELECT source, tenant, sender, id, type, subject, time_us, dataschema, datacontenttype, extensions, data, data_bytes
+		FROM received ORDER BY source, tenant, sender, id`, nil, func(r engine.Row) error {
+			_, err := fmt.Fprintf(&b, "%q\n", r)
+			return err
+		})
 	})
 	if err != nil {
 		t.Fatal(err)

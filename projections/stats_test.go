@@ -9,18 +9,19 @@ import (
 	"testing"
 	"time"
 
+	"switchlog/projections/pluralkit"
 	"switchlog/schemas"
 )
 
 // askStats asks the query stats of a database.
-func askStats(t testing.TB, db *DB, params map[string]string) Stats {
+func askStats(t testing.TB, db *DB, params map[string]string) pluralkit.Stats {
 	t.Helper()
 	params["tenant"] = "sys"
 	a, err := db.Ask(t.Context(), schemas.PluralKit, "stats", params)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var s Stats
+	var s pluralkit.Stats
 	if err := json.Unmarshal(a.Body, &s); err != nil {
 		t.Fatal(err)
 	}
@@ -146,11 +147,11 @@ func TestStatsGroup(t *testing.T) {
 		frontingEvent(2, "CREATE_GROUP", "sys", "G", `{"name":"Trees","id":"ggggg"}`),
 		frontingEvent(3, "CREATE_MEMBER", "sys", "D", `{"name":"Gone"}`),
 	}, "2026-03-01T08:00:00Z A D", "2026-03-01T09:00:00Z B", "2026-03-01T10:00:00Z A B")
-	if err := db.tx.Exec(`INSERT INTO group_members (system_uuid, group_uuid, member_uuid, first_seen_us, last_seen_us) VALUES ('sys', 'G', 'A', 0, 0)`); err != nil {
-		t.Fatal(err)
-	}
-	n := int(db.position().Seq) + 1
-	if err := db.Apply(t.Context(), "test", []schemas.Recorded{frontingEvent(n, "DELETE_MEMBER", "sys", "D", "")}); err != nil {
+	err := db.Apply(t.Context(), "test", []schemas.Recorded{
+		frontingEvent(7, schemas.GroupObserved, "sys", "G", `{"asked":"2026-01-01T00:00:07Z","object":{"name":"Trees","id":"ggggg","members":["A"]}}`),
+		frontingEvent(8, "DELETE_MEMBER", "sys", "D", ""),
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	window := func() map[string]string {

@@ -5,6 +5,8 @@ import (
 	_ "embed"
 	"encoding/json"
 
+	"switchlog/projections/engine"
+	"switchlog/projections/merge"
 	"switchlog/schemas"
 )
 
@@ -15,11 +17,11 @@ var stellarStackSQL string
 // server what was heard last.
 //
 // Deliveries come in no order, so the newest by the panel's own time counts.
-var StellarStack = Projection{
+var StellarStack = engine.Projection{
 	Name: "stellarstack", Source: schemas.StellarStack, Version: 4, // 4: an odd event of an unknown type has its row
 	Schema:   stellarStackSQL,
-	Handlers: Any(foldStellarStack),
-	Queries: []Query{{
+	Handlers: engine.Any(foldStellarStack),
+	Queries: []engine.Query{{
 		Name: "servers", Path: "servers",
 		Doc: "The panel's servers, as last heard of, by name.",
 		SQL: `SELECT server_id AS id, name, status, state, since, verified AS verified_bool
@@ -27,7 +29,7 @@ var StellarStack = Projection{
 	}, {
 		Name: "events", Path: "events",
 		Doc:    "The latest events of the panel, newest first.",
-		Params: []Param{{Name: "server_id", Doc: "Only those about this server."}},
+		Params: []engine.Param{{Name: "server_id", Doc: "Only those about this server."}},
 		SQL: `SELECT event, server_id, server_name, status, data AS data_json, verified AS verified_bool, timestamp_us,
 				strftime('%Y-%m-%dT%H:%M:%S', (timestamp_us - (timestamp_us % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
 					|| printf('.%06dZ', (timestamp_us % 1000000 + 1000000) % 1000000) AS timestamp
@@ -36,10 +38,10 @@ var StellarStack = Projection{
 	}},
 }
 
-var stellarServerEntity = entity{
-	table: "stellarstack_servers", keys: []string{"source", "server_id"}, told: true, deletes: true,
-	fields: stellarServerFields,
-}.prepare()
+var stellarServerEntity = merge.Entity{
+	Table: "stellarstack_servers", Keys: []string{"source", "server_id"}, Told: true, Deletes: true,
+	Fields: stellarServerFields,
+}.Prepare()
 
 // stellarServerFields: state is the last of what server.* events tell, and
 // since when they told it.
@@ -63,7 +65,7 @@ var stellarStates = map[string]string{
 	schemas.StellarStackServerUnsuspended:  "unsuspended",
 }
 
-func foldStellarStack(tx *Tx, e schemas.Recorded) error {
+func foldStellarStack(tx *engine.Tx, e schemas.Recorded) error {
 	d, err := schemas.ReadStellarStack(e.Event)
 	if err != nil {
 		return err
@@ -74,7 +76,7 @@ func foldStellarStack(tx *Tx, e schemas.Recorded) error {
 	if d.Server != nil && d.Server.ID == "" {
 		d.Server = nil
 	}
-	if err := checkID("stellarstack_servers", e.Route.Tenant); err != nil {
+	if err := merge.CheckID("stellarstack_servers", e.Route.Tenant); err != nil {
 		return err
 	}
 	us, err := schemas.ParseTime(d.Timestamp)
@@ -92,7 +94,7 @@ func stellarVerified(e schemas.Recorded) bool {
 	return e.Extensions[schemas.AuthTypeExtension] != schemas.AuthUnauthenticated
 }
 
-func insertStellarEvent(tx *Tx, e schemas.Recorded, d schemas.StellarStackEvent, us int64) error {
+func insertStellarEvent(tx *engine.Tx, e schemas.Recorded, d schemas.StellarStackEvent, us int64) error {
 	data, err := sortedJSON(d.Data)
 	if err != nil {
 		return err
@@ -111,7 +113,7 @@ func insertStellarEvent(tx *Tx, e schemas.Recorded, d schemas.StellarStackEvent,
 		e.Route.Tenant, us, d.Event, server.ID, data, name, server.Status, stellarVerified(e), e.ID, e.Time.UnixMicro())
 }
 
-func mergeStellarServer(tx *Tx, e schemas.Recorded, s schemas.StellarStackServer, us int64) error {
+func mergeStellarServer(tx *engine.Tx, e schemas.Recorded, s schemas.StellarStackServer, us int64) error {
 	values := map[string]any{"verified": stellarVerified(e)}
 	if s.Name != "" {
 		values["name"] = s.Name
@@ -122,10 +124,10 @@ func mergeStellarServer(tx *Tx, e schemas.Recorded, s schemas.StellarStackServer
 	if state, tells := stellarStates[e.Type]; tells {
 		values["state"], values["since"] = state, us
 	}
-	return tx.merge(stellarServerEntity, func(r *row) {
-		r.set(pick(stellarServerFields, values), fieldVersion{rank: rankUpdate, us: us, id: e.ID})
+	return merge.Into(tx, stellarServerEntity, func(r *merge.Row) {
+		r.Set(pick(stellarServerFields, values), merge.FieldVersion{Rank: merge.RankUpdate, US: us, ID: e.ID})
 		if e.Type == schemas.StellarStackServerDeleted {
-			r.tombstone(us)
+			r.Tombstone(us)
 		}
 	}, e.Route.Tenant, s.ID)
 }

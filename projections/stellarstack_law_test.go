@@ -8,12 +8,13 @@ import (
 
 	"pgregory.net/rapid"
 
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
 // TestLaw6StellarStackInAnyOrder: deliveries are sent in parallel, and again.
 func TestLaw6StellarStackInAnyOrder(t *testing.T) {
-	anyOrder(t, []Projection{StellarStack}, stellarHistory, "panel-a")
+	anyOrder(t, []engine.Projection{StellarStack}, stellarHistory, "panel-a")
 }
 
 // stellarHistory draws events of two panels, one of them unsigned, about the

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/tools/txtar"
 
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
@@ -69,9 +70,9 @@ func TestGolden(t *testing.T) {
 }
 
 // openTest opens a new database that is closed when the test ends.
-func openTest(t testing.TB, all []Projection) *DB {
+func openTest(t testing.TB, all []engine.Projection) *DB {
 	t.Helper()
-	db, err := Open(Config{Path: filepath.Join(t.TempDir(), "projections.db"), Projections: all})
+	db, err := Open(engine.Config{Path: filepath.Join(t.TempDir(), "projections.db"), Projections: all})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +182,7 @@ func ask(t *testing.T, db *DB, name string, given map[string]string) []string {
 	if !named {
 		query = name
 	}
-	for _, p := range db.cfg.Projections {
+	for _, p := range All {
 		for _, q := range p.Queries {
 			if q.Name == query && (!named || p.Source == source) {
 				if q.SQL == "" {
@@ -205,7 +206,7 @@ func computed(t testing.TB, db *DB, source, name string, given map[string]string
 	return string(a.Body)
 }
 
-func bind(t *testing.T, q Query, given map[string]string) []any {
+func bind(t *testing.T, q engine.Query, given map[string]string) []any {
 	t.Helper()
 	args := []any{sql.Named("tenant", given["tenant"])}
 	for _, p := range q.Params {
@@ -249,7 +250,7 @@ func rowsOf(t testing.TB, db *DB, query string, args ...any) []string {
 // own, and hands over row by row.
 func eachRow(t interface{ Fatal(...any) }, db *DB, query string, args []any, fn func(columns []string, values []any)) {
 	err := func() (err error) {
-		pool, err := sql.Open("sqlite3", "file:"+db.cfg.Path+"?mode=ro")
+		pool, err := sql.Open("sqlite3", "file:"+db.Path()+"?mode=ro")
 		if err != nil {
 			return err
 		}

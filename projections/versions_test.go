@@ -9,18 +9,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"switchlog/projections/engine"
 )
 
 const versionsFile = "testdata/versions.txt"
 
-// engineSources are files of the engine. engineVersion stands for those of them
-// that rows depend on; any file that is neither here nor named after a
-// projection is shared, and counts for every projection.
-var (
-	engineSources = []string{"all.go", "answer.go", "compare.go", "db.go", "doc.go", "explain.go", "held.go", "metrics.go", "outbox.go",
-		"projection.go", "query.go", "reader.go", "rebuild.go", "replay.go", "skipped.go", "ahead.go", "statement.go", "steady.go", "rest.go", "sql.go", "view.go", "apply.go", "engine.sql", "tx.go"}
-	engineRowSources = []string{"apply.go", "engine.sql", "tx.go"}
-)
+// engineRowSources are the files of the engine that rows depend on; engine.Version
+// stands for them.
+var engineRowSources = []string{"engine/apply.go", "engine/engine.sql", "engine/tx.go"}
 
 // TestVersionsAreRaised: who changes what a projection's rows are made by
 // must decide whether the rows change. Only a raised Version has them built
@@ -28,7 +25,7 @@ var (
 func TestVersionsAreRaised(t *testing.T) {
 	var got strings.Builder
 	got.WriteString("# name, Version, hash of its sources. Written by: go test ./projections -run Versions -update\n")
-	fmt.Fprintf(&got, "engine %d %s\n", engineVersion, sourcesHash(t, engineRowSources))
+	fmt.Fprintf(&got, "engine %d %s\n", engine.Version, sourcesHash(t, engineRowSources))
 	for _, p := range All {
 		fmt.Fprintf(&got, "%s %d %s\n", p.Name, p.Version, sourcesHash(t, sourcesOf(t, p.Name)))
 	}
@@ -49,45 +46,54 @@ got
 want
 %s
 (hint: if the same events could now give other rows (other tables or views, other values, other events set aside), raise its
-Version (engineVersion for the engine) by one, with a comment what is new. If the rows stay the same to the byte (a
+Version (engine.Version for the engine) by one, with a comment what is new. If the rows stay the same to the byte (a
 comment, a name, speed), leave it. Then: go test ./projections -run Versions -update, and commit %s with the change)`,
 			got.String(), want, versionsFile)
 	}
 }
 
-// sourcesOf are the files of a projection: those that begin with its name, and
-// the shared ones.
+// rowless are files beside folds that make no rows.
+var rowless = []string{"all.go", "doc.go", "open.go", "pluralkit/held.go"}
+
+// sourcesOf are the files of a projection: in its folder those that begin with its
+// name and those that begin with no projection's, and how rows are merged.
 func sourcesOf(t *testing.T, name string) []string {
 	t.Helper()
 	named := func(file, name string) bool {
-		base := strings.TrimSuffix(strings.TrimSuffix(file, ".go"), ".sql")
+		base := strings.TrimSuffix(strings.TrimSuffix(filepath.Base(file), ".go"), ".sql")
 		return base == name || strings.HasPrefix(base, name+"_")
 	}
-	sources, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	schemas, err := filepath.Glob("*.sql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var files []string
-	own := 0
-	for _, file := range append(sources, schemas...) {
-		others := slices.ContainsFunc(All, func(p Projection) bool { return named(file, p.Name) })
-		switch {
-		case strings.HasSuffix(file, "_test.go"):
-		case named(file, name):
-			own++
-			files = append(files, file)
-		case !others && !slices.Contains(engineSources, file):
-			files = append(files, file)
+	for _, folder := range []string{".", "pluralkit", "webhooks"} {
+		files, own := glob(t, "merge/*.go"), 0
+		for _, file := range append(glob(t, folder+"/*.go"), glob(t, folder+"/*.sql")...) {
+			others := slices.ContainsFunc(All, func(p engine.Projection) bool { return named(file, p.Name) })
+			switch {
+			case named(file, name):
+				own++
+				files = append(files, file)
+			case !others && !slices.Contains(rowless, file):
+				files = append(files, file)
+			}
+		}
+		if own > 0 {
+			return files
 		}
 	}
-	if own == 0 {
-		t.Errorf("projection %s has no file of its name", name)
+	t.Errorf("projection %s has no file of its name", name)
+	return nil
+}
+
+// glob is the files of a pattern that are no tests.
+func glob(t *testing.T, pattern string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.FromSlash(pattern))
+	if err != nil {
+		t.Fatal(err)
 	}
-	return files
+	for i, file := range files {
+		files[i] = filepath.ToSlash(filepath.Clean(file))
+	}
+	return slices.DeleteFunc(files, func(file string) bool { return strings.HasSuffix(file, "_test.go") })
 }
 
 func sourcesHash(t *testing.T, files []string) string {

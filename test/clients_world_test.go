@@ -13,6 +13,8 @@ import (
 	"switchlog/projections"
 	"switchlog/projections/mirror"
 	"switchlog/test/fakepk"
+
+	"switchlog/projections/engine"
 )
 
 // A clientWorld is a PluralKit with three systems: full has some of all there
@@ -186,7 +188,7 @@ func (s *server) follow(w *clientWorld, systems ...*fakepk.System) {
 // tokens, each of which owns a system.
 func (w *clientWorld) mirrorOf(dir string) (url string) {
 	w.t.Helper()
-	db, err := projections.Open(projections.Config{Path: filepath.Join(dir, "projections.db")})
+	db, err := projections.Open(engine.Config{Path: filepath.Join(dir, "projections.db")})
 	if err != nil {
 		w.t.Fatal(err)
 	}

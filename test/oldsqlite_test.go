@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"switchlog/projections"
+
+	"switchlog/projections/engine"
 )
 
 // leastSQLite is the oldest SQLite that is promised to read the database.
@@ -40,7 +42,7 @@ func TestOldSQLite(t *testing.T) {
 func TestOldSQLiteTimes(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "projections.db")
-	db, err := projections.Open(projections.Config{Path: path})
+	db, err := projections.Open(engine.Config{Path: path})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"switchlog/cmd/switchlog/terminal"
 	"switchlog/processor"
 	"switchlog/projections"
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
@@ -91,7 +92,7 @@ func (a admin) guard(fn func(w http.ResponseWriter, r *http.Request) error) http
 			status = f.status
 		case errors.Is(err, schemas.ErrInvalid):
 			status = http.StatusBadRequest
-		case errors.Is(err, projections.ErrUnknownQuery):
+		case errors.Is(err, engine.ErrUnknownQuery):
 			status = http.StatusNotFound
 		}
 		if status >= 500 {

@@ -11,7 +11,7 @@ import (
 	"switchlog/cmd/switchlog/terminal"
 	"switchlog/ingest/registry"
 	"switchlog/processor"
-	"switchlog/projections"
+	"switchlog/projections/engine"
 	"switchlog/projections/query"
 	"switchlog/schemas"
 )
@@ -211,7 +211,7 @@ func (n *node) systemByID(ctx context.Context, text string) (uuid string, err er
 	if !ok || n.db == nil {
 		return "", nil
 	}
-	err = n.db.View(ctx, func(tx *projections.Tx, _ schemas.Position) error {
+	err = n.db.View(ctx, func(tx *engine.Tx, _ schemas.Position) error {
 		row, err := tx.Get(`SELECT uuid FROM systems WHERE id = ?1 AND deleted_us IS NULL
 			ORDER BY coalesce(versions ->> '$.id[1]', observed_us, snapshot_us) DESC, uuid LIMIT 1`, id)
 		if row != nil {

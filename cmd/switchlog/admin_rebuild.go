@@ -11,7 +11,7 @@ import (
 	"github.com/mattn/go-sqlite3"
 
 	"switchlog/processor"
-	"switchlog/projections"
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
@@ -34,7 +34,7 @@ func (a admin) long(w http.ResponseWriter, r *http.Request, swap bool) error {
 	report := func(p progress) error {
 		return errors.Join(e.Encode(p), flush.Flush())
 	}
-	replayed, err := a.n.db.Replay(r.Context(), foldedLog(a), swap, func(p projections.Progress) error {
+	replayed, err := a.n.db.Replay(r.Context(), foldedLog(a), swap, func(p engine.Progress) error {
 		return report(progress{Step: p.Step, Done: p.Done, Total: p.Total})
 	})
 	if err != nil {
@@ -71,7 +71,7 @@ func (n *node) replayTrouble(err error) error {
 // foldedLog is the log, and the loop that folds it, as a replay needs them.
 type foldedLog struct{ n *node }
 
-var _ projections.Log = foldedLog{}
+var _ engine.Log = foldedLog{}
 
 func (l foldedLog) End(ctx context.Context) (string, uint64, error) {
 	last, err := l.n.events.Last(ctx)

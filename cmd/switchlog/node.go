@@ -28,6 +28,7 @@ import (
 	"switchlog/processor/deliver"
 	"switchlog/processor/deliver/manage"
 	"switchlog/projections"
+	"switchlog/projections/engine"
 	"switchlog/projections/mirror"
 	"switchlog/projections/query"
 	"switchlog/projections/query/ui"
@@ -233,7 +234,7 @@ func (n *node) rest() {
 
 // openDatabase opens the projections and what keeps them going.
 func (n *node) openDatabase() (err error) {
-	n.db, err = projections.Open(projections.Config{Path: n.path(fileDatabase), Events: n.eventsOf, Log: n.log, Metrics: n.metrics})
+	n.db, err = projections.Open(engine.Config{Path: n.path(fileDatabase), Events: n.eventsOf, Log: n.log, Metrics: n.metrics})
 	if err != nil {
 		return err
 	}
@@ -405,9 +406,9 @@ func (n *node) List(ctx context.Context, source, after string, limit int) (list 
 		}
 	}
 	if source == schemas.PluralKit && n.db != nil {
-		err = n.db.View(ctx, func(tx *projections.Tx, _ schemas.Position) error {
+		err = n.db.View(ctx, func(tx *engine.Tx, _ schemas.Position) error {
 			return tx.Each(`SELECT uuid, id FROM systems WHERE uuid > ?1 AND deleted_us IS NULL ORDER BY uuid LIMIT ?2`,
-				[]any{after, limit}, func(r projections.Row) error {
+				[]any{after, limit}, func(r engine.Row) error {
 					found[r.Text(0)] = query.Tenant{Tenant: r.Text(0), ID: r.Text(1)}
 					return nil
 				})

@@ -12,6 +12,7 @@ import (
 	"switchlog/processor"
 	"switchlog/processor/deliver/manage"
 	"switchlog/projections"
+	"switchlog/projections/webhooks"
 	"switchlog/schemas"
 )
 
@@ -23,7 +24,7 @@ func (n *node) webhooksHandler() http.Handler {
 	}
 	return manage.NewHandler(manage.Config{
 		Registry: n.registry, Events: n.spool, History: history{n.db}, Sender: n.sender, Past: past{n},
-		Kinds: kinds, Allow: n.deliverAllow, Condition: projections.CheckCondition, State: n.webhookState, Withheld: n.withheld, Server: n.stellarServer,
+		Kinds: kinds, Allow: n.deliverAllow, Condition: webhooks.CheckCondition, State: n.webhookState, Withheld: n.withheld, Server: n.stellarServer,
 		Authorize: func(r *http.Request) (manage.Caller, bool) {
 			reader, err := n.authorize(r)
 			return manage.Caller{Name: reader.Name, Source: reader.Source, Tenant: reader.Tenant, All: reader.Admin}, err == nil && (reader.Admin || reader.Tenant != "" && !reader.Public)
@@ -48,7 +49,7 @@ func (h history) DeliveryAgain(ctx context.Context, webhook, id string) (schemas
 }
 
 func notFound(err error) error {
-	if errors.Is(err, projections.ErrNoDelivery) {
+	if errors.Is(err, webhooks.ErrNoDelivery) {
 		return fmt.Errorf("%w: %w", schemas.ErrNotFound, err)
 	}
 	return err

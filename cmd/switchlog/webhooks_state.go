@@ -10,7 +10,8 @@ import (
 
 	"switchlog/processor/deliver"
 	"switchlog/processor/deliver/manage"
-	"switchlog/projections"
+	"switchlog/projections/engine"
+	"switchlog/projections/webhooks"
 	"switchlog/schemas"
 )
 
@@ -55,7 +56,7 @@ func (n *node) deliveries(ctx context.Context) (deliveryStatus, error) {
 // rebuilt that is not known, and nothing is said of it.
 func (n *node) withheld(ctx context.Context, sub schemas.Subscription) ([]schemas.Withheld, error) {
 	list, err := n.db.Withheld(ctx, sub)
-	if errors.Is(err, projections.ErrStale) {
+	if errors.Is(err, engine.ErrStale) {
 		return nil, nil
 	}
 	return list, err
@@ -100,7 +101,7 @@ func (n *node) brokenWebhook(sub schemas.Subscription, ref string) string {
 	if !slices.ContainsFunc(deliver.Providers(), func(p deliver.Provider) bool { return p.Name == sub.Provider }) {
 		return fmt.Sprintf("is broken: this version of switchlog knows no provider %q, so nothing is passed on (hint: a newer version made it; use that)", sub.Provider)
 	}
-	if err := projections.CheckCondition(sub.Condition); err != nil {
+	if err := webhooks.CheckCondition(sub.Condition); err != nil {
 		says := strings.TrimPrefix(err.Error(), schemas.ErrInvalid.Error()+": ")
 		return fmt.Sprintf("is broken, and nothing is passed on: %s (hint: switchlog webhook update %s --condition '…')", says, ref)
 	}

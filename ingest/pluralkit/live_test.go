@@ -15,6 +15,7 @@ import (
 
 	"switchlog/ingest/pluralkit"
 	"switchlog/projections"
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 	"switchlog/test/fakepk"
 )
@@ -54,7 +55,7 @@ func inBubble(t *testing.T, w fakepk.Config, c fakepk.APIConfig, f func(*live)) 
 
 func (l *live) open() *projections.DB {
 	l.t.Helper()
-	db, err := projections.Open(projections.Config{Path: filepath.Join(l.t.TempDir(), "projections.db")})
+	db, err := projections.Open(engine.Config{Path: filepath.Join(l.t.TempDir(), "projections.db")})
 	if err != nil {
 		l.t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"switchlog/projections"
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
@@ -16,7 +16,7 @@ import (
 type Store interface {
 	// View lends fn a connection that can only read. All that fn reads is true
 	// at the position it is given.
-	View(ctx context.Context, fn func(tx *projections.Tx, at schemas.Position) error) error
+	View(ctx context.Context, fn func(tx *engine.Tx, at schemas.Position) error) error
 }
 
 // Reader is somebody who has a token.

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"switchlog/projections"
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 	"switchlog/test/fakepk"
 )
@@ -336,7 +336,7 @@ func TestMethodsAndHeaders(t *testing.T) {
 // storeFunc is a Store that a test makes.
 type storeFunc func(context.Context) error
 
-func (f storeFunc) View(ctx context.Context, _ func(*projections.Tx, schemas.Position) error) error {
+func (f storeFunc) View(ctx context.Context, _ func(*engine.Tx, schemas.Position) error) error {
 	return f(ctx)
 }
 
@@ -348,8 +348,8 @@ func TestFaults(t *testing.T) {
 		want string
 	}{
 		{errors.New("secret"), `500 {"message":"500: Internal Server Error","code":0}`},
-		{fmt.Errorf("x: %w", projections.ErrDamaged), `500 {"message":"500: Internal Server Error","code":0}`},
-		{fmt.Errorf("x: %w", projections.ErrStale), `503 {"message":"503: Service Unavailable","code":0}`},
+		{fmt.Errorf("x: %w", engine.ErrDamaged), `500 {"message":"500: Internal Server Error","code":0}`},
+		{fmt.Errorf("x: %w", engine.ErrStale), `503 {"message":"503: Service Unavailable","code":0}`},
 		{fmt.Errorf("x: %w", context.DeadlineExceeded), `504 {"message":"504: Gateway Timeout","code":0}`},
 		{fmt.Errorf("x: %w", context.Canceled), `503 {"message":"503: Service Unavailable","code":0}`},
 		{fmt.Errorf("x: %w", errTooLarge), `413 {"message":"413: Content Too Large","code":0}`},

@@ -1,7 +1,7 @@
 package mirror
 
 import (
-	"switchlog/projections"
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
@@ -21,7 +21,7 @@ const (
 		ORDER BY member_uuid LIMIT 10001`
 )
 
-func (q *request) group(ref string) (projections.Row, *system, error) {
+func (q *request) group(ref string) (engine.Row, *system, error) {
 	return q.find(ref, groupByUUID, groupByID, groupShape, errNoGroup)
 }
 
@@ -51,7 +51,7 @@ func getGroups(q *request) ([]byte, error) {
 			return nil, err
 		}
 	}
-	with := func(g projections.Row) ([]string, error) { return q.groupMembers(s, g, visible) }
+	with := func(g engine.Row) ([]string, error) { return q.groupMembers(s, g, visible) }
 	return q.list(groupShape, s, with, groupsOfSystem, s.uuid)
 }
 
@@ -69,7 +69,7 @@ func getMemberGroups(q *request) ([]byte, error) {
 // visibleMembers are the uuids of those whom all may see in lists.
 func (q *request) visibleMembers(s *system) (map[string]bool, error) {
 	visible := map[string]bool{}
-	err := q.tx.Each(visibility, []any{s.uuid}, func(r projections.Row) error {
+	err := q.tx.Each(visibility, []any{s.uuid}, func(r engine.Row) error {
 		visible[r.Text(0)] = true
 		return nil
 	})
@@ -78,12 +78,12 @@ func (q *request) visibleMembers(s *system) (map[string]bool, error) {
 
 // groupMembers are the uuids of those in a group whom the viewer may see, in
 // the order of the uuids; never nil.
-func (q *request) groupMembers(s *system, g projections.Row, visible map[string]bool) ([]string, error) {
+func (q *request) groupMembers(s *system, g engine.Row, visible map[string]bool) ([]string, error) {
 	uuids := []string{}
 	if !s.owner && !groupShape.open(g, schemas.PKGroupMembersPrivacy) {
 		return uuids, nil
 	}
-	err := q.tx.Each(uuidsOfGroup, []any{g.Text(groupShape.uuid), s.uuid}, func(r projections.Row) error {
+	err := q.tx.Each(uuidsOfGroup, []any{g.Text(groupShape.uuid), s.uuid}, func(r engine.Row) error {
 		if s.owner || visible[r.Text(0)] {
 			uuids = append(uuids, r.Text(0))
 		}

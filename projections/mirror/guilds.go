@@ -1,6 +1,6 @@
 package mirror
 
-import "switchlog/projections"
+import "switchlog/projections/engine"
 
 // ownSystem finds the system of the route for what only its owner may see.
 func (q *request) ownSystem() (*system, error) {
@@ -46,7 +46,7 @@ func getAutoproxy(q *request) ([]byte, error) {
 		return nil, err
 	}
 	if row == nil {
-		row = make(projections.Row, 3)
+		row = make(engine.Row, 3)
 	}
 	mode := textOr(row, 0, "off")
 	b := appendString([]byte(`{"autoproxy_mode":`), mode)

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"switchlog/projections"
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
@@ -35,7 +35,7 @@ func NewHandler(c Config) http.Handler {
 // is answered from.
 type request struct {
 	*handler
-	tx     *projections.Tx
+	tx     *engine.Tx
 	args   []string // what stands at the placeholders of the route
 	params url.Values
 	viewer viewer
@@ -87,7 +87,7 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, rt *route, args
 	ctx, cancel := context.WithTimeout(r.Context(), h.Timeout)
 	defer cancel()
 	q := &request{handler: h, args: args, params: r.URL.Query(), viewer: h.viewer(r.Header.Values("Authorization"))}
-	err = h.Store.View(ctx, func(tx *projections.Tx, at schemas.Position) (err error) {
+	err = h.Store.View(ctx, func(tx *engine.Tx, at schemas.Position) (err error) {
 		w.Header().Set(positionHeader, strconv.FormatUint(at.Seq, 10))
 		q.tx = tx
 		body, err = rt.answer(q)
@@ -110,7 +110,7 @@ func (h *handler) finish(w http.ResponseWriter, body []byte, err error, label st
 	case errors.As(err, &refused):
 	case errors.Is(err, context.DeadlineExceeded):
 		refused = errTooSlow
-	case errors.Is(err, context.Canceled), errors.Is(err, projections.ErrStale):
+	case errors.Is(err, context.Canceled), errors.Is(err, engine.ErrStale):
 		refused = errUnavailable
 	default:
 		refused = errInternal

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"switchlog/projections"
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 	"switchlog/test/fakepk"
 )
@@ -47,7 +48,7 @@ func newPair(t testing.TB) *pair {
 
 func openDB(t testing.TB) *projections.DB {
 	t.Helper()
-	db, err := projections.Open(projections.Config{Path: filepath.Join(t.TempDir(), "projections.db")})
+	db, err := projections.Open(engine.Config{Path: filepath.Join(t.TempDir(), "projections.db")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"switchlog/projections"
+	"switchlog/projections/engine"
 )
 
 const hexDigits = "0123456789abcdef"
@@ -120,7 +120,7 @@ func image(url string) string {
 }
 
 // textOr is a column of text, or what stands for it when it is NULL.
-func textOr(r projections.Row, i int, otherwise string) string {
+func textOr(r engine.Row, i int, otherwise string) string {
 	if r.Null(i) {
 		return otherwise
 	}

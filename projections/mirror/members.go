@@ -3,7 +3,7 @@ package mirror
 import (
 	"errors"
 
-	"switchlog/projections"
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
@@ -36,7 +36,7 @@ var (
 )
 
 // find finds a member or group and the system it belongs to.
-func (q *request) find(ref, byUUID, byID string, of *shape, none error) (projections.Row, *system, error) {
+func (q *request) find(ref, byUUID, byID string, of *shape, none error) (engine.Row, *system, error) {
 	short, _ := schemas.PluralKitShortID(ref) // empty, which nobody has, if it is none
 	query, args := byID, []any{short, q.viewer.owns}
 	if uuid, isUUID := schemas.PluralKitUUID(ref); isUUID {
@@ -56,7 +56,7 @@ func (q *request) find(ref, byUUID, byID string, of *shape, none error) (project
 	return row, s, err
 }
 
-func (q *request) member(ref string) (projections.Row, *system, error) {
+func (q *request) member(ref string) (engine.Row, *system, error) {
 	return q.find(ref, memberByUUID, memberByID, memberShape, errNoMember)
 }
 
@@ -89,11 +89,11 @@ func getGroupMembers(q *request) ([]byte, error) {
 
 // list answers with all rows of a query that the viewer may see in a list. of
 // is members or groups; with, if it is not nil, gives the members of a group.
-func (q *request) list(of *shape, s *system, with func(projections.Row) ([]string, error), query string, args ...any) ([]byte, error) {
+func (q *request) list(of *shape, s *system, with func(engine.Row) ([]string, error), query string, args ...any) ([]byte, error) {
 	b := make([]byte, 1, 4096)
 	b[0] = '['
 	n := 0
-	err := q.tx.Each(query, args, func(r projections.Row) error {
+	err := q.tx.Each(query, args, func(r engine.Row) error {
 		if !s.owner && !of.open(r, schemas.PKVisibility) {
 			return nil
 		}

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"switchlog/projections"
+	"switchlog/projections/engine"
 )
 
 const (
@@ -56,7 +56,7 @@ func getMessage(q *request) ([]byte, error) {
 }
 
 // byOriginal finds a message of the last half hour by what was proxied.
-func (q *request) byOriginal(id string) (projections.Row, error) {
+func (q *request) byOriginal(id string) (engine.Row, error) {
 	written := snowflakeTime(id)
 	if age := q.now().Sub(written); age >= originalLifetime+proxyingTakes || len(id) > 20 {
 		return nil, nil

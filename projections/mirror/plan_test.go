@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"switchlog/projections"
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
@@ -37,8 +37,8 @@ func TestNoScans(t *testing.T) {
 		"messageByID": messageByID, "messageByOriginal": messageByOriginal,
 	} {
 		var plan []string
-		err := db.View(t.Context(), func(tx *projections.Tx, _ schemas.Position) error {
-			return tx.Each("EXPLAIN QUERY PLAN "+query, []any{"a", "b", 1}[:arguments(query)], func(r projections.Row) error {
+		err := db.View(t.Context(), func(tx *engine.Tx, _ schemas.Position) error {
+			return tx.Each("EXPLAIN QUERY PLAN "+query, []any{"a", "b", 1}[:arguments(query)], func(r engine.Row) error {
 				plan = append(plan, r.Text(3))
 				return nil
 			})

@@ -7,7 +7,8 @@ import (
 	"net/http"
 	"strings"
 
-	"switchlog/projections"
+	"switchlog/projections/engine"
+	"switchlog/projections/pluralkit"
 	"switchlog/schemas"
 )
 
@@ -67,7 +68,7 @@ func (w *watcher) look(t fataler) publicView {
 // Then the mirror shows no list, but each thing by its id.
 func (w *watcher) listUntold(t fataler, noun string) (untold bool) {
 	t.Helper()
-	err := w.db.View(context.Background(), func(tx *projections.Tx, _ schemas.Position) error {
+	err := w.db.View(context.Background(), func(tx *engine.Tx, _ schemas.Position) error {
 		row, err := tx.Get(`SELECT `+noun+`_list_privacy FROM systems WHERE uuid = ?`, w.system)
 		untold = row == nil || row.Null(0)
 		return err
@@ -154,7 +155,7 @@ func (w *watcher) read(t fataler) map[string]anyValue {
 		}
 		return a.Body
 	}
-	err := w.db.View(ctx, func(tx *projections.Tx, _ schemas.Position) error {
+	err := w.db.View(ctx, func(tx *engine.Tx, _ schemas.Position) error {
 		for query, public := range map[string]func(json.RawMessage) (json.RawMessage, error){"system": schemas.PublicSystem, "settings": schemas.PublicSettings} {
 			thing, key := w.was.things[query+" "+w.system], query+" "+w.system
 			if object := ask(query); object != nil {
@@ -173,7 +174,7 @@ func (w *watcher) read(t fataler) map[string]anyValue {
 			if err := json.Unmarshal(ask(query), &list); err != nil {
 				return err
 			}
-			shown, open, err := schemas.PublicList(of, list, w.system, tx)
+			shown, open, err := schemas.PublicList(of, list, w.system, pluralkit.Privacy{Tx: tx})
 			if err == nil && !open && w.listUntold(t, of.Noun) {
 				shown, err = w.publicByID(t, of, tx)
 			}
@@ -189,7 +190,7 @@ func (w *watcher) read(t fataler) map[string]anyValue {
 		if err := json.Unmarshal(ask("fronters"), &front); err != nil {
 			return err
 		}
-		shown, open, err := schemas.PublicFront(front, tx)
+		shown, open, err := schemas.PublicFront(front, pluralkit.Privacy{Tx: tx})
 		if err == nil && open && shown.Switch != "" {
 			var object []byte
 			object, err = json.Marshal(shown)
@@ -204,10 +205,10 @@ func (w *watcher) read(t fataler) map[string]anyValue {
 }
 
 // publicByID is what a reader of what is public sees who asks for each by its id.
-func (w *watcher) publicByID(t fataler, of *schemas.ObjectType, tx *projections.Tx) (shown []json.RawMessage, err error) {
+func (w *watcher) publicByID(t fataler, of *schemas.ObjectType, tx *engine.Tx) (shown []json.RawMessage, err error) {
 	for _, object := range w.owned(t, of.Noun) {
 		if of == schemas.PKGroupObject {
-			object, err = schemas.PublicGroup(object, w.system, tx)
+			object, err = schemas.PublicGroup(object, w.system, pluralkit.Privacy{Tx: tx})
 		} else {
 			object, err = schemas.PublicMember(object)
 		}

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"switchlog/projections"
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
@@ -107,12 +107,12 @@ type eyes struct {
 }
 
 // open reports whether all may see what a privacy setting guards.
-func (s *shape) open(r projections.Row, setting string) bool {
+func (s *shape) open(r engine.Row, setting string) bool {
 	return schemas.IsPublic(r.Text(s.setting(setting)))
 }
 
 // append writes the object of a row.
-func (s *shape) append(b []byte, r projections.Row, e eyes) []byte {
+func (s *shape) append(b []byte, r engine.Row, e eyes) []byte {
 	b = append(b, '{')
 	for i := range s.parts {
 		b = s.appendPart(b, &s.parts[i], r, e)
@@ -131,7 +131,7 @@ func (s *shape) append(b []byte, r projections.Row, e eyes) []byte {
 	return append(b, '}', '}')
 }
 
-func (s *shape) appendPart(b []byte, p *part, r projections.Row, e eyes) []byte {
+func (s *shape) appendPart(b []byte, p *part, r engine.Row, e eyes) []byte {
 	switch p.kind {
 	case systemID:
 		if e.system == "" {
@@ -178,7 +178,7 @@ func jsonOr(json, otherwise string) string {
 	return json
 }
 
-func textOrNil(r projections.Row, i int) *string {
+func textOrNil(r engine.Row, i int) *string {
 	if r.Null(i) {
 		return nil
 	}
@@ -188,9 +188,9 @@ func textOrNil(r projections.Row, i int) *string {
 
 // id is the short id, or the uuid until that is known: PluralKit takes both
 // wherever it takes one.
-func (s *shape) id(r projections.Row) string { return textOr(r, 0, r.Text(s.uuid)) }
+func (s *shape) id(r engine.Row) string { return textOr(r, 0, r.Text(s.uuid)) }
 
-func appendColumn(b []byte, k kind, r projections.Row, i int) []byte {
+func appendColumn(b []byte, k kind, r engine.Row, i int) []byte {
 	switch k {
 	case picture:
 		return appendString(b, image(r.Text(i)))

@@ -1,7 +1,7 @@
 package mirror
 
 import (
-	"switchlog/projections"
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
@@ -29,7 +29,7 @@ func getSwitches(q *request) ([]byte, error) {
 	}
 	b := make([]byte, 1, 4096)
 	b[0] = '['
-	err = q.tx.Each(switchPage, []any{s.uuid, before, limit}, func(r projections.Row) error {
+	err = q.tx.Each(switchPage, []any{s.uuid, before, limit}, func(r engine.Row) error {
 		if len(b) > 1 {
 			b = append(b, ',')
 		}
@@ -113,7 +113,7 @@ func getSwitch(q *request) ([]byte, error) {
 func (q *request) front(s *system, query string, args ...any) (b []byte, err error) {
 	n := memberShape.width
 	members := 0
-	err = q.tx.Each(query, args, func(r projections.Row) error {
+	err = q.tx.Each(query, args, func(r engine.Row) error {
 		if b == nil {
 			b = append(appendSwitch(make([]byte, 0, 2048), r.Text(n), r.Int(n+1)), '[')
 		}

@@ -3,14 +3,14 @@ package mirror
 import (
 	"errors"
 
-	"switchlog/projections"
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
 // A system that somebody asks about, as far as it is known.
 type system struct {
 	uuid, id string // id is the uuid until the short id is known
-	row      projections.Row
+	row      engine.Row
 	owner    bool // the viewer owns it
 }
 
@@ -156,7 +156,7 @@ func getSettings(q *request) ([]byte, error) {
 		return nil, err
 	}
 	if row == nil { // nobody has ever changed any
-		row = make(projections.Row, of.width)
+		row = make(engine.Row, of.width)
 	}
 	return of.append(nil, row, eyes{owner: s.owner}), nil
 }

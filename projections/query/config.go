@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"switchlog/projections"
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
@@ -19,7 +20,7 @@ type Store interface {
 	// Ask answers a query of a source; the parameter tenant says whose. Errors
 	// wrap projections.ErrUnknownQuery, or schemas.ErrInvalid with a sentence
 	// for whoever asked.
-	Ask(ctx context.Context, source, name string, params map[string]string) (projections.Answer, error)
+	Ask(ctx context.Context, source, name string, params map[string]string) (engine.Answer, error)
 
 	// Wait returns when the log is folded up to seq, or with ctx's error.
 	Wait(ctx context.Context, seq uint64) error
@@ -28,7 +29,7 @@ type Store interface {
 // Public answers as others than the owner may see it; *projections.DB does.
 type Public interface {
 	// AskPublic is as Store.Ask. What others may not see is not found.
-	AskPublic(ctx context.Context, source, name string, params map[string]string) (projections.Answer, error)
+	AskPublic(ctx context.Context, source, name string, params map[string]string) (engine.Answer, error)
 
 	// PublicChange is a change as others may see it; some is false if that is nothing.
 	PublicChange(ctx context.Context, e schemas.Event) (public schemas.Event, some bool, err error)
@@ -83,7 +84,7 @@ type Config struct {
 	Log         Log
 	Tenants     Tenants                             // nil: every tenant is known
 	Conn        *nats.Conn                          // with the right to read CHANGES and to answer
-	Projections []projections.Projection            // nil: projections.All
+	Projections []engine.Projection                 // nil: projections.All
 	Authorize   func(*http.Request) (Reader, error) // who asks; ErrUnauthorized: nobody we know
 
 	// Inbox gives the reader who receives below an inbox prefix (its first token, "_INBOX_name"),

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"switchlog/projections"
+	"switchlog/projections/engine"
 )
 
 // core is what both doors have: the queries, and the way to their answers.
@@ -17,7 +17,7 @@ type core struct {
 	queries limit
 	waits   limit
 
-	sources map[string]map[string]projections.Query // by source and name
+	sources map[string]map[string]engine.Query // by source and name
 }
 
 func newCore(c Config) *core {
@@ -25,11 +25,11 @@ func newCore(c Config) *core {
 	k := &core{
 		Config: c, metrics: newMetrics(c.Metrics),
 		queries: make(limit, c.MaxQueries), waits: make(limit, c.MaxWaits),
-		sources: map[string]map[string]projections.Query{},
+		sources: map[string]map[string]engine.Query{},
 	}
 	for _, p := range c.Projections {
 		if k.sources[p.Source] == nil {
-			k.sources[p.Source] = map[string]projections.Query{}
+			k.sources[p.Source] = map[string]engine.Query{}
 		}
 		for _, q := range p.Queries {
 			if _, twice := k.sources[p.Source][q.Name]; twice || q.Path == labelChanges {
@@ -43,7 +43,7 @@ func newCore(c Config) *core {
 
 // match finds the query of a source whose path the segments fit, and what
 // the path's parameters are. Of several the one with the fewest wins.
-func (k *core) match(source string, segments []string) (found projections.Query, bound map[string]string, ok bool) {
+func (k *core) match(source string, segments []string) (found engine.Query, bound map[string]string, ok bool) {
 	for _, q := range k.sources[source] {
 		if b, fits := fit(q.Path, segments); fits && (!ok || len(b) < len(bound)) {
 			found, bound, ok = q, b, true
@@ -70,17 +70,17 @@ func fit(path string, segments []string) (bound map[string]string, ok bool) {
 
 // answer waits for the position if that is asked for, and asks. A One that has
 // no row is errNotFound, with the position it is true at.
-func (k *core) answer(ctx context.Context, q question) (projections.Answer, error) {
+func (k *core) answer(ctx context.Context, q question) (engine.Answer, error) {
 	if err := k.known(ctx, q.source, q.params["tenant"]); err != nil {
-		return projections.Answer{}, err
+		return engine.Answer{}, err
 	}
 	if q.waitFor > 0 {
 		if err := k.wait(ctx, q.waitFor); err != nil {
-			return projections.Answer{}, err
+			return engine.Answer{}, err
 		}
 	}
 	if !k.queries.take() {
-		return projections.Answer{}, errBusy
+		return engine.Answer{}, errBusy
 	}
 	defer k.queries.give()
 	ctx, cancel := context.WithTimeout(ctx, k.Timeout)
@@ -88,7 +88,7 @@ func (k *core) answer(ctx context.Context, q question) (projections.Answer, erro
 	ask := k.Store.Ask
 	if q.public {
 		if k.Public == nil {
-			return projections.Answer{}, errNotFound
+			return engine.Answer{}, errNotFound
 		}
 		ask = k.Public.AskPublic
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go/micro"
 
-	"switchlog/projections"
+	"switchlog/projections/engine"
 )
 
 // addEndpoints adds an endpoint for each query, described in its metadata, so that
@@ -39,11 +39,11 @@ func (s *service) addEndpoints(svc micro.Service) error {
 }
 
 // requestSchema is the JSON Schema of what a query is asked with.
-func requestSchema(q projections.Query) object {
+func requestSchema(q engine.Query) object {
 	properties := object{
-		waitFor:          object{"type": "integer", "minimum": 0, "description": "Answer when the log is folded up to this sequence."},
-		projections.AsOf: object{"type": []any{"string", "integer"}, "description": "What was known then: a sequence, or a time (RFC 3339)."},
-		skipParam:        object{"type": "integer", "minimum": 0, "description": "Entries to pass over: the header " + nextHeader + " of the page before."},
+		waitFor:     object{"type": "integer", "minimum": 0, "description": "Answer when the log is folded up to this sequence."},
+		engine.AsOf: object{"type": []any{"string", "integer"}, "description": "What was known then: a sequence, or a time (RFC 3339)."},
+		skipParam:   object{"type": "integer", "minimum": 0, "description": "Entries to pass over: the header " + nextHeader + " of the page before."},
 	}
 	required := []any{}
 	for _, p := range q.Params {
@@ -59,7 +59,7 @@ func requestSchema(q projections.Query) object {
 }
 
 // answerSchema is the JSON Schema of an answer.
-func answerSchema(q projections.Query) object {
+func answerSchema(q engine.Query) object {
 	if q.One {
 		return object{"type": "object"}
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
-	"switchlog/projections"
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
@@ -31,25 +31,25 @@ const (
 	adminToken, tokenA, tokenB = "admin-token", "token-of-a", "token-of-b"
 )
 
-var testProjections = []projections.Projection{{
+var testProjections = []engine.Projection{{
 	Name: "members", Source: "pluralkit",
-	Queries: []projections.Query{
+	Queries: []engine.Query{
 		{Name: "members", Path: "members", Doc: "All members."},
 		{Name: "member", Path: "members/{ref}", Doc: "One member.", One: true,
-			Params: []projections.Param{{Name: "ref", Doc: "Its uuid."}}},
-		{Name: "switches", Path: "switches", Doc: "The switches.", Params: []projections.Param{
+			Params: []engine.Param{{Name: "ref", Doc: "Its uuid."}}},
+		{Name: "switches", Path: "switches", Doc: "The switches.", Params: []engine.Param{
 			{Name: "before", Kind: schemas.Time, Doc: "Only before then."},
 			{Name: "limit", Kind: schemas.Int, Default: "100", Doc: "How many."},
 			{Name: "all", Kind: schemas.Bool, Default: "true", Doc: "Deleted ones too."}}},
 	},
 }, {
 	Name: "botghost", Source: "botghost",
-	Queries: []projections.Query{{Name: "triggers", Path: "triggers", Doc: "What was triggered."}},
+	Queries: []engine.Query{{Name: "triggers", Path: "triggers", Doc: "What was triggered."}},
 }}
 
 // memoryStore answers with what it was asked, so that a test sees it.
 type memoryStore struct {
-	answer func(ctx context.Context, name string) (projections.Answer, error) // nil: see Ask
+	answer func(ctx context.Context, name string) (engine.Answer, error) // nil: see Ask
 
 	mu    sync.Mutex
 	asked []map[string]string // params, with source and query
@@ -59,14 +59,14 @@ type memoryStore struct {
 
 func newStore() *memoryStore { return &memoryStore{pos: 7, moved: make(chan struct{})} }
 
-func (s *memoryStore) Ask(ctx context.Context, source, name string, params map[string]string) (projections.Answer, error) {
+func (s *memoryStore) Ask(ctx context.Context, source, name string, params map[string]string) (engine.Answer, error) {
 	s.mu.Lock()
 	echo := map[string]string{"source": source, "query": name}
 	for k, v := range params {
 		echo[k] = v
 	}
 	s.asked = append(s.asked, echo)
-	a := projections.Answer{Found: params["ref"] != "nobody", Position: schemas.Position{Seq: s.pos}}
+	a := engine.Answer{Found: params["ref"] != "nobody", Position: schemas.Position{Seq: s.pos}}
 	s.mu.Unlock()
 	if s.answer != nil {
 		return s.answer(ctx, name)

@@ -15,7 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"switchlog/projections"
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
@@ -154,18 +154,18 @@ func TestQueryLimits(t *testing.T) {
 		code int
 	}{
 		{context.DeadlineExceeded, 504},
-		{fmt.Errorf("query: %w", projections.ErrTooLarge), 413},
-		{fmt.Errorf("query: %w", projections.ErrStale), 503},
-		{projections.ErrUnknownQuery, 404},
+		{fmt.Errorf("query: %w", engine.ErrTooLarge), 413},
+		{fmt.Errorf("query: %w", engine.ErrStale), 503},
+		{engine.ErrUnknownQuery, 404},
 		{errors.New("disk: secret detail"), 500},
 	} {
-		f.store.answer = func(ctx context.Context, _ string) (projections.Answer, error) {
+		f.store.answer = func(ctx context.Context, _ string) (engine.Answer, error) {
 			if errors.Is(tc.err, context.DeadlineExceeded) {
 				close(begun)
 				<-ctx.Done()
-				return projections.Answer{}, ctx.Err()
+				return engine.Answer{}, ctx.Err()
 			}
-			return projections.Answer{}, tc.err
+			return engine.Answer{}, tc.err
 		}
 		if errors.Is(tc.err, context.DeadlineExceeded) {
 			busy := make(chan answered, 1)

@@ -13,7 +13,7 @@ import (
 	"github.com/nats-io/nats.go/micro"
 	"golang.org/x/time/rate"
 
-	"switchlog/projections"
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
@@ -168,14 +168,14 @@ func (s *service) handleQuery(req micro.Request) {
 	})
 }
 
-func (s *service) query(reader Reader, subject string, body []byte) (label string, a projections.Answer, of page, err error) {
+func (s *service) query(reader Reader, subject string, body []byte) (label string, a engine.Answer, of page, err error) {
 	source, tenant, err := whose(subject)
 	if err != nil {
 		return labelNone, a, of, err
 	}
 	query, known := s.sources[source][subject[strings.LastIndexByte(subject, '.')+1:]]
 	if !known {
-		return labelNone, a, of, projections.ErrUnknownQuery
+		return labelNone, a, of, engine.ErrUnknownQuery
 	}
 	given, err := jsonParams(body)
 	if err != nil {

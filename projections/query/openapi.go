@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strconv"
 
-	"switchlog/projections"
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
@@ -14,7 +14,7 @@ type object map[string]any
 
 // OpenAPI describes the read API (OpenAPI 3.1): a path for every query, and
 // the streams of changes. Equal projections give equal bytes.
-func OpenAPI(all []projections.Projection) []byte {
+func OpenAPI(all []engine.Projection) []byte {
 	paths := object{}
 	var sources []string
 	for _, p := range all {
@@ -48,13 +48,13 @@ func OpenAPI(all []projections.Projection) []byte {
 	return append(body, '\n')
 }
 
-func queryOperation(p projections.Projection, q projections.Query) object {
+func queryOperation(p engine.Projection, q engine.Query) object {
 	params := []any{ref("parameters", "tenant")}
 	inPath := pathParams(q.Path)
 	for _, param := range q.Params {
 		params = append(params, parameter(param, slices.Contains(inPath, param.Name)))
 	}
-	params = append(params, ref("parameters", waitFor), ref("parameters", projections.AsOf))
+	params = append(params, ref("parameters", waitFor), ref("parameters", engine.AsOf))
 	shape := object{"type": "array", "items": object{"type": "object"}}
 	codes := []string{"400", "401", "404", "413", "503", "504"}
 	if q.One {
@@ -105,7 +105,7 @@ func changesOperation(source string) object {
 	}
 }
 
-func parameter(p projections.Param, inPath bool) object {
+func parameter(p engine.Param, inPath bool) object {
 	schema := object{"type": "string"}
 	var otherwise any = p.Default
 	switch p.Kind {
@@ -151,7 +151,7 @@ func components() object {
 				"description": "Whose data it is, e.g. the uuid of a PluralKit system."},
 			waitFor: object{"name": waitFor, "in": "query", "schema": sequence(),
 				"description": "Answer when the log is folded up to this sequence; 504 if that takes too long."},
-			projections.AsOf: object{"name": projections.AsOf, "in": "query", "schema": object{"type": "string"},
+			engine.AsOf: object{"name": engine.AsOf, "in": "query", "schema": object{"type": "string"},
 				"description": "What was known then: after the event of this sequence, or at this time (RFC 3339)."},
 		},
 		"headers": object{"position": object{"description": "Sequence of the last event the answer knows of.", "required": true, "schema": sequence()}},

@@ -10,7 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"switchlog/projections"
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
@@ -105,7 +105,7 @@ func cutList(body []byte, skip, limit int) (page, error) {
 		if len(entry)+len("[]") > limit {
 			members, err := readObject(entry)
 			if err != nil {
-				return page{}, projections.ErrTooLarge // no object, so nothing can be left out
+				return page{}, engine.ErrTooLarge // no object, so nothing can be left out
 			}
 			small, err := reduce(members, limit-len("[]"))
 			if err != nil {
@@ -128,7 +128,7 @@ func reduce(members []member, limit int) (page, error) {
 	for p.body = writeObject(members); len(p.body) > limit; p.body = writeObject(members) {
 		largest := slices.MaxFunc(members, func(a, b member) int { return len(a.value) - len(b.value) })
 		if string(largest.value) == "null" || len(largest.value) < len("null") {
-			return page{}, projections.ErrTooLarge
+			return page{}, engine.ErrTooLarge
 		}
 		for i := range members {
 			if members[i].name == largest.name {

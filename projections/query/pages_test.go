@@ -12,7 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"switchlog/projections"
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
@@ -70,8 +70,8 @@ func TestServiceAnswersInPages(t *testing.T) {
 		"rows":   {list, ""},
 		"object": {`{"system_uuid":"` + tenantA + `","proxies":[1,2],"members":` + list + `,"since":1}`, "members"},
 	} {
-		f.store.answer = func(context.Context, string) (projections.Answer, error) {
-			return projections.Answer{Body: json.RawMessage(tc.body), Found: true, Position: schemas.Position{Seq: 7}}, nil
+		f.store.answer = func(context.Context, string) (engine.Answer, error) {
+			return engine.Answer{Body: json.RawMessage(tc.body), Found: true, Position: schemas.Position{Seq: 7}}, nil
 		}
 		got, n, omitted := pages(t, a, "switchlog.query.pluralkit."+tenantA+".members", tc.list)
 		if want := len(tc.body)/limit + 1; n < want || n > want+1 || len(got) != len(rows) || omitted != nil {
@@ -99,12 +99,12 @@ func TestServiceLeavesOutWhatHasNoPage(t *testing.T) {
 	f, _ := serveBoth(t, newLog(0), nil)
 	a := connect(t, f.nats, "a")
 	large := `{"uuid":"2","name":"n","description":"` + strings.Repeat("d", 2<<20) + `"}`
-	f.store.answer = func(_ context.Context, name string) (projections.Answer, error) {
+	f.store.answer = func(_ context.Context, name string) (engine.Answer, error) {
 		body := large
 		if name == "members" {
 			body = `[{"uuid":"1"},` + large + `,{"uuid":"3"}]`
 		}
-		return projections.Answer{Body: json.RawMessage(body), Found: true}, nil
+		return engine.Answer{Body: json.RawMessage(body), Found: true}, nil
 	}
 	got, _, omitted := pages(t, a, "switchlog.query.pluralkit."+tenantA+".members", "")
 	if text, want := fmt.Sprintf("%s %v", got, omitted), `[{"uuid":"1"} {"uuid":"2","name":"n","description":null} {"uuid":"3"}] [description]`; text != want {

@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"switchlog/projections"
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
@@ -21,7 +21,7 @@ const waitFor = "wait_for"
 // question is a query with everything it is asked with.
 type question struct {
 	source  string
-	query   projections.Query
+	query   engine.Query
 	params  map[string]string // tenant included
 	waitFor uint64            // 0: do not wait
 	public  bool              // as others than the owner may see it
@@ -30,7 +30,7 @@ type question struct {
 // ask makes a question of what was given: by hand, or in the path (bound).
 // The tenant is never among what is given: it comes from where the request
 // went, which is what was authorized (P7).
-func ask(source, tenant string, q projections.Query, given, bound map[string]string) (question, error) {
+func ask(source, tenant string, q engine.Query, given, bound map[string]string) (question, error) {
 	out := question{source: source, query: q, params: map[string]string{"tenant": tenant}}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		value := given[name]
@@ -42,12 +42,12 @@ func ask(source, tenant string, q projections.Query, given, bound map[string]str
 			out.waitFor = seq
 			continue
 		}
-		if name == projections.AsOf {
+		if name == engine.AsOf {
 			out.params[name] = value
 			continue
 		}
 		_, inPath := bound[name]
-		if inPath || !slices.ContainsFunc(q.Params, func(p projections.Param) bool { return p.Name == name }) {
+		if inPath || !slices.ContainsFunc(q.Params, func(p engine.Param) bool { return p.Name == name }) {
 			return question{}, fmt.Errorf("%w: unknown parameter %q", schemas.ErrInvalid, clip(name))
 		}
 		out.params[name] = value

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"strings"
 
-	"switchlog/projections"
+	"switchlog/projections/engine"
 	"switchlog/schemas"
 )
 
@@ -31,7 +31,7 @@ func refusal(err error) (code int, says string) {
 	switch {
 	case errors.Is(err, ErrUnauthorized):
 		return http.StatusUnauthorized, "unauthorized (hint: send the header Authorization: Bearer TOKEN)"
-	case errors.Is(err, errNotFound), errors.Is(err, projections.ErrUnknownQuery):
+	case errors.Is(err, errNotFound), errors.Is(err, engine.ErrUnknownQuery):
 		return http.StatusNotFound, "not found"
 	case errors.Is(err, errNotOne):
 		return http.StatusNotFound, errNotOne.Error()
@@ -39,13 +39,13 @@ func refusal(err error) (code int, says string) {
 		return http.StatusMethodNotAllowed, "method not allowed"
 	case errors.Is(err, schemas.ErrInvalid):
 		return http.StatusBadRequest, strings.ReplaceAll(err.Error(), schemas.ErrInvalid.Error()+": ", "")
-	case errors.Is(err, projections.ErrTooLarge):
+	case errors.Is(err, engine.ErrTooLarge):
 		return http.StatusRequestEntityTooLarge, "the answer is too large (hint: ask for less, with a limit)"
 	case errors.Is(err, errTooMany):
 		return http.StatusTooManyRequests, "too many at once (hint: end another first)"
 	case errors.Is(err, errBusy):
 		return http.StatusServiceUnavailable, "too many requests at once (hint: try again)"
-	case errors.Is(err, projections.ErrStale):
+	case errors.Is(err, engine.ErrStale):
 		return http.StatusServiceUnavailable, "the database is being rebuilt (hint: try again later)"
 	case errors.Is(err, errUnavailable):
 		return http.StatusServiceUnavailable, "the log cannot be reached (hint: try again)"
