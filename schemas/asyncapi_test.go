@@ -218,9 +218,10 @@ func messages(t *testing.T) object {
 			"payload": object{
 				"type": "object",
 				"properties": object{
-					"from": object{"type": []any{"integer", "string"}, "description": "First sequence, or a time (RFC 3339), or how long ago (1h30m, 7d). Absent: the beginning."},
-					"to":   object{"type": []any{"integer", "string"}, "description": "Last sequence, or a time (RFC 3339) or how long ago, before which. Absent: the end as it is now."},
-					"type": object{"type": "string", "description": "Only types that match, e.g. me.pluralkit.switch.*; the star is any text. Absent: all."},
+					"from":  object{"type": []any{"integer", "string"}, "description": "First sequence, or a time (RFC 3339), or how long ago (1h30m, 7d). Absent: the beginning."},
+					"to":    object{"type": []any{"integer", "string"}, "description": "Last sequence, or a time (RFC 3339) or how long ago, before which. Absent: the end as it is now."},
+					"type":  object{"type": "string", "description": "Only types that match, e.g. me.pluralkit.switch.*; the star is any text. Absent: all."},
+					"limit": object{"type": "integer", "minimum": 1, "description": "Events at most, to take a long replay in parts, at one's own pace. Absent: all."},
 				},
 				"additionalProperties": false,
 			},
@@ -229,7 +230,8 @@ func messages(t *testing.T) object {
 			"title": "End", "summary": "An empty message: the replay is complete, unless the headers say what went wrong.",
 			"headers": object{"type": "object", "properties": object{
 				"Switchlog-Count":         object{"type": "string", "description": "How many events were sent; if fewer arrived, some were lost on the way."},
-				"Switchlog-Last-Sequence": object{"type": "string", "description": "Sequence of the last event sent; 0: none."},
+				"Switchlog-Last-Sequence": object{"type": "string", "description": "Sequence of the last event sent; 0: none. A replay that broke off goes on with from one above what has arrived last."},
+				"Switchlog-Next":          object{"type": "string", "description": "There are more events than limit: ask again with this as from. Absent: there are none."},
 				"Nats-Service-Error-Code": object{"type": "string", "description": "Only on an error: 400, 429, 500, 503 or 504."},
 				"Nats-Service-Error":      object{"type": "string", "description": "Only on an error: a sentence."},
 			}},

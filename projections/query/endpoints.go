@@ -70,6 +70,7 @@ func replaySchema() object {
 	bound := object{"type": []any{"string", "integer", "null"}, "description": "A sequence, a time (RFC 3339), or a duration ago."}
 	return object{"type": "object", "additionalProperties": false, "properties": object{
 		"from": bound, "to": bound, "type": object{"type": "string", "description": "A glob over event types."},
+		"limit": object{"type": []any{"integer", "null"}, "minimum": 1, "description": "Events at most; the end says in Switchlog-Next where to go on."},
 	}}
 }
 

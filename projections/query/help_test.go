@@ -126,7 +126,7 @@ func startNATS(tb testing.TB, dir string, port int) *server.Server {
 		}}
 	}
 	s, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: dir, NoSigs: true, NoLog: true,
+		Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: dir, NoSigs: true, NoLog: true, MaxPending: 8 << 20, // of what a reader does not take
 		Users: []*server.User{{Username: "admin", Password: "admin"}, reader("a", tenantA), reader("b", tenantB)},
 	})
 	if err != nil {

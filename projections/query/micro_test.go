@@ -23,6 +23,7 @@ type memoryLog struct {
 	events []schemas.Recorded
 	begun  chan struct{} // if set: Replay says so, and waits for ctx
 	rogue  bool          // hands over what it should not
+	pad    int           // bytes of data of each event
 }
 
 var logEpoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -56,6 +57,9 @@ func (l *memoryLog) Replay(ctx context.Context, source, tenant string, from, to 
 		of := e.Route.Source == source && e.Route.Tenant == tenant
 		if e.Seq < from || to != 0 && e.Seq > to || !of && !l.rogue {
 			continue
+		}
+		if l.pad > 0 {
+			e.Data = []byte(`"` + strings.Repeat("x", l.pad) + `"`)
 		}
 		m, err := e.Message()
 		if err != nil {
@@ -277,6 +281,8 @@ func TestReplay(t *testing.T) {
 		{`{"type":"*.update"}`, "3 9"},
 		{`{"type":"me.pluralkit.switch.create","from":6}`, "7 11"},
 		{`{"type":"x*"}`, ""},
+		{`{"limit":6}`, "1 3 5 7 9 11"},
+		{`{"limit":null}`, "1 3 5 7 9 11"},
 	} {
 		seqs, end := replayed(t, a, tenantA, tc.body)
 		last := "0"
@@ -284,7 +290,7 @@ func TestReplay(t *testing.T) {
 			last = seqs[len(seqs)-1]
 		}
 		if got := strings.Join(seqs, " "); got != tc.want || end.Header.Get("Nats-Service-Error") != "" ||
-			end.Header.Get("Switchlog-Count") != fmt.Sprint(len(seqs)) || end.Header.Get("Switchlog-Last-Sequence") != last {
+			end.Header.Get("Switchlog-Count") != fmt.Sprint(len(seqs)) || end.Header.Get("Switchlog-Last-Sequence") != last || end.Header.Get("Switchlog-Next") != "" {
 			t.Errorf("%s: %s, end %v, want %s", tc.body, got, end.Header, tc.want)
 		}
 	}
@@ -293,6 +299,7 @@ func TestReplay(t *testing.T) {
 	}
 	for body, says := range map[string]string{
 		`{"from":"yesterday"}`: `from: "yesterday": want a sequence number`, `{"to":1.5}`: "to: ", `{"to":{}}`: "to: ", `{"until":3}`: `unknown member "until"`,
+		`{"limit":0}`: "limit: ", `{"limit":-1}`: "limit: ", `{"limit":"many"}`: "limit: ",
 		`{"type":3}`: "JSON object", `x`: "JSON object", `{"type":"` + strings.Repeat("x", 300) + `"}`: "type: over",
 	} {
 		if _, end := replayed(t, a, tenantA, body); end.Header.Get("Nats-Service-Error-Code") != "400" || !strings.Contains(end.Header.Get("Nats-Service-Error"), says) {

@@ -21,7 +21,7 @@ import (
 // with one object, the elements of its largest list.
 const (
 	skipParam     = "skip"              // of the request: how many entries to pass over
-	nextHeader    = "Switchlog-Next"    // skip for the next page; absent: there is none
+	nextHeader    = "Switchlog-Next"    // skip for the next page, or a replay's next from; absent: there is none
 	omittedHeader = "Switchlog-Omitted" // members left out of the page's only entry, which are null in it: HTTP has them
 	headerRoom    = 1 << 10             // bytes that are left for headers and subject
 )

@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -23,7 +24,9 @@ const (
 )
 
 // After so many events, or bytes, a replay waits until the server has them:
-// it can be no further ahead than that.
+// it can be no further ahead than that. What a reader is slow to take waits in
+// the server, up to its max_pending; then the server cuts that reader off, and
+// nobody else. A reader that wants to go at its own pace asks in parts: `limit`.
 const (
 	flushEvents = 500
 	flushBytes  = 1 << 20
@@ -34,13 +37,19 @@ type replayRequest struct {
 	From json.RawMessage `json:"from"` // bound: the first
 	To   json.RawMessage `json:"to"`   // bound: a sequence is the last, a time the one before which
 	Type string          `json:"type"` // glob over event types
+
+	Limit json.RawMessage `json:"limit"` // events at most; the end says where to go on
 }
+
+// errEnough ends the reading of the log at a replay's limit.
+var errEnough = errors.New("as many as were asked for")
 
 // span is what a replay request asks for.
 type span struct {
 	from, to schemas.Bound
 	open     bool // no `to` is given: up to the end
 	glob     string
+	limit    uint64 // events at most; 0: as many as there are
 }
 
 func parseReplay(body []byte, now time.Time) (span, error) {
@@ -52,6 +61,12 @@ func parseReplay(body []byte, now time.Time) (span, error) {
 		return span{}, fmt.Errorf("%w: type: over 256 bytes", schemas.ErrInvalid)
 	}
 	out := span{glob: req.Type}
+	if text := string(req.Limit); text != "" && text != "null" {
+		var err error
+		if out.limit, err = strconv.ParseUint(text, 10, 64); err != nil || out.limit == 0 {
+			return span{}, fmt.Errorf("%w: limit: want a number of events, 1 or more", schemas.ErrInvalid)
+		}
+	}
 	from, given, err := parseBound(req.From, now)
 	if err != nil {
 		return span{}, fmt.Errorf("from: %w", err)
@@ -91,6 +106,9 @@ func (s *service) handleReplay(req micro.Request) {
 		header := nats.Header{}
 		header.Set(countHeader, strconv.FormatUint(r.count, 10))
 		header.Set(lastSequenceHeader, strconv.FormatUint(r.last, 10))
+		if r.next > 0 {
+			header.Set(nextHeader, strconv.FormatUint(r.next, 10))
+		}
 		code := 200
 		if err == nil {
 			s.publish(&nats.Msg{Subject: reply, Header: header})
@@ -109,6 +127,7 @@ type replay struct {
 	reply  string
 	count  uint64 // events sent
 	last   uint64 // sequence of the last one
+	next   uint64 // sequence of the first one beyond the limit; 0: there is none
 
 	unflushed int // bytes
 }
@@ -140,15 +159,23 @@ func (r *replay) run(subject string, body []byte) error {
 		return err
 	}
 	prefix := schemas.LogEvents + "." + schemas.Token(source) + "." + schemas.Token(tenant) + "."
-	return r.Log.Replay(ctx, source, tenant, from, to, func(e schemas.Recorded, m schemas.Message) error {
+	err = r.Log.Replay(ctx, source, tenant, from, to, func(e schemas.Recorded, m schemas.Message) error {
 		if !strings.HasPrefix(m.Subject, prefix) {
 			return fmt.Errorf("replay of %s: the log gave seq %d of %s", prefix, e.Seq, m.Subject) // P7
 		}
 		if !schemas.MatchType(want.glob, e.Type) {
 			return ctx.Err()
 		}
+		if want.limit > 0 && r.count == want.limit {
+			r.next = e.Seq
+			return errEnough
+		}
 		return r.send(ctx, e.Seq, m)
 	})
+	if r.next > 0 {
+		return nil
+	}
+	return err
 }
 
 // resolve makes sequences of the bounds.
