@@ -8,17 +8,22 @@ import (
 	"io"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"switchlog/schemas"
 )
 
 // Limits of an import.
 const (
-	importBatch  = 500
-	importFaults = 20 // lines told about one by one
+	importBatch      = 1000    // events in one call, as many as the spool takes into one transaction,
+	importBatchBytes = 1 << 20 // or of so many bytes
+	importFaults     = 20      // lines told about one by one
 
 	// importAhead is how many events an import may be ahead of the database.
 	// At its own speed it fills the memory of the NATS server (which keeps what
-	// it wrote for ten seconds), and is done no sooner.
+	// it wrote for ten seconds), and is done no sooner. It does not wait until the
+	// two are even: reader, spool, log and fold would work in turn, and not at the
+	// same time.
 	importAhead = 4000
 
 	// importWait is how long it waits for that, before it goes on: they may be
@@ -47,7 +52,7 @@ type Import struct {
 	IDs func(ctx context.Context, subject string, fn func(id string)) error
 
 	// CatchUp returns when the database is at most so many events behind what
-	// was accepted before the call.
+	// was accepted before the call. It is called after each batch.
 	CatchUp func(ctx context.Context, behind uint64) error
 
 	// Waits is told that CatchUp took too long, and that the import goes on.
@@ -71,21 +76,21 @@ type Imported struct {
 //
 // The error is schemas.ErrInvalid for a file that cannot be read to its end.
 func (i Import) NDJSON(ctx context.Context, body io.Reader) (Imported, error) {
-	run := importRun{Import: i, known: knownIDs{read: i.IDs, ids: map[idHash]bool{}, subjects: map[string]bool{}}}
-	lines := bufio.NewScanner(body)
-	lines.Buffer(make([]byte, 64<<10), maxImportLine)
-	for n := 1; lines.Scan(); n++ {
-		if len(lines.Bytes()) == 0 {
-			continue
-		}
-		if err := run.line(ctx, n, lines.Bytes()); err != nil {
-			return run.out, err
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return run.out, unreadableError{fmt.Errorf("after %d events: %w", run.out.Read, err)}
-	}
-	return run.out, run.flush(ctx)
+	work, ctx := errgroup.WithContext(ctx)
+	r := importReader{batches: make(chan []schemas.Event, 1), known: knownIDs{read: i.IDs, ids: map[idHash]bool{}, subjects: map[string]bool{}}}
+	var stored Imported
+	work.Go(func() error {
+		defer close(r.batches)
+		return r.read(ctx, body)
+	})
+	work.Go(func() (err error) {
+		stored, err = i.store(ctx, r.batches)
+		return err
+	})
+	err := work.Wait()
+	out := r.out
+	out.New, out.Known = stored.New, out.Known+stored.Known
+	return out, err
 }
 
 // unreadableError is schemas.ErrInvalid without its word.
@@ -94,17 +99,35 @@ type unreadableError struct{ error }
 func (unreadableError) Is(target error) bool { return target == schemas.ErrInvalid }
 func (e unreadableError) Unwrap() error      { return e.error }
 
-// importRun is an import under way.
-type importRun struct {
-	Import
-	known knownIDs
-	out   Imported
-	batch []schemas.Event
-	ahead int // events appended since the last CatchUp
+// importReader reads the events of a file while those before are being stored.
+type importReader struct {
+	batches chan []schemas.Event // of events that the log does not have
+	known   knownIDs
+	out     Imported // of the lines that were not given on
+	batch   []schemas.Event
+	bytes   int // of it
+}
+
+// read reads all lines.
+func (r *importReader) read(ctx context.Context, body io.Reader) error {
+	lines := bufio.NewScanner(body)
+	lines.Buffer(make([]byte, 64<<10), maxImportLine)
+	for n := 1; lines.Scan(); n++ {
+		if len(lines.Bytes()) == 0 {
+			continue
+		}
+		if err := r.line(ctx, n, lines.Bytes()); err != nil {
+			return err
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return unreadableError{fmt.Errorf("after %d events: %w", r.out.Read, err)}
+	}
+	return r.flush(ctx)
 }
 
 // line adds an event to the batch, if the log does not have it.
-func (r *importRun) line(ctx context.Context, n int, line []byte) error {
+func (r *importReader) line(ctx context.Context, n int, line []byte) error {
 	r.out.Read++
 	e, err := importable(line)
 	if err != nil {
@@ -126,34 +149,60 @@ func (r *importRun) line(ctx context.Context, n int, line []byte) error {
 		r.out.Known++
 		return nil
 	}
-	if r.batch = append(r.batch, e); len(r.batch) < importBatch {
+	r.batch = append(r.batch, e)
+	if r.bytes += len(line); len(r.batch) < importBatch && r.bytes < importBatchBytes {
 		return nil
 	}
 	return r.flush(ctx)
 }
 
-// flush appends the batch.
-func (r *importRun) flush(ctx context.Context) error {
+// flush gives the batch on.
+func (r *importReader) flush(ctx context.Context) error {
 	if len(r.batch) == 0 {
 		return nil
 	}
-	fresh, err := r.Append.Append(ctx, r.batch...)
-	if err != nil {
-		return err
+	select {
+	case r.batches <- r.batch:
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	r.out.New += fresh
-	r.out.Known += len(r.batch) - fresh
-	r.batch = r.batch[:0]
-	if r.ahead += fresh; r.ahead < importAhead {
-		return nil
+	r.batch, r.bytes = nil, 0
+	return nil
+}
+
+// store appends batches, at most importAhead events ahead of the database. If that
+// takes too long, as many are appended before it waits again.
+func (i Import) store(ctx context.Context, batches <-chan []schemas.Event) (out Imported, err error) {
+	for waits := importAhead; ; {
+		var batch []schemas.Event
+		select {
+		case batch = <-batches: // nil: there are no more
+		case <-ctx.Done():
+			return out, ctx.Err()
+		}
+		if batch == nil {
+			return out, nil
+		}
+		fresh, err := i.Append.Append(ctx, batch...)
+		if err != nil {
+			return out, err
+		}
+		out.New += fresh
+		out.Known += len(batch) - fresh
+		if out.New < waits {
+			continue
+		}
+		waiting, cancel := context.WithTimeout(ctx, importWait)
+		err = i.CatchUp(waiting, importAhead)
+		cancel()
+		if ctx.Err() != nil {
+			return out, ctx.Err()
+		}
+		if err != nil {
+			i.Waits(err)
+			waits = out.New + importAhead
+		}
 	}
-	r.ahead = 0
-	waiting, cancel := context.WithTimeout(ctx, importWait)
-	defer cancel()
-	if err := r.CatchUp(waiting, importAhead); err != nil && ctx.Err() == nil {
-		r.Waits(err)
-	}
-	return ctx.Err()
 }
 
 // importable reads one line. The event keeps its id, time and origin: a

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,14 +17,24 @@ import (
 
 // importLog is a log to import into: what it has, and what was asked of it.
 type importLog struct {
+	mu     sync.Mutex // guards what follows
 	stored []schemas.Event
+	ids    map[string]bool // of what is stored
+	calls  []int           // events of each call
 	asked  []string
 }
 
 // Append stores events whose id is new, as the spool's index has it.
 func (l *importLog) Append(_ context.Context, events ...schemas.Event) (fresh int, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.calls = append(l.calls, len(events))
+	if l.ids == nil {
+		l.ids = map[string]bool{}
+	}
 	for _, e := range events {
-		if !slices.ContainsFunc(l.stored, func(s schemas.Event) bool { return s.MsgID() == e.MsgID() }) {
+		if id := e.MsgID(); !l.ids[id] {
+			l.ids[id] = true
 			l.stored = append(l.stored, e)
 			fresh++
 		}
@@ -30,7 +42,9 @@ func (l *importLog) Append(_ context.Context, events ...schemas.Event) (fresh in
 	return fresh, nil
 }
 
-func (l *importLog) ids(_ context.Context, subject string, fn func(string)) error {
+func (l *importLog) read(_ context.Context, subject string, fn func(string)) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.asked = append(l.asked, subject)
 	prefix := strings.TrimSuffix(subject, ">")
 	for _, e := range l.stored {
@@ -45,7 +59,7 @@ func (l *importLog) take(t *testing.T, lines string) Imported {
 	t.Helper()
 	l.asked = nil
 	out, err := Import{
-		Append: l, IDs: l.ids, CatchUp: func(context.Context, uint64) error { return nil }, Waits: func(err error) { t.Error(err) },
+		Append: l, IDs: l.read, CatchUp: func(context.Context, uint64) error { return nil }, Waits: func(err error) { t.Error(err) },
 	}.NDJSON(t.Context(), strings.NewReader(lines))
 	if err != nil {
 		t.Fatal(err)
@@ -98,8 +112,81 @@ func TestImportAsksForWhatTheFileNames(t *testing.T) {
 func TestImportLineTooLong(t *testing.T) {
 	var log importLog
 	lines := importLine(t, "s", "a") + strings.Repeat("x", maxImportLine+1)
-	_, err := Import{Append: &log, IDs: log.ids}.NDJSON(t.Context(), bytes.NewReader([]byte(lines)))
+	_, err := Import{Append: &log, IDs: log.read}.NDJSON(t.Context(), bytes.NewReader([]byte(lines)))
 	if !errors.Is(err, schemas.ErrInvalid) || !strings.HasPrefix(err.Error(), "after 1 events: ") {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestImportBatches: a call to the spool has at most importBatch events, and not
+// many bytes more than importBatchBytes however large they are: the spool refuses
+// 16 MiB.
+func TestImportBatches(t *testing.T) {
+	var small, large strings.Builder
+	for n := range 2*importBatch + 5 {
+		small.WriteString(importLine(t, "s", fmt.Sprint(n)))
+	}
+	text := strings.Repeat("x", 60_000)
+	for n := range 500 {
+		large.WriteString(strings.Replace(importLine(t, "s", fmt.Sprint(n)), `"type":"x"`, `"type":"`+text+`"`, 1))
+	}
+	for _, c := range []struct {
+		name, lines string
+		most, least int // calls
+		atMost      int // events of one
+	}{
+		{"small", small.String(), 3, 3, importBatch},
+		{"large", large.String(), 40, 20, importBatchBytes/60_000 + 1},
+	} {
+		var log importLog
+		log.take(t, c.lines)
+		if n := len(log.calls); n < c.least || n > c.most || slices.Max(log.calls) > c.atMost {
+			t.Errorf("%s: got calls of %v events, want %d to %d of at most %d", c.name, log.calls, c.least, c.most, c.atMost)
+		}
+	}
+}
+
+// slowLog stores when the next batch is being read.
+type slowLog struct {
+	importLog
+	next chan struct{}
+	t    *testing.T
+}
+
+func (l *slowLog) Append(ctx context.Context, events ...schemas.Event) (int, error) {
+	select {
+	case <-l.next:
+	case <-time.After(30 * time.Second):
+		l.t.Error("nothing is read while a batch is being stored")
+	}
+	return l.importLog.Append(ctx, events...)
+}
+
+// TestImportReadsAhead: events are read while those before are stored; an import
+// that may not go on ahead of the database asks again only after as many as it may
+// be ahead.
+func TestImportReadsAhead(t *testing.T) {
+	var lines strings.Builder
+	const events = 2 * importAhead
+	for n := range events {
+		lines.WriteString(importLine(t, "s", fmt.Sprint(n)))
+	}
+	at := strings.Index(lines.String(), fmt.Sprintf(`"id":"%d"`, importBatch+10)) // in the second batch
+	first, rest := strings.NewReader(lines.String()[:at]), strings.NewReader(lines.String()[at:])
+	log := &slowLog{next: make(chan struct{}), t: t}
+	var once sync.Once
+	waits := 0
+	out, err := Import{
+		Append: log, IDs: log.read, CatchUp: func(context.Context, uint64) error { return errDiskFull }, Waits: func(error) { waits++ },
+	}.NDJSON(t.Context(), io.MultiReader(first, readFunc(func(p []byte) (int, error) {
+		once.Do(func() { close(log.next) })
+		return rest.Read(p)
+	})))
+	if err != nil || out.New != events || waits != events/importAhead {
+		t.Errorf("got %+v, %v, and %d waits that were too long, want %d", out, err, waits, events/importAhead)
+	}
+}
+
+type readFunc func([]byte) (int, error)
+
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }

@@ -50,7 +50,7 @@ func (a admin) importEvents(w http.ResponseWriter, r *http.Request, body io.Read
 			fmt.Errorf("the log does not take what is waiting: %w (hint: switchlog status)", err)}
 	}
 	out, err := ingest.Import{
-		Append: storing{a.n.spool}, IDs: a.n.idsOf, CatchUp: a.n.catchUp,
+		Append: storing{a.n.spool, http.NewResponseController(w)}, IDs: a.n.idsOf, CatchUp: a.n.catchUp,
 		Waits: func(err error) { a.n.log.Info("import: goes on without waiting for the events before", "err", err) },
 	}.NDJSON(r.Context(), body)
 	if err != nil {
@@ -61,14 +61,18 @@ func (a admin) importEvents(w http.ResponseWriter, r *http.Request, body io.Read
 	return nil
 }
 
-// storing is the spool, whose errors are a 503.
-type storing struct{ ingest.Appender }
+// storing is the spool, whose errors are a 503 and end the reading of a body that
+// may have nothing to say for a while.
+type storing struct {
+	ingest.Appender
+	conn *http.ResponseController
+}
 
 // Append stores events.
 func (s storing) Append(ctx context.Context, events ...schemas.Event) (int, error) {
 	fresh, err := s.Appender.Append(ctx, events...)
 	if err != nil {
-		err = fault{http.StatusServiceUnavailable, err}
+		err = fault{http.StatusServiceUnavailable, errors.Join(err, s.conn.SetReadDeadline(time.Now()))}
 	}
 	return fresh, err
 }
@@ -76,14 +80,15 @@ func (s storing) Append(ctx context.Context, events ...schemas.Event) (int, erro
 // catchUp returns when the database is at most so many events behind what was
 // accepted.
 func (n *node) catchUp(ctx context.Context, behind uint64) error {
-	if err := n.spool.Drained(ctx); err != nil || n.db == nil {
-		return err
+	if n.db == nil {
+		return n.spool.Drained(ctx)
 	}
+	waiting := n.spool.State().Depth // asked first: what moves meanwhile is counted twice, and not left out
 	info, err := n.events.Info(ctx)
-	if err != nil || info.Last <= behind {
+	if err != nil || info.Last+waiting <= behind {
 		return err
 	}
-	return n.db.Wait(ctx, info.Last-behind)
+	return n.db.Wait(ctx, info.Last+waiting-behind)
 }
 
 // idsOf calls fn with the message id of each event of the log whose subject matches.
