@@ -253,7 +253,7 @@ type knownIDs struct {
 // has reports whether the log has the event. Only events of its tenant can have
 // its id.
 func (k *knownIDs) has(ctx context.Context, e schemas.Event) (bool, error) {
-	subject := schemas.LogEvents + "." + schemas.Token(e.Route.Source) + "." + schemas.Token(e.Route.Tenant) + ".>"
+	subject := schemas.TenantSubjects(schemas.LogEvents, e.Route.Source, e.Route.Tenant)
 	if !k.all && !k.subjects[subject] {
 		if len(k.subjects) == importTenants {
 			subject, k.all = schemas.LogEvents+".>", true

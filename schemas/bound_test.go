@@ -111,3 +111,20 @@ func TestParseToken(t *testing.T) {
 		}
 	}
 }
+
+// TestTenantSubjects: a tenant whose name is a star, or empty, is one tenant and
+// never all, but for who means any.
+func TestTenantSubjects(t *testing.T) {
+	for _, c := range []struct{ source, tenant, one, any string }{
+		{"pluralkit", "a.b", LogEvents + ".pluralkit." + Token("a.b") + ".>", LogEvents + ".pluralkit." + Token("a.b") + ".>"},
+		{"pluralkit", "", LogEvents + ".pluralkit." + Token("") + ".>", LogEvents + ".pluralkit.*.>"},
+		{"*", "*", LogEvents + "." + Token("*") + "." + Token("*") + ".>", LogEvents + ".*.*.>"},
+	} {
+		if one, any := TenantSubjects(LogEvents, c.source, c.tenant), AnySubjects(LogEvents, c.source, c.tenant); one != c.one || any != c.any {
+			t.Errorf("%q %q: got %s and %s, want %s and %s", c.source, c.tenant, one, any, c.one, c.any)
+		}
+		if strings.Contains(TenantSubjects(LogEvents, c.source, c.tenant), "*") {
+			t.Errorf("%q %q: the subjects of one tenant are those of many", c.source, c.tenant)
+		}
+	}
+}

@@ -47,6 +47,24 @@ func (r Route) tokens() string {
 	return Token(r.Source) + "." + Token(r.Tenant) + "." + Token(r.Noun) + "." + Token(r.Verb)
 }
 
+// TenantSubjects matches the subjects of one tenant's events below a root:
+// LogEvents, Events, LogChanges or Changes.
+func TenantSubjects(root, source, tenant string) string {
+	return root + "." + Token(source) + "." + Token(tenant) + ".>"
+}
+
+// AnySubjects is TenantSubjects where a source or a tenant that is empty, or a
+// star, is any.
+func AnySubjects(root, source, tenant string) string {
+	token := func(s string) string {
+		if s == "" || s == "*" {
+			return "*"
+		}
+		return Token(s)
+	}
+	return root + "." + token(source) + "." + token(tenant) + ".>"
+}
+
 // ParseSubject reads a subject made by LogSubject, EventSubject or
 // ChangeSubject, with log. in front or as it is republished. Any other is
 // ErrInvalid: a route has one subject of each kind.

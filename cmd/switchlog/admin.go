@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -261,7 +260,7 @@ func (a admin) sql(w http.ResponseWriter, r *http.Request) error {
 // replay streams events as NDJSON. An empty line ends a replay that is whole.
 func (a admin) replay(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
-	from, to, err := a.n.span(r.Context(), q.Get("from"), q.Get("to"))
+	from, to, err := a.n.events.Span(r.Context(), q.Get("from"), q.Get("to"))
 	if err != nil {
 		return err
 	}
@@ -273,7 +272,7 @@ func (a admin) replay(w http.ResponseWriter, r *http.Request) error {
 	glob := q.Get("type")
 	subject := "" // all: then it is seen if something cannot be read
 	if tenant := q.Get("tenant"); tenant != "" {
-		subject = schemas.LogEvents + ".*." + wildcardToken(tenant) + ".>"
+		subject = schemas.AnySubjects(schemas.LogEvents, "", tenant)
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	if from <= to {
@@ -294,41 +293,6 @@ func (a admin) replay(w http.ResponseWriter, r *http.Request) error {
 	}
 	_, err = w.Write([]byte("\n"))
 	return err
-}
-
-// span reads the ends of a part of the log: the first sequence and the last,
-// both in it. A time as the end is the moment before which it ends. There is
-// nothing in it if from is above to.
-func (n *node) span(ctx context.Context, fromText, toText string) (from, to uint64, err error) {
-	from, to = 1, math.MaxUint64
-	if fromText != "" {
-		if from, _, err = n.bound(ctx, fromText); err != nil {
-			return 0, 0, err
-		}
-	}
-	if toText != "" {
-		var timed bool
-		if to, timed, err = n.bound(ctx, toText); err != nil {
-			return 0, 0, err
-		}
-		if timed {
-			to-- // what is stored at that time is not before it
-		}
-	}
-	return max(from, 1), to, nil
-}
-
-// bound is the sequence a person means, or the first one at or after the time.
-func (n *node) bound(ctx context.Context, s string) (seq uint64, timed bool, err error) {
-	b, err := schemas.ParseBound(s, time.Now())
-	if err != nil {
-		return 0, false, err
-	}
-	if b.Time.IsZero() {
-		return b.Seq, false, nil
-	}
-	seq, err = n.events.SeqAt(ctx, b.Time)
-	return seq, true, err
 }
 
 // logAttrs are the fixed keys of a long command's log line.

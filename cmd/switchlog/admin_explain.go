@@ -46,7 +46,7 @@ func (a admin) explain(w http.ResponseWriter, r *http.Request) error {
 
 // eventsOf is what the log has of a tenant, from one sequence to another (0: to its end).
 func (n *node) eventsOf(ctx context.Context, source, tenant string, from, to uint64) iter.Seq2[schemas.Recorded, error] {
-	subject := schemas.LogEvents + "." + schemas.Token(source) + "." + schemas.Token(tenant) + ".>"
+	subject := schemas.TenantSubjects(schemas.LogEvents, source, tenant)
 	return func(yield func(schemas.Recorded, error) bool) {
 		err := n.events.Read(ctx, processor.ReadOptions{From: from, To: to, Subject: subject}, func(e schemas.Recorded, _ schemas.Message) error {
 			if !yield(e, nil) {

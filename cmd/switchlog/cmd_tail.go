@@ -59,7 +59,7 @@ func newTail() *cobra.Command {
 		defer nc.Close()
 		messages := make(chan *nats.Msg, 1024)
 		for _, root := range []string{schemas.Events, schemas.Changes} {
-			if _, err := nc.ChanSubscribe(root+".*."+wildcardToken(o.tenant)+".>", messages); err != nil {
+			if _, err := nc.ChanSubscribe(schemas.AnySubjects(root, "", o.tenant), messages); err != nil {
 				return err
 			}
 		}
@@ -161,11 +161,4 @@ func (t *tail) line(e spoken, words string) error {
 		trail = terminal.Paint(t.out, terminal.Dim, trail)
 	}
 	return t.say("%s%s%s", begin, words, trail)
-}
-
-func wildcardToken(s string) string {
-	if s == "*" || s == "" {
-		return "*"
-	}
-	return schemas.Token(s)
 }

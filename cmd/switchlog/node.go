@@ -55,7 +55,8 @@ var (
 	_ deliver.Appender      = (*spool.Spool)(nil)
 	_ manage.History        = history{}
 	_ manage.Registry       = (*registry.Registry)(nil)
-	_ manage.Past           = past{}
+	_ manage.LogReader      = deliver.LogReader{}
+	_ deliver.StoredLog     = storedLog{}
 )
 
 // adminUser is the operator: the user of NATS who may do everything, and the
@@ -345,7 +346,7 @@ type logReader struct{ log *processor.Log }
 
 // Replay reads the events of one tenant.
 func (l logReader) Replay(ctx context.Context, source, tenant string, from, to uint64, fn func(schemas.Recorded, schemas.Message) error) error {
-	subject := schemas.LogEvents + "." + schemas.Token(source) + "." + schemas.Token(tenant) + ".>"
+	subject := schemas.TenantSubjects(schemas.LogEvents, source, tenant)
 	return l.log.Read(ctx, processor.ReadOptions{From: from, To: to, Subject: subject}, fn)
 }
 
@@ -362,7 +363,7 @@ func (n *node) Knows(ctx context.Context, source, tenant string) (bool, error) {
 			return true, nil
 		}
 	}
-	key := schemas.LogEvents + "." + schemas.Token(source) + "." + schemas.Token(tenant) + ".>"
+	key := schemas.TenantSubjects(schemas.LogEvents, source, tenant)
 	if _, found := n.tenants.Load(key); found {
 		return true, nil
 	}

@@ -96,7 +96,7 @@ func (n *node) status(ctx context.Context) (status, error) {
 	for _, src := range n.registry.Sources() {
 		info := newSourceInfo(src)
 		if info.LastEvent == "" && src.Tenant != "" { // none since the start: the log knows
-			subject := schemas.LogEvents + "." + schemas.Token(src.Kind) + "." + schemas.Token(src.Tenant) + ".>"
+			subject := schemas.TenantSubjects(schemas.LogEvents, src.Kind, src.Tenant)
 			if last, err := n.events.LastOf(ctx, subject); err == nil {
 				info.LastEvent = schemas.FormatTime(last.Time)
 			}

@@ -219,7 +219,7 @@ func (n *node) pageEvents(ctx context.Context, system string, before uint64, lim
 		}
 		before = info.Last + 1
 	}
-	subject := schemas.LogEvents + "." + schemas.Token(schemas.PluralKit) + "." + schemas.Token(system) + ".>"
+	subject := schemas.TenantSubjects(schemas.LogEvents, schemas.PluralKit, system)
 	var found []ui.Event // oldest first
 	for to, window := before-1, uint64(firstWindow); to > 0 && len(found) < limit; window *= 2 {
 		from := uint64(1)

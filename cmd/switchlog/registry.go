@@ -64,7 +64,7 @@ func (n *node) learnRegistry(ctx context.Context) error {
 		return nil
 	}
 	changed := make(chan *nats.Msg, 1)
-	subject := schemas.Events + "." + schemas.SelfSource + "." + schemas.SelfTenant + ".>"
+	subject := schemas.TenantSubjects(schemas.Events, schemas.SelfSource, schemas.SelfTenant)
 	sub, err := n.nc.Subscribe(subject, func(m *nats.Msg) {
 		select {
 		case changed <- m:

@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
 
 	"switchlog/ingest"
 	"switchlog/processor"
+	"switchlog/processor/deliver"
 	"switchlog/processor/deliver/manage"
 	"switchlog/projections"
 	"switchlog/projections/webhooks"
@@ -23,7 +23,7 @@ func (n *node) webhooksHandler() http.Handler {
 		kinds[i] = k.Name
 	}
 	return manage.NewHandler(manage.Config{
-		Registry: n.registry, Events: n.spool, History: history{n.db}, Sender: n.sender, Past: past{n},
+		Registry: n.registry, Events: n.spool, History: history{n.db}, Sender: n.sender, LogReader: deliver.LogReader{Log: storedLog{n.events}, Matcher: n.db.Matcher},
 		Kinds: kinds, Allow: n.deliverAllow, Condition: webhooks.CheckCondition, State: n.webhookState, Withheld: n.withheld, Server: n.stellarServer,
 		Authorize: func(r *http.Request) (manage.Caller, bool) {
 			reader, err := n.authorize(r)
@@ -55,79 +55,19 @@ func notFound(err error) error {
 	return err
 }
 
-// past is what a webhook would have been sent.
-type past struct{ n *node }
+// storedLog is the log as deliveries of the past are read from it.
+type storedLog struct{ *processor.Log }
 
-// delivered is one event, or one change, of a part of the log.
-type delivered struct {
-	seq uint64
-	n   int
-	e   schemas.Event
+// Events reads events of some subjects.
+func (l storedLog) Events(ctx context.Context, from, to uint64, subject string, fn func(schemas.Recorded) error) error {
+	return l.Log.Read(ctx, processor.ReadOptions{From: from, To: to, Subject: subject},
+		func(e schemas.Recorded, _ schemas.Message) error { return fn(e) })
 }
 
-// Matching reads a part of the log, and the changes it caused, each in its
-// order: first the changes, of which there are few, then the log; a change
-// comes right behind its cause.
-func (p past) Matching(ctx context.Context, s schemas.Subscription, from, to string, fn func(seq uint64, n int, e schemas.Event) error) error {
-	first, last, err := p.n.span(ctx, from, to)
-	if err != nil || first > last {
-		return err
-	}
-	matches, err := p.n.db.Matcher(s)
-	if err != nil {
-		return err
-	}
-	source, tenant := wildcardToken(s.Source), wildcardToken(s.Tenant)
-	var changes []delivered
-	held := 0
-	err = p.n.events.ReadChanges(ctx, processor.ReadOptions{From: first, To: last, Subject: schemas.LogChanges + "." + source + "." + tenant + ".>"},
-		func(seq uint64, n int, e schemas.Event) error {
-			seen, ok, err := matches(ctx, e)
-			if err != nil || !ok {
-				return err
-			}
-			if held += len(seen.Data); held > maxHeldChanges {
-				return fmt.Errorf("%w: too much matches (hint: a shorter span)", schemas.ErrConflict)
-			}
-			changes = append(changes, delivered{seq, n + 1, seen})
-			return nil
-		})
-	if err != nil {
-		return err
-	}
-	// Changes of events up to seq go out before what comes after it.
-	flush := func(seq uint64) error {
-		for len(changes) > 0 && changes[0].seq <= seq {
-			c := changes[0]
-			changes = changes[1:]
-			if err := fn(c.seq, c.n, c.e); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	err = p.n.events.Read(ctx, processor.ReadOptions{From: first, To: last, Subject: schemas.LogEvents + "." + source + "." + tenant + ".>"},
-		func(e schemas.Recorded, _ schemas.Message) error {
-			if e.Fault != nil {
-				return nil
-			}
-			seen, ok, err := matches(ctx, e.Event)
-			if err == nil {
-				err = flush(e.Seq - 1)
-			}
-			if err != nil || !ok {
-				return err
-			}
-			return fn(e.Seq, 0, seen)
-		})
-	if err != nil {
-		return err
-	}
-	return flush(math.MaxUint64)
+// Changes reads changes of some subjects.
+func (l storedLog) Changes(ctx context.Context, from, to uint64, subject string, fn func(seq uint64, n int, e schemas.Event) error) error {
+	return l.Log.ReadChanges(ctx, processor.ReadOptions{From: from, To: to, Subject: subject}, fn)
 }
-
-// maxHeldChanges bounds, in bytes, what a replay holds in memory.
-const maxHeldChanges = 64 << 20
 
 // stellarServer finds a server of a StellarStack panel: of one, or of any.
 func (n *node) stellarServer(ctx context.Context, tenant, id string) (name string, found bool, err error) {

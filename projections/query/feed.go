@@ -55,7 +55,7 @@ type feed struct {
 
 func newFeed(js jetstream.JetStream, log *slog.Logger, source, tenant string, from uint64) *feed {
 	// Token leaves no wildcard in, so the filter is this tenant's alone (P7).
-	subject := schemas.LogChanges + "." + schemas.Token(source) + "." + schemas.Token(tenant) + ".>"
+	subject := schemas.TenantSubjects(schemas.LogChanges, source, tenant)
 	return &feed{js: js, log: log, subject: subject, route: schemas.Route{Source: source, Tenant: tenant}, next: from, out: make(chan change, streamBuffer)}
 }
 

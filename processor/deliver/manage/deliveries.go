@@ -201,7 +201,7 @@ func (h *webhooks) replay(w http.ResponseWriter, r *http.Request, who Caller) er
 	}
 	defer h.replaying.Unlock()
 	matching := func(fn func(seq uint64, n int, e schemas.Event) error) error {
-		return h.Past.Matching(r.Context(), d.Subscription, span["from"], span["to"], fn)
+		return h.LogReader.Matching(r.Context(), d.Subscription, span["from"], span["to"], fn)
 	}
 	many, bytes := 0, 0
 	err = matching(func(_ uint64, _ int, e schemas.Event) error {

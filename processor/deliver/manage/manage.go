@@ -38,8 +38,8 @@ type History interface {
 	DeliveryAgain(ctx context.Context, webhook, id string) (schemas.Delivery, error)
 }
 
-// Past is what the log holds already.
-type Past interface {
+// LogReader reads what the log has already; it is a deliver.LogReader.
+type LogReader interface {
 	// Matching hands to fn, in order, what a subscription would have been sent
 	// of the part of the log between from and to, as people write them (see
 	// schemas.ParseBound; to may be empty). n is 0 for an event and counts from
@@ -81,11 +81,11 @@ var _ Sender = (*deliver.Sender)(nil)
 
 // Config is what the management API needs. All but Now and Log is needed.
 type Config struct {
-	Registry Registry
-	Events   Appender
-	History  History
-	Sender   Sender
-	Past     Past
+	Registry  Registry
+	Events    Appender
+	History   History
+	Sender    Sender
+	LogReader LogReader
 
 	Kinds []string       // of sources, which a webhook may be limited to
 	Allow []netip.Prefix // private addresses that webhooks may be sent to

@@ -72,13 +72,13 @@ func (a *fakeAttempts) Once(_ context.Context, d schemas.Delivery, of string) (s
 	return out, nil
 }
 
-// fakePast holds so many front changes.
-type fakePast struct {
+// fakeStored has so many front changes.
+type fakeStored struct {
 	events int
 	data   json.RawMessage // of each; nil: {}
 }
 
-func (p *fakePast) Matching(_ context.Context, s schemas.Subscription, from, to string, fn func(uint64, int, schemas.Event) error) error {
+func (p *fakeStored) Matching(_ context.Context, s schemas.Subscription, from, to string, fn func(uint64, int, schemas.Event) error) error {
 	if from == "soon" {
 		return fmt.Errorf("%w: from is no time", schemas.ErrInvalid)
 	}
@@ -102,7 +102,7 @@ type webhooksBench struct {
 	api      *httptest.Server
 	history  *fakeHistory
 	attempts *fakeAttempts
-	past     *fakePast
+	stored   *fakeStored
 	sending  schemas.Sending // of every webhook
 	appends  manage.Appender // in place of the log, for replays; nil: the log
 
@@ -130,9 +130,9 @@ func (s benchSender) Sending(string) schemas.Sending { return s.b.sending }
 
 func newWebhooksBench(t *testing.T) *webhooksBench {
 	t.Helper()
-	b := &webhooksBench{world: newWorld(t), history: &fakeHistory{}, attempts: &fakeAttempts{status: 200}, past: &fakePast{events: 2}}
+	b := &webhooksBench{world: newWorld(t), history: &fakeHistory{}, attempts: &fakeAttempts{status: 200}, stored: &fakeStored{events: 2}}
 	b.api = httptest.NewServer(manage.NewHandler(manage.Config{
-		Registry: b.reg, Events: benchAppends{b}, History: b.history, Sender: benchSender{b}, Past: b.past, Log: b.reg.Log, Now: b.reg.Now,
+		Registry: b.reg, Events: benchAppends{b}, History: b.history, Sender: benchSender{b}, LogReader: b.stored, Log: b.reg.Log, Now: b.reg.Now,
 		Kinds: []string{schemas.PluralKit, schemas.SharedToken, schemas.StellarStack},
 		Condition: func(expr string) error {
 			if expr == "(" {
@@ -372,14 +372,14 @@ func TestWebhooksReplay(t *testing.T) {
 		}
 	}
 	before := len(b.log.all())
-	b.past.events = manage.MaxReplay + 1
+	b.stored.events = manage.MaxReplay + 1
 	replay(409, "shorter span")
 	if got := len(b.log.all()); got != before {
 		t.Errorf("a replay that is too long: %d events, want none", got-before)
 	}
-	b.past.events = 0
+	b.stored.events = 0
 	replay(202, `{"queued":0}`)
-	b.past.events = manage.MaxReplay
+	b.stored.events = manage.MaxReplay
 	replay(202, `{"queued":5000}`)
 	events := b.log.all()[before:]
 	d, err := schemas.Decode[schemas.DeliveryRequest](events[0])

@@ -100,8 +100,8 @@ func TestLaw10ReplayInParts(t *testing.T) {
 	id := b.make(t, "bob", `{"url":"https://a.example/in","events":["front.changed"]}`)
 	log := &partLog{Appender: b.log}
 	b.appends = log
-	b.past.data = json.RawMessage(`"` + strings.Repeat("x", 200<<10) + `"`)
-	b.past.events = 100 // 20 MiB
+	b.stored.data = json.RawMessage(`"` + strings.Repeat("x", 200<<10) + `"`)
+	b.stored.events = 100 // 20 MiB
 	got := b.ask(t, "bob", "POST", "/webhooks/"+id+"/replay", `{"from":"7d"}`)
 	if got.status != 202 || got.body != `{"queued":100}` || len(log.parts) < 4 {
 		t.Errorf("20 MiB: got %d %s in %d parts", got.status, got.body, len(log.parts))
@@ -117,7 +117,7 @@ func TestLaw10ReplayInParts(t *testing.T) {
 		t.Errorf("stopped half-way: got %d %s, want how many", got.status, got.body)
 	}
 	log.parts, log.fails = nil, 0
-	b.past.events = manage.MaxReplayed/len(b.past.data) + 1
+	b.stored.events = manage.MaxReplayed/len(b.stored.data) + 1
 	got = b.ask(t, "bob", "POST", "/webhooks/"+id+"/replay", `{"from":"7d"}`)
 	if got.status != 409 || !strings.Contains(got.body, "MiB of events match") || len(log.parts) != 0 {
 		t.Errorf("too much: got %d %s and %d parts, want nothing asked for", got.status, got.body, len(log.parts))
