@@ -32,8 +32,17 @@ func logOf(events []schemas.Recorded) engine.Events {
 	}
 }
 
-// openPast opens a database that has folded events, and has their log.
+// openPast opens a database that has folded events, and has their log. It is closed
+// when the test ends.
 func openPast(t testing.TB, events []schemas.Recorded) *DB {
+	t.Helper()
+	db, closeDB := pastOf(t, events)
+	t.Cleanup(closeDB)
+	return db
+}
+
+// pastOf is openPast; the caller closes the database.
+func pastOf(t testing.TB, events []schemas.Recorded) (db *DB, closeDB func()) {
 	t.Helper()
 	events = slices.Clone(events)
 	for i := range events {
@@ -43,15 +52,14 @@ func openPast(t testing.TB, events []schemas.Recorded) *DB {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	if err := db.Apply(context.Background(), "test", events); err != nil {
 		t.Fatal(err)
 	}
-	return db
+	return db, func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // TestAsOfIsAReplay: what any query answers as of a position is what it answered
@@ -62,10 +70,12 @@ func TestAsOfIsAReplay(t *testing.T) {
 		for i := range events {
 			events[i].Seq = uint64(i + 1)
 		}
-		db := openPast(t, events)
+		db, closeDB := pastOf(t, events)
+		defer closeDB() // many are open at once otherwise, and closing one looks at all
 		for range 4 {
 			seq := rapid.IntRange(1, len(events)).Draw(rt, "seq")
-			then := openPast(t, events[:seq])
+			then, closeThen := pastOf(t, events[:seq])
+			defer closeThen()
 			tenant := events[seq-1].Route.Tenant
 			for _, q := range db.Queries(schemas.PluralKit) {
 				if q.Name == "stats" || q.Name == "history" { // they depend on the clock, and on what there is now
