@@ -18,7 +18,8 @@ func TestPublicReader(t *testing.T) {
 	s.addPluralKit()
 	s.post(sample(t, "02-update_system-import.json")) // everything is public
 	s.post(sample(t, "04-create_member-api.json"))
-	private := bytes.ReplaceAll(sample(t, "04-create_member-bot_default_private.json"), []byte("3fb9a1c5-8c4d-4e7a-99b2-5b7cae3f4084"), []byte(uuid.NewString()))
+	hidden := uuid.NewString()
+	private := bytes.ReplaceAll(sample(t, "04-create_member-bot_default_private.json"), []byte("3fb9a1c5-8c4d-4e7a-99b2-5b7cae3f4084"), []byte(hidden))
 	s.post(private)
 	s.post(switchBody(uuid.NewString(), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)))
 	s.settled()
@@ -50,6 +51,7 @@ func TestPublicReader(t *testing.T) {
 		t.Errorf("a webhook: got %d, want 401", status)
 	}
 
+	s.checkPublicStream(owner, public, hidden)
 	nc, refused, _ := public.connect(t, s.NATS)
 	m, err := nc.Request("switchlog.query.pluralkit."+sampleSystem+".members", nil, startWithin)
 	if err != nil || strings.Count(string(m.Data), `"uuid"`) != 1 {
@@ -77,6 +79,45 @@ func TestPublicReader(t *testing.T) {
 		}
 	}
 	Check(s)
+}
+
+// checkPublicStream wants the live changes of a public reader to be those that others may see. What
+// happens to the hidden member comes before what happens to the one that is public, so that a reader who
+// has the second has had all it gets of the first. That the hidden one fronts is shown, as PluralKit does
+// where the front is public, but nothing of who it is.
+func (s *server) checkPublicStream(owner, public credentials, hidden string) {
+	s.t.Helper()
+	const shown, mark = "3fb9a1c5-8c4d-4e7a-99b2-5b7cae3f4084", "3a7d44"
+	all, some := s.changesAs(owner.Token, ""), s.changesAs(public.Token, "")
+	defer all.end(s.t)
+	defer some.end(s.t)
+	all.read()
+	some.read() // both have begun
+	update := func(member, data string) {
+		body := `{"type":"UPDATE_MEMBER","signing_token":"` + sampleToken + `","system_id":"` + sampleSystem + `","id":"` + member + `","data":` + data + `}`
+		if got := s.post([]byte(body)); got != 200 {
+			s.t.Fatalf("an update: got %d, want 200", got)
+		}
+	}
+	update(hidden, `{"name":"Dune of the hills","pronouns":"thon/thons"}`)
+	s.post(bytes.Replace(switchBody(uuid.NewString(), time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)), []byte("0b6c2a9e-55d1-4b0c-8f3a-91c7de20a4f1"), []byte(hidden), 1))
+	update(shown, `{"color":"`+mark+`"}`)
+	read := func(of string, from *sse) (text string) {
+		for !strings.Contains(text, mark) {
+			_, data := from.read()
+			if data == "" {
+				s.t.Fatalf("the stream of %s ended after: %s", of, text)
+			}
+			text += data + "\n"
+		}
+		return text
+	}
+	if text := read("the owner", all); !strings.Contains(text, "Dune of the hills") || !strings.Contains(text, `"switchlog.front.changed"`) {
+		s.t.Errorf("the owner's changes lack the hidden member's: %s", text)
+	}
+	if text := read("a public reader", some); strings.Contains(text, `"subject":"`+hidden) || strings.Contains(text, "of the hills") || strings.Contains(text, "thon/thons") {
+		s.t.Errorf("a public reader's changes have what is hidden: %s", text)
+	}
 }
 
 func wantRefused(t *testing.T, what string, refused <-chan error) {

@@ -234,12 +234,18 @@ type sse struct {
 // changes opens the stream of changes; lastID empty: from now on.
 func (s *server) changes(lastID string) *sse {
 	s.t.Helper()
+	return s.changesAs(s.token(), lastID)
+}
+
+// changesAs is changes with a reader's token.
+func (s *server) changesAs(token, lastID string) *sse {
+	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), startWithin)
 	req, err := http.NewRequestWithContext(ctx, "GET", s.Private+"/api/v1/pluralkit/"+sampleSystem+"/changes", nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+s.token())
+	req.Header.Set("Authorization", "Bearer "+token)
 	if lastID != "" {
 		req.Header.Set("Last-Event-ID", lastID)
 	}

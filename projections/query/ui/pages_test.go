@@ -61,6 +61,10 @@ func TestPages(t *testing.T) {
 			if res.StatusCode != want {
 				t.Errorf("%s, %s: status %d, want %d", world, path, res.StatusCode, want)
 			}
+			if policy := res.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'; script-src 'self'; style-src 'self';") ||
+				!strings.Contains(policy, "frame-ancestors 'none'") || strings.Contains(policy, "unsafe") || strings.Contains(policy, "data:") {
+				t.Errorf("%s: the policy is %q", path, policy)
+			}
 			for _, problem := range refused.FindAllString(text, -1) {
 				t.Errorf("%s, %s: has %s", world, path, problem)
 			}
