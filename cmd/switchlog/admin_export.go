@@ -35,7 +35,7 @@ func (a admin) importExport(w http.ResponseWriter, r *http.Request, body io.Read
 	if err != nil {
 		return err
 	}
-	found := a.n.reconcilers.find(tenant)
+	found := a.n.reconcilers.Find(tenant)
 	if found != nil {
 		found.Trigger(pluralkit.ReasonImported)
 	}

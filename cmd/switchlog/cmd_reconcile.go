@@ -75,7 +75,7 @@ func newReconciled(r pluralkit.Report) *reconciled {
 
 // reconcilable answers with the systems that PluralKit can be asked about.
 func (a admin) reconcilable(w http.ResponseWriter, r *http.Request) error {
-	systems := sortedKeys(a.n.reconcilers.wanted())
+	systems := sortedKeys(a.n.asked())
 	if len(systems) == 0 {
 		return fault{http.StatusNotFound, a.n.cannotAsk("")}
 	}
@@ -107,11 +107,14 @@ func (n *node) cannotAsk(system string) error {
 // outcome.
 func (a admin) reconcile(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
-	if err := a.n.reconcilers.refresh(r.Context()); err != nil {
-		return err
+	ctx, cancel := context.WithTimeout(r.Context(), adminTimeout)
+	err := a.n.reconcilers.Refresh(ctx)
+	cancel()
+	if err != nil {
+		return fault{http.StatusServiceUnavailable, err}
 	}
 	tenant := q.Get("tenant")
-	found := a.n.reconcilers.find(tenant)
+	found := a.n.reconcilers.Find(tenant)
 	if found == nil {
 		return fault{http.StatusNotFound, a.n.cannotAsk(tenant)}
 	}

@@ -103,7 +103,7 @@ type node struct {
 	sendableOnce sync.Once
 	deliverAllow []netip.Prefix // networks outgoing webhooks may reach though they are not public
 
-	reconcilers *reconcilers // they look only with the role process
+	reconcilers *pluralkit.Reconcilers // they look only with the role process
 	alive       *heartbeat
 	wal         *walWatch // nil without the role process
 

@@ -101,7 +101,7 @@ func (n *node) status(ctx context.Context) (status, error) {
 				info.LastEvent = schemas.FormatTime(last.Time)
 			}
 		}
-		n.reconcilers.describe(&info)
+		n.describeAsking(&info)
 		s.Sources = append(s.Sources, info)
 	}
 	sp := n.spool.State()

@@ -2,234 +2,91 @@ package main
 
 import (
 	"context"
-	"errors"
-	"log/slog"
-	"net/http"
 	"slices"
-	"strings"
-	"sync"
-	"time"
 
+	"switchlog/ingest"
 	"switchlog/ingest/pluralkit"
 	"switchlog/projections"
 	"switchlog/projections/query/ui"
 	"switchlog/schemas"
 )
 
-// lookForSources is how often reconcilers are held against the registry: a
-// source that was added or got a new API token is noticed within it.
-const lookForSources = 2 * time.Second
+// Reconcilers hear at the public listener what may have been missed.
+var _ ingest.Watcher = (*pluralkit.Reconcilers)(nil)
 
-// purposeAPIToken is the secret by which a source of PluralKit is asked.
-const purposeAPIToken = "api_token"
+const (
+	purposeAPIToken = "api_token" // the secret by which a source of PluralKit is asked
+	purposeToken    = "token"     // the secret that PluralKit's webhooks have
+)
 
-// purposeToken is the secret that PluralKit's webhooks bear.
-const purposeToken = "token"
-
-// reconcilers are one for each PluralKit source with an API token.
-type reconcilers struct {
-	n        *node
-	limiters *pluralkit.Limiters
-	asked    *pluralkit.ClientMetrics
-	metrics  *pluralkit.ReconcilerMetrics
-
-	mu     sync.Mutex
-	of     map[string]*reconciler // by system
-	missed map[string]bool        // systems of which a request could not be stored
-	group  sync.WaitGroup
-
-	// refreshes ask run to compare with the registry at once; it closes what it gets.
-	refreshes chan chan struct{}
+func (n *node) newReconcilers() *pluralkit.Reconcilers {
+	return pluralkit.NewReconcilers(pluralkit.ReconcilersConfig{
+		BaseURL: n.cfg.PluralKitAPI, Wanted: n.asked, Log: n.log, Registerer: n.metrics,
+	})
 }
 
-// reconciler is one that runs.
-type reconciler struct {
-	*pluralkit.Reconciler
-	client *pluralkit.Client
-	asking
-	stop context.CancelFunc
-}
-
-func newReconcilers(n *node) *reconcilers {
-	return &reconcilers{
-		n: n, limiters: pluralkit.NewLimiters(), of: map[string]*reconciler{}, missed: map[string]bool{}, refreshes: make(chan chan struct{}),
-		asked:   pluralkit.NewClientMetrics(n.metrics),
-		metrics: pluralkit.NewReconcilerMetrics(n.metrics),
-	}
-}
-
-// run keeps a reconciler going for each source that can be asked, once the
-// database has caught up: before that it would look like much were missing.
-func (r *reconcilers) run(ctx context.Context) error {
-	select {
-	case <-r.n.loop.CaughtUp():
-	case <-ctx.Done():
-		return nil
-	}
-	changed, stop := r.n.registry.Watch()
-	defer stop()
-	for {
-		r.adjust(ctx)
-		r.makeUp()
-		next := time.NewTimer(lookForSources)
-		select {
-		case <-next.C:
-		case <-changed:
-			next.Stop()
-		case done := <-r.refreshes:
-			next.Stop()
-			r.adjust(ctx)
-			close(done)
-		case <-ctx.Done():
-			next.Stop()
-			r.group.Wait()
-			return nil
-		}
-	}
-}
-
-// refresh returns once the reconcilers are those of the registry as it is: what
-// a command has answered is true for the next one.
-func (r *reconcilers) refresh(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
-	defer cancel()
-	done := make(chan struct{})
-	select {
-	case r.refreshes <- done:
-	case <-ctx.Done():
-		return fault{http.StatusServiceUnavailable, errors.New("PluralKit cannot be asked yet: the database has not caught up with the log (hint: wait until switchlog status says ready)")}
-	}
-	<-done // adjust waits for nothing
-	return nil
-}
-
-// asking is how a system is asked about.
-type asking struct {
-	token string
-	alone bool // no webhook comes from it: asking is all there is
-}
-
-// quickly is how often a system without a webhook is asked about while something
-// changes there: a look is some seven requests, and PluralKit allows two a second.
-const quickly = time.Minute
-
-// wanted are the systems that can be asked about.
-func (r *reconcilers) wanted() map[string]asking {
-	want := map[string]asking{}
-	for _, s := range r.n.registry.Sources() {
+// asked are the systems that PluralKit can be asked about.
+func (n *node) asked() map[string]pluralkit.Asking {
+	want := map[string]pluralkit.Asking{}
+	for _, s := range n.registry.Sources() {
 		if s.Kind != schemas.PluralKit {
 			continue
 		}
-		token, err := r.n.registry.Secret(s.Kind, s.Name, purposeAPIToken)
+		token, err := n.registry.Secret(s.Kind, s.Name, purposeAPIToken)
 		if _, notUUID := pluralkit.ParseUUID(s.Tenant); err == nil && notUUID == nil {
-			want[s.Tenant] = asking{token, !slices.Contains(s.Secrets, purposeToken)}
+			want[s.Tenant] = pluralkit.Asking{Token: token, NoWebhook: !slices.Contains(s.Secrets, purposeToken)}
 		}
 	}
 	return want
 }
 
-// adjust starts and stops reconcilers as the registry says.
-func (r *reconcilers) adjust(ctx context.Context) {
-	want := r.wanted()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for system, running := range r.of {
-		if want[system] != running.asking {
-			running.stop()
-			delete(r.of, system)
-		}
-	}
-	for system, how := range want {
-		if r.of[system] != nil {
-			continue
-		}
-		started, err := r.start(ctx, system, how)
-		if err != nil {
-			r.n.log.Error("reconciliation cannot begin", "err", err)
-			continue
-		}
-		r.of[system] = started
-	}
-}
-
-func (r *reconcilers) start(ctx context.Context, system string, how asking) (*reconciler, error) {
-	client, err := pluralkit.NewClient(pluralkit.Config{
-		BaseURL: r.n.cfg.PluralKitAPI, Token: how.token, Limiters: r.limiters, Log: r.n.log, Metrics: r.asked,
-	})
-	if err != nil {
-		return nil, err
-	}
-	c := pluralkit.ReconcilerConfig{
-		System: system, Client: client, Known: r.n.db, Append: r.n.spool, Settled: r.n.settled, SetAside: r.setAside(system),
-		Every: r.n.cfg.ReconcileEvery, Log: r.n.log, Metrics: r.metrics,
-		Changed: func(s pluralkit.State) {
-			level := slog.LevelWarn
-			if s == schemas.SourceOK {
-				level = slog.LevelInfo // good news, as at each start
+// reconcile runs the reconcilers.
+func (n *node) reconcile(ctx context.Context) error {
+	changed, stop := n.registry.Watch()
+	defer stop()
+	return n.reconcilers.Run(ctx, pluralkit.ReconcilersRun{
+		Ready: n.loop.CaughtUp(), Changed: changed, Known: n.db, Append: n.spool, Settled: n.settled, SetAside: n.setAside,
+		CanStore: func() bool { return n.spool.State().StoreError == "" },
+		Address: func() string {
+			if !n.linkState().Told {
+				return ""
 			}
-			r.n.log.Log(context.Background(), level, "what PluralKit's API says of the source has changed", "state", s)
+			return n.publicURL()
 		},
-	}
-	if how.alone {
-		c.Quick = quickly
-	}
-	if ours := r.n.publicURL(); r.n.linkState().Told {
-		c.Ours = func(hook string) bool { return strings.HasPrefix(hook, ours+"/") }
-	}
-	made, err := pluralkit.NewReconciler(c)
-	if err != nil {
-		client.Close()
-		return nil, err
-	}
-	ctx, stop := context.WithCancel(ctx)
-	r.group.Go(func() {
-		defer client.Close()
-		if err := made.Run(ctx); err != nil {
-			r.n.log.Error("reconciliation has ended", "err", err)
-		}
+		Every: n.cfg.ReconcileEvery,
 	})
-	return &reconciler{Reconciler: made, client: client, asking: how, stop: stop}, nil
 }
 
 // setAside finds the events of reconciling a system that the fold has set aside.
-func (r *reconcilers) setAside(system string) func(context.Context, int) ([]schemas.Event, error) {
-	return func(ctx context.Context, limit int) ([]schemas.Event, error) {
-		skipped, err := r.n.db.Skipped(ctx, 10_000)
+func (n *node) setAside(ctx context.Context, system string, limit int) ([]schemas.Event, error) {
+	skipped, err := n.db.Skipped(ctx, 10_000)
+	if err != nil {
+		return nil, err
+	}
+	var events []schemas.Event
+	for _, s := range skipped {
+		if s.Source != schemas.PluralKit || s.Tenant != system || len(events) == limit {
+			continue
+		}
+		e, _, err := n.events.Get(ctx, s.Seq)
 		if err != nil {
 			return nil, err
 		}
-		var events []schemas.Event
-		for _, s := range skipped {
-			if s.Source != schemas.PluralKit || s.Tenant != system || len(events) == limit {
-				continue
-			}
-			e, _, err := r.n.events.Get(ctx, s.Seq)
-			if err != nil {
-				return nil, err
-			}
-			if e.Origin == schemas.OriginAPI && e.Fault == nil {
-				events = append(events, e.Event)
-			}
+		if e.Origin == schemas.OriginAPI && e.Fault == nil {
+			events = append(events, e.Event)
 		}
-		return events, nil
 	}
+	return events, nil
 }
 
-// find is the reconciler of a system, or nil.
-func (r *reconcilers) find(system string) *reconciler {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.of[system]
-}
-
-// describe adds to a source how it stands with PluralKit.
-func (r *reconcilers) describe(s *sourceInfo) {
-	found := r.find(s.Tenant)
+// describeAsking adds to a source how it stands with PluralKit.
+func (n *node) describeAsking(s *sourceInfo) {
+	found := n.reconcilers.Find(s.Tenant)
 	if s.Kind != schemas.PluralKit || found == nil {
 		return
 	}
-	if found.alone {
-		s.UpToOld = (quickly*pluralkit.SlowestTimes + quickly).String()
+	if old := n.reconcilers.UpToOld(s.Tenant); old > 0 {
+		s.UpToOld = old.String()
 	}
 	state, since := found.State()
 	if state == "" {
@@ -255,7 +112,7 @@ func (n *node) settled(ctx context.Context) error {
 // not go through it (Law 8).
 type watchedSink struct {
 	*projections.DB
-	r     *reconcilers
+	r     *pluralkit.Reconcilers
 	pages *ui.Handler // nil: there is no dashboard
 }
 
@@ -271,7 +128,7 @@ func (w watchedSink) Apply(ctx context.Context, epoch string, batch []schemas.Re
 		if w.pages != nil {
 			w.pages.Changed(e.Route.Tenant)
 		}
-		if r := w.r.find(e.Route.Tenant); r != nil {
+		if r := w.r.Find(e.Route.Tenant); r != nil {
 			r.Seen(e)
 		}
 	}

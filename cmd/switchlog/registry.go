@@ -11,7 +11,6 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"switchlog/ingest"
-	"switchlog/ingest/pluralkit"
 	"switchlog/ingest/registry"
 	"switchlog/processor"
 	"switchlog/schemas"
@@ -32,29 +31,10 @@ func (n *node) openRegistry(ctx context.Context) (err error) {
 	n.registry, err = registry.Open(ctx, registry.Config{
 		Kinds: ingest.Kinds,
 		Path:  n.path(fileSecrets), SeenPath: n.path(fileSeen), KeyPath: n.secretKeyPath(), PublicURL: n.publicURL(), Log: n.log,
-		Whose:    n.whose,
+		Whose:    func(ctx context.Context, _, token string) (string, error) { return n.reconcilers.Whose(ctx, token) },
 		LogKnows: n.cfg.NATS != "" || noLog == nil || n.spool.State().Anchor.Epoch != "",
 	}, n.spool)
 	return err
-}
-
-// whose asks PluralKit whose an API token is.
-func (n *node) whose(ctx context.Context, _, token string) (string, error) {
-	client, err := pluralkit.NewClient(pluralkit.Config{
-		BaseURL: n.cfg.PluralKitAPI, Token: token, Limiters: n.reconcilers.limiters, Log: n.log, Metrics: n.reconcilers.asked,
-	})
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", schemas.ErrInvalid, err)
-	}
-	defer client.Close()
-	system, err := client.System(ctx)
-	switch {
-	case errors.Is(err, pluralkit.ErrUnauthorized), errors.Is(err, pluralkit.ErrAnonymous):
-		return "", fmt.Errorf("%w: %w", schemas.ErrInvalid, err)
-	case err != nil:
-		return "", fmt.Errorf("PluralKit does not say whose the API token is: %w", err)
-	}
-	return string(system.UUID), nil
 }
 
 // learnRegistry keeps the registry as the log has it: at the start, and each time another node that

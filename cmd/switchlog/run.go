@@ -66,8 +66,8 @@ func (n *node) start(ctx, partsCtx context.Context, parts *errgroup.Group, serve
 		return err
 	}
 	part(n.registry.Run)
-	n.reconcilers = newReconcilers(n)
-	n.alive = newHeartbeat(n.path(fileAlive), n.log, time.Now, n.reconcilers.away)
+	n.reconcilers = n.newReconcilers()
+	n.alive = newHeartbeat(n.path(fileAlive), n.log, time.Now, n.reconcilers.Away)
 	part(n.alive.run)
 	if n.runs(roleIngest) {
 		edge := ingest.NewEdge(ingest.EdgeConfig{Watch: n.reconcilers, Pings: n.pings, Log: n.log, Access: loglimit.Access(n.log), Registerer: n.metrics}, n.registry, n.spool)
@@ -100,7 +100,7 @@ func (n *node) start(ctx, partsCtx context.Context, parts *errgroup.Group, serve
 	if n.runs(roleProcess) {
 		part(n.standing("the database", n.fold))
 		part(n.standing("the sending of changes", n.changes.Run))
-		part(n.reconcilers.run)
+		part(n.reconcile)
 	}
 	part(n.standing("the registry", n.learnRegistry))
 	part(n.readers.run)
