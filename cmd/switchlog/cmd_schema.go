@@ -68,7 +68,7 @@ func newSchemaExport() *cobra.Command {
 			if err := schemas.Export(args[0]); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "written to %s\n", args[0])
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "written to %s\n", terminal.Plain(args[0]))
 			return err
 		},
 	}

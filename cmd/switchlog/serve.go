@@ -43,7 +43,7 @@ func serve(ctx context.Context, c Config, program string, stdout, stderr io.Writ
 		return err
 	}
 	if c.LogFormat == "json" { // a collector of logs reads both outputs as one
-		return n.run(ctx, n.logReady(slog.New(slog.NewJSONHandler(terminal.PlainJSON(stdout), nil))))
+		return n.run(ctx, n.logReady(slog.New(slog.NewJSONHandler(terminal.EscapedJSON(stdout), nil))))
 	}
 	return n.run(ctx, n.printReady(stdout, program))
 }
@@ -123,5 +123,5 @@ func newLogger(c Config, w io.Writer) *slog.Logger {
 	if asText {
 		return slog.New(loglimit.New(slog.NewTextHandler(w, o), loglimit.Faults, time.Now)) // which quotes what is not printable
 	}
-	return slog.New(loglimit.New(slog.NewJSONHandler(terminal.PlainJSON(w), o), loglimit.Faults, time.Now))
+	return slog.New(loglimit.New(slog.NewJSONHandler(terminal.EscapedJSON(w), o), loglimit.Faults, time.Now))
 }

@@ -59,19 +59,26 @@ func Paint(stream any, c Color, text string) string {
 }
 
 // Plain shows text that others wrote on one line: control characters, which a
-// terminal would obey, and characters that change the direction of what follows
-// become U+FFFD; line ends and tabs become spaces.
+// terminal would obey, characters that change the direction of what follows, and
+// those that cannot be seen become U+FFFD; line ends and tabs become spaces. What
+// joins letters and emoji stays: names are written with it.
 func Plain(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\r' || r == '\t' || r == '\u2028' || r == '\u2029':
 			return ' '
-		case unicode.IsControl(r), r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069':
+		case unicode.IsControl(r), unicode.Is(unseen, r):
 			return '\ufffd'
 		}
 		return r
 	}, text)
 }
+
+// unseen are marks of direction, and characters without width that join nothing.
+var unseen = &unicode.RangeTable{R16: []unicode.Range16{
+	{Lo: 0x061c, Hi: 0x061c, Stride: 1}, {Lo: 0x180e, Hi: 0x180e, Stride: 1}, {Lo: 0x200b, Hi: 0x200b, Stride: 1}, {Lo: 0x200e, Hi: 0x200f, Stride: 1},
+	{Lo: 0x202a, Hi: 0x202e, Stride: 1}, {Lo: 0x2060, Hi: 0x206f, Stride: 1}, {Lo: 0xfeff, Hi: 0xfeff, Stride: 1}, {Lo: 0xfff9, Hi: 0xfffb, Stride: 1},
+}}
 
 // PlainLines is Plain of each line.
 func PlainLines(text string) string {
