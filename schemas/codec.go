@@ -130,10 +130,10 @@ func appendExtension(b []byte, name string, value any) ([]byte, error) {
 }
 
 // ParseMessage reads a stored message back into an event: the body, and the
-// route from the subject.
+// route from the subject. Data is a part of the body, which must not be changed.
 func ParseMessage(m Message) (Event, error) {
 	var e Event
-	if err := e.UnmarshalJSON(m.Body); err != nil {
+	if err := e.read(m.Body); err != nil {
 		return e, err
 	}
 	route, err := ParseSubject(m.Subject)

@@ -27,6 +27,13 @@ var attributes = []string{
 // subject (the specification forbids them), half of a surrogate pair (decoded,
 // two ids would be one). Spaces around id and subject are part of them.
 func (e *Event) UnmarshalJSON(body []byte) error {
+	err := e.read(body)
+	e.Data = bytes.Clone(e.Data)
+	return err
+}
+
+// read is UnmarshalJSON, but for Data: that is a part of body.
+func (e *Event) read(body []byte) error {
 	*e = Event{}
 	d := decoder{event: e}
 	s := Scanner{Text: body}
@@ -97,7 +104,7 @@ func (d *decoder) member(rawName, value []byte) error {
 	case "origin":
 		return d.text(8, value, (*string)(&e.Origin))
 	case "data":
-		e.Data = bytes.Clone(value)
+		e.Data = value[:len(value):len(value)]
 		return d.once(9)
 	case "data_base64":
 		return d.binary(value)

@@ -40,110 +40,20 @@ type Value struct {
 	Value any
 }
 
-// DecodeFields reads those of the fields that are present in data, in the
-// order of fields; of a member that is there twice, the last. Data that is null
-// or absent has none. A wrong type is ErrInvalid; members that are not in fields
-// are fine.
-//
-// It walks over data once and makes no map of it: most of a rebuild is this.
+// DecodeFields is ReadFields and the values of what is present, in the order of
+// fields.
 func DecodeFields(typ string, data json.RawMessage, fields []Field) ([]Value, error) {
-	if len(data) == 0 || IsNull(data) {
-		return nil, nil
-	}
-	values, err := readFields(data, fields)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", typ, err)
-	}
-	return values, nil
-}
-
-// maxFields is how many fields readFields finds room for without asking for
-// memory.
-const maxFields = 48
-
-func readFields(data []byte, fields []Field) ([]Value, error) {
-	var room [maxFields]span
-	found := append(room[:0], make([]span, len(fields))...)
-	in, inner, err := find(data, "", fields, found)
-	if err == nil && inner.there() && !IsNull(inner.of(data)) {
-		begin := inner.begin
-		if _, _, err = find(inner.of(data), in, fields, found); err != nil {
-			err = fmt.Errorf("%s: %w", in, err)
-		}
-		for i := range fields {
-			if fields[i].In != "" && found[i].there() {
-				found[i].begin, found[i].end = found[i].begin+begin, found[i].end+begin
-			}
-		}
-	}
+	f, err := ReadFields(typ, data, fields)
 	if err != nil {
 		return nil, err
 	}
-	n := 0
-	for _, at := range found {
-		if at.there() {
-			n++
+	var values []Value
+	for i := range fields {
+		if f.Has(i) {
+			values = append(values, Value{Field: &fields[i], Value: f.Value(i)})
 		}
-	}
-	text := string(data) // one copy, that all texts are parts of
-	values := make([]Value, 0, n)
-	for i, at := range found {
-		if !at.there() {
-			continue
-		}
-		v, err := fields[i].decode(text[at.begin:at.end])
-		if err != nil {
-			return nil, err
-		}
-		values = append(values, Value{Field: &fields[i], Value: v})
 	}
 	return values, nil
-}
-
-// span is where a value is in the text. The zero span: it is not there.
-type span struct{ begin, end int }
-
-func (s span) there() bool           { return s.end > 0 }
-func (s span) of(text []byte) []byte { return text[s.begin:s.end] }
-
-// find finds the values of those fields that are in the member in (empty: in
-// the object itself), and in the object itself also where the member is that
-// holds the others.
-func find(object []byte, in string, fields []Field, found []span) (held string, inner span, err error) {
-	for i := range fields {
-		if fields[i].In != in {
-			held = fields[i].In
-		}
-	}
-	s := Scanner{Text: object}
-	next := 0 // members mostly come in the order of fields
-members:
-	for s.Object(); s.Next(); {
-		name := s.Name
-		if bytes.IndexByte(name, '\\') >= 0 {
-			plain, err := unquote(name)
-			if err != nil {
-				return "", span{}, err
-			}
-			name = []byte(plain)
-		}
-		at := span{s.Offset() - len(s.Value), s.Offset()}
-		for range fields {
-			if next == len(fields) {
-				next = 0
-			}
-			f := &fields[next]
-			next++
-			if f.In == in && f.Name == string(name) {
-				found[next-1] = at
-				continue members
-			}
-		}
-		if in == "" && held != "" && string(name) == held {
-			inner = at
-		}
-	}
-	return held, inner, s.Err()
 }
 
 // Fields reads those of the fields that are present in the object.

@@ -200,6 +200,35 @@ func namedOnce(body []byte) error {
 	return nil
 }
 
+// readAsDecoded: fields are the same whether the text or the decoded object is read; and
+// each is its own value, and no other field's.
+func readAsDecoded(t *testing.T, object Object, data []byte, fields []Field) {
+	t.Helper()
+	here, err := ReadFields("t", data, fields)
+	there, slow := object.Read(fields)
+	if err != nil || slow != nil {
+		t.Fatalf("%q: %v, %v", data, err, slow)
+	}
+	for i := range fields {
+		if here.Has(i) != there.Has(i) {
+			t.Fatalf("%q: %s: only one has it", data, fields[i].Name)
+		}
+		for j := range fields {
+			if !here.Has(i) || !there.Has(j) {
+				continue
+			}
+			value := there.Value(j)
+			if on, is := value.(bool); is {
+				value = map[bool]int64{true: 1}[on]
+			}
+			same := here.Value(i) == there.Value(j)
+			if i == j && !same || fields[i].Kind == fields[j].Kind && here.Is(i, value) != same {
+				t.Fatalf("%q: %s is %v, %s is %v", data, fields[i].Name, here.Value(i), fields[j].Name, there.Value(j))
+			}
+		}
+	}
+}
+
 // FuzzDecodeFields: values are of the kind their field says, or the data is
 // ErrInvalid.
 func FuzzDecodeFields(f *testing.F) {
@@ -215,7 +244,7 @@ func FuzzDecodeFields(f *testing.F) {
 		}
 	}
 	for _, odd := range []string{`{"name":null,"privacy":{"name_privacy":1}}`, `{"privacy":1}`, `{"privacy":null,"name":"a"}`,
-		`{"name":1,"name":"b"}`, `{"privacy":3,"privacy":{"name_privacy":"x","name_privacy":"y"}}`, `{"n\u0061me":"a"}`, `[]`, `{} {}`, ` {"name" : "x" } `} {
+		`{"name":1,"name":"b"}`, `{"privacy":3,"privacy":{"name_privacy":"x","name_privacy":"y"}}`, `{"n\u0061me":"a"}`, `{"name":"a\"b","tag":"a\\"}`, `{"privacy":{"name_privacy":"x"},"privacy":null}`, `{"privacy":{"name_privacy":"x"},"privacy":{}}`, `[]`, `{} {}`, ` {"name" : "x" } `} {
 		f.Add(uint8(0), []byte(odd))
 	}
 	f.Fuzz(func(t *testing.T, list uint8, data []byte) {
@@ -230,6 +259,9 @@ func FuzzDecodeFields(f *testing.F) {
 			}
 			if (err == nil) != (slow == nil) && !(object == nil && slow == nil) || err == nil && !slices.Equal(values, want) {
 				t.Fatalf("%q: got %+v, %v, want %+v, %v", data, values, err, want, slow)
+			}
+			if err == nil && object != nil {
+				readAsDecoded(t, object, data, fields)
 			}
 		}
 		if err != nil {

@@ -14,27 +14,89 @@ import (
 type reader interface{ read(data []byte) error }
 
 func (m *PKMessage) read(data []byte) error {
-	return readMembers(data, func(name string, value []byte) error {
-		switch name {
-		case "timestamp":
-			return readText(name, value, &m.Timestamp)
-		case "id":
-			return readText(name, value, &m.ID)
-		case "original":
-			return readText(name, value, &m.Original)
-		case "sender":
-			return readText(name, value, &m.Sender)
-		case "channel":
-			return readText(name, value, &m.Channel)
-		case "guild":
-			return readOptional(name, value, &m.Guild)
-		case "system":
-			return readObject(name, value, &m.System)
-		case "member":
-			return readObject(name, value, &m.Member)
+	_, _, err := m.readWith(data, nil, nil)
+	return err
+}
+
+// ReadPKMessage reads a message, and the objects in it by those fields: all in one
+// walk. An object that is null has none of them.
+func ReadPKMessage(e Event, systemFields, memberFields []Field) (m PKMessage, system, member Fields, err error) {
+	if len(e.Data) == 0 {
+		return m, system, member, fmt.Errorf("%w: %s: no data", ErrInvalid, e.Type)
+	}
+	system, member, err = m.readWith(e.Data, systemFields, memberFields)
+	if err != nil {
+		return m, system, member, fmt.Errorf("%s: %w", e.Type, err)
+	}
+	if err := system.check(); err != nil {
+		return m, system, member, fmt.Errorf("system: %w", err)
+	}
+	if err := member.check(); err != nil {
+		return m, system, member, fmt.Errorf("member: %w", err)
+	}
+	return m, system, member, nil
+}
+
+// readWith reads a message, and finds those fields of the objects in it.
+func (m *PKMessage) readWith(data []byte, systemFields, memberFields []Field) (system, member Fields, err error) {
+	if IsNull(data) {
+		return system, member, nil
+	}
+	s := Scanner{Text: data}
+	for s.Object(); s.Member(); {
+		name, err := plainName(s.Name)
+		if err != nil {
+			return system, member, err
 		}
-		return nil
-	})
+		switch string(name) {
+		case "system":
+			system, err = readObjectWith(&s, "system", systemFields, &m.System)
+		case "member":
+			member, err = readObjectWith(&s, "member", memberFields, &m.Member)
+		default:
+			if s.Skip() {
+				err = m.readText(name, s.Value)
+			}
+		}
+		if err != nil {
+			return system, member, err
+		}
+	}
+	return system, member, s.Err()
+}
+
+func (m *PKMessage) readText(name, value []byte) error {
+	switch string(name) {
+	case "timestamp":
+		return readText("timestamp", value, &m.Timestamp)
+	case "id":
+		return readText("id", value, &m.ID)
+	case "original":
+		return readText("original", value, &m.Original)
+	case "sender":
+		return readText("sender", value, &m.Sender)
+	case "channel":
+		return readText("channel", value, &m.Channel)
+	case "guild":
+		return readOptional("guild", value, &m.Guild)
+	}
+	return nil
+}
+
+// readObjectWith is readObject of the value that begins here, and finds the fields in
+// it; they are checked later.
+func readObjectWith(s *Scanner, name string, fields []Field, to *json.RawMessage) (f Fields, err error) {
+	if s.Peek() != '{' {
+		if s.Skip() {
+			err = readObject(name, s.Value, to)
+		}
+		return f, err
+	}
+	f = Fields{fields: fields, text: s.Text, found: make([]found, len(fields))}
+	begin := s.Offset()
+	err = f.find(s)
+	*to = s.Text[begin:s.Offset()]
+	return f, err
 }
 
 func (w *PKSwitch) read(data []byte) error {

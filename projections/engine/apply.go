@@ -87,13 +87,13 @@ func (d *DB) accepts(pos schemas.Position, epoch string, batch []schemas.Recorde
 // applyAll folds the batch in one transaction. A handler that changes rows and
 // then finds that the event breaks its contract is a bug; all the same nothing of
 // the event may stay, and the log must go on. So the batch is undone and folded
-// again without that event.
+// again without that event. A scratch cannot undo: the rebuild fails.
 func (d *DB) applyAll(batch []schemas.Recorded, next schemas.Position) error {
 	leftOut := map[uint64]error{}
 	for {
 		err := d.atomically(func() error { return d.fold(batch, next, leftOut) })
 		var half halfFolded
-		if !errors.As(err, &half) {
+		if d.scratch || !errors.As(err, &half) {
 			return err
 		}
 		d.cfg.Log.Error("a fold changed rows before it refused the event; the batch is folded again without it (please report it)",
@@ -215,12 +215,14 @@ func (d *DB) atomically(fn func() error) error {
 }
 
 // rollback ends a transaction that failed. On a full disk, among others, SQLite
-// has ended it already; then there is nothing to do.
+// has ended it already; then there is nothing to do. A scratch has no journal,
+// see scratchOptions: it is of no use any more.
 func (d *DB) rollback() error {
-	if d.scratch && len(d.tx.states) > 0 {
-		d.broken = errors.New("the rebuild has failed (hint: run it again)")
-	}
 	d.tx.forgetStates()
+	if d.scratch {
+		d.broken = errors.New("the rebuild has failed (hint: run it again)")
+		return nil
+	}
 	if d.tx.conn.AutoCommit() {
 		return nil
 	}

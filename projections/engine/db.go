@@ -69,7 +69,7 @@ type DB struct {
 	mu     sync.Mutex // guards the fields below, and so every write; a live one's before its scratch's
 	tx     *Tx
 	closed bool
-	broken error // of a scratch: a transaction was undone, and with it rows that were in memory only
+	broken error // of a scratch: a transaction failed, and nothing undoes it
 	aside  int   // events the transaction has set aside so far
 	lent   *DB   // the scratch there is of this file
 

@@ -74,10 +74,9 @@ type Row struct {
 	Of  *Entity
 	Key []string
 
-	Values []any // string, int64 or nil, in the order of columns
-	Before []any // as they were before this event; the same slice as values until one differs
-	spare  []any // room for values when one differs; nil: there is none
-	moved  bool  // values is no longer before
+	Values []any  // string, int64 or nil, in the order of columns
+	olds   []old  // what this event has set, as it was before
+	moved  uint64 // which columns are in olds, by bits
 
 	by       []FieldVersion // beside values; nil: explicit is 0
 	explicit uint64         // which of by mean anything, by bits
@@ -101,6 +100,12 @@ type Row struct {
 	Waits  bool    // it is among those to be written
 }
 
+// old is a column as it was before an event.
+type old struct {
+	column int
+	value  any
+}
+
 // writing says how much of a row is to be written.
 type writing int
 
@@ -112,8 +117,7 @@ const (
 
 // NewRow is a row that the file has not.
 func NewRow(en *Entity, key []string) *Row {
-	none := make([]any, len(en.columns))
-	return &Row{Of: en, Key: key, Before: none, Values: none}
+	return &Row{Of: en, Key: key, Values: make([]any, len(en.columns))}
 }
 
 // CheckID refuses an id that no row can have: it would be the subject of a
@@ -131,9 +135,11 @@ func CheckID(table, id string) error {
 
 // Begin readies the row for the next event.
 func (r *Row) Begin() {
-	if r.moved {
-		r.Before, r.spare, r.moved = r.Values, r.Before, false
+	if r.moved = 0; cap(r.olds) > 8 {
+		r.olds = nil // a row is made once; later events set few columns
 	}
+	clear(r.olds)
+	r.olds = r.olds[:0]
 	r.existed, r.WasDeleted, r.WasDeletedUS = r.Exists, r.DeletedUS != nil, r.DeletedUS
 	r.OwnerUS, r.Dirty, r.noted = nil, false, false
 }
@@ -243,44 +249,64 @@ func (r *Row) Miss(us int64) {
 	}
 }
 
-// Snapshot merges the values of a whole object as a message showed it.
-func (r *Row) Snapshot(values []schemas.Value, us int64, id string) {
-	v, old := FieldVersion{Rank: RankSnapshot, US: us, ID: id}, FieldVersion{}
+// Snapshot merges the values of a whole object as a message showed it; they are beside
+// the row's columns.
+func (r *Row) Snapshot(values schemas.Fields, us int64, id string) {
+	v, last := FieldVersion{Rank: RankSnapshot, US: us, ID: id}, FieldVersion{}
 	if r.snapshotID != "" {
-		old = FieldVersion{Rank: RankSnapshot, US: r.snapshotUS.(int64), ID: r.snapshotID}
+		last = FieldVersion{Rank: RankSnapshot, US: r.snapshotUS.(int64), ID: r.snapshotID}
 	}
-	if !v.after(old) {
-		r.Set(values, v) // it may have what a newer one lacked
+	if v.after(last) {
+		r.snapshotUS, r.snapshotID, r.noted = us, strings.Clone(id), true
+		v.ID = r.snapshotID
+		r.showNewer(values, v, last)
 		return
 	}
-	var carried uint64 // columns, by bits
-	i := -1
-	for _, val := range values {
-		i = r.Of.place(val.Field.Name, i)
-		carried |= 1 << i
-		if r.Version(i).after(v) {
-			continue
-		}
-		r.Put(i, val.Value)
-		if r.observes(i) {
+	for i := range r.Of.columns { // it may have what a newer one lacked
+		if values.Has(i) && v.after(r.Version(i)) {
+			r.show(values, i)
 			r.remember(i, v)
-		} else {
-			r.forget(i)
 		}
 	}
+}
+
+// showNewer merges a snapshot that is newer than the last one. A column without a
+// version of its own was set by that: it has the new one's from here on.
+func (r *Row) showNewer(values schemas.Fields, v, last FieldVersion) {
+	implied := r.explicit == 0 && r.observedID == ""
 	for i := range r.Of.columns {
-		if carried&(1<<i) == 0 && !r.has(i) && !r.observes(i) {
-			r.note(i, old)
+		switch {
+		case !values.Has(i):
+			if !r.has(i) && !r.observes(i) {
+				r.note(i, last)
+				implied = false
+			}
+		case implied:
+			r.show(values, i)
+		case r.has(i) && r.by[i].after(v) || !r.has(i) && r.observes(i) && r.implied(i).after(v):
+		default:
+			r.show(values, i)
+			if r.observes(i) {
+				r.remember(i, v)
+			} else {
+				r.forget(i)
+			}
 		}
 	}
-	r.snapshotUS, r.snapshotID, r.noted = us, strings.Clone(id), true
+}
+
+// show sets column i to what a snapshot has.
+func (r *Row) show(values schemas.Fields, i int) {
+	if !values.Is(i, r.Values[i]) {
+		r.Put(i, values.Value(i))
+	}
 }
 
 // Imported merges the values of a whole object as a file has it. They weigh
 // what a message's do: an update counts for more, also one from before the file,
 // since nobody knows how much older a value is than the file; and what messages
 // showed later moves it on.
-func (r *Row) Imported(values []schemas.Value, us int64, id string) {
+func (r *Row) Imported(values schemas.Fields, us int64, id string) {
 	r.Snapshot(values, us, id)
 	r.See(us)
 }
@@ -367,8 +393,7 @@ func (r *Row) forget(i int) {
 	}
 }
 
-// Put sets column i. A text is copied: it is a part of the event's data, of
-// which the rest need not stay in memory.
+// Put sets column i.
 func (r *Row) Put(i int, value any) {
 	if on, is := value.(bool); is {
 		value = int64(0)
@@ -379,44 +404,48 @@ func (r *Row) Put(i int, value any) {
 	if r.Values[i] == value {
 		return
 	}
-	if text, is := value.(string); is {
-		value = strings.Clone(text)
-	}
-	if !r.moved {
-		if r.spare == nil {
-			r.Values = slices.Clone(r.Values)
-		} else {
-			copy(r.spare, r.Values)
-			r.Values, r.spare = r.spare, nil
-		}
-		r.moved = true
+	if r.moved&(1<<i) == 0 {
+		r.moved |= 1 << i
+		r.olds = append(r.olds, old{i, r.Values[i]})
 	}
 	r.Values[i] = value
+}
+
+// Before is the values as they were before this event.
+func (r *Row) Before() []any {
+	was := slices.Clone(r.Values)
+	for _, o := range r.olds {
+		was[o.column] = o.value
+	}
+	return was
 }
 
 // Changed reports whether one of the fields is different from before; with no
 // names, any but the counters.
 func (r *Row) Changed(names ...string) bool {
-	if !r.moved {
-		return false
-	}
-	if len(names) > 0 {
-		return slices.ContainsFunc(names, func(name string) bool {
-			i := r.Column(name)
-			return r.Before[i] != r.Values[i]
-		})
-	}
-	for i, c := range r.Of.columns {
-		if !c.counter && r.Before[i] != r.Values[i] {
-			return true
+	return slices.ContainsFunc(r.olds, func(o old) bool {
+		c := &r.Of.columns[o.column]
+		meant := !c.counter
+		if len(names) > 0 {
+			meant = slices.Contains(names, c.Name)
 		}
-	}
-	return false
+		return meant && o.value != r.Values[o.column]
+	})
 }
 
 // known reports whether anything is known of the entity but that it exists.
 func known(values []any) bool {
 	return slices.ContainsFunc(values, func(v any) bool { return v != nil })
+}
+
+// knew reports whether anything was known before this event that still is.
+func (r *Row) knew() bool {
+	for i, v := range r.Values {
+		if v != nil && r.moved&(1<<i) == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // NeedID refuses a thing without an id, which a row is keyed by.

@@ -17,7 +17,7 @@ func (r *Row) Finish() bool {
 	switch {
 	case !r.existed || r.Dirty || r.Changed() || r.WasDeleted != (r.DeletedUS != nil):
 		change = whole
-	case r.moved || r.noted:
+	case r.moved != 0 || r.noted:
 		change = counters
 	}
 	r.Exists = true
@@ -150,7 +150,10 @@ func (r *Row) versionsText() string {
 // entity is different: once for each cause and entity, since an event that
 // comes again finds nothing to change. Counters alone are not worth it.
 func (r *Row) Announce(tx *engine.Tx, typ, noun string) error {
-	return r.AnnounceAs(tx, typ, noun, r.Before, r.Values, r.Changed())
+	if r.existed && r.WasDeleted == (r.DeletedUS != nil) && (r.WasDeleted || !r.Changed() && r.knew()) {
+		return nil // as with nearly every message
+	}
+	return r.AnnounceAs(tx, typ, noun, r.Before(), r.Values, r.Changed())
 }
 
 // AnnounceAs is announce with what is shown before and after.

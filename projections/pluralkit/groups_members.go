@@ -18,7 +18,7 @@ func (t *tenant) mergeGroup(tx *engine.Tx, e schemas.Recorded, merge func(*merge
 		return err
 	}
 	t.change(tx, r, merge)
-	was, is := r.Before, r.Values
+	was, is := r.Before(), r.Values
 	if e.Type == schemas.GroupObserved || e.Type == schemas.GroupImported || r.WasDeleted != (r.DeletedUS != nil) {
 		if was, is, err = t.settleAndShow(tx, r); err != nil {
 			return err
@@ -43,7 +43,7 @@ func (t *tenant) settleAndShow(tx *engine.Tx, r *merge.Row) (was, is []any, err 
 		return nil, nil, err
 	}
 	i := r.Column(groupMembersField.Name)
-	was, is = slices.Clone(r.Before), slices.Clone(r.Values)
+	was, is = r.Before(), slices.Clone(r.Values)
 	if was[i] != nil {
 		was[i] = before
 	}

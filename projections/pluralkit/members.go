@@ -68,8 +68,13 @@ func readMember(e schemas.Recorded) (d said, err error) {
 	case schemas.MemberAbsent:
 		_, d.us, err = absent(e)
 		return d, err
-	case schemas.MemberObserved, schemas.MemberImported:
-		d.values, d.us, err = observedAs(e, schemas.PKMemberObjectFields, e.Subject)
+	case schemas.MemberImported:
+		d.shown, d.us, err = importedAs(e, memberEntity.Fields, e.Subject)
+		if err == nil {
+			err = normaliseShownTags(&d.shown)
+		}
+	case schemas.MemberObserved:
+		d.values, d.us, err = observedAs(e, memberEntity.Fields, e.Subject)
 	default:
 		d.values, err = schemas.DecodeFields(e.Type, e.Data, schemas.PKMemberFields)
 	}
@@ -94,7 +99,7 @@ func foldMember(tx *engine.Tx, t *tenant, e schemas.Recorded, d said) error {
 		case schemas.MemberObserved:
 			r.Observe(d.values, d.us, e.ID)
 		case schemas.MemberImported:
-			r.Imported(d.values, d.us, e.ID)
+			r.Imported(d.shown, d.us, e.ID)
 		case schemas.MemberAbsent:
 			r.Miss(d.us)
 		}
@@ -194,6 +199,22 @@ func normaliseTags(values []schemas.Value) error {
 		values[i].Value = writeTags(tags)
 	}
 	return nil
+}
+
+// proxyTagsColumn is where proxy tags are among a member's columns.
+var proxyTagsColumn = slices.IndexFunc(memberEntity.Fields, func(f schemas.Field) bool { return f.Name == "proxy_tags" })
+
+// normaliseShownTags is normaliseTags of a whole member.
+func normaliseShownTags(values *schemas.Fields) error {
+	raw := values.Raw(proxyTagsColumn)
+	if raw == nil || tagsAreNormal(string(raw)) {
+		return nil
+	}
+	tags, err := parseTags(string(raw))
+	if err != nil {
+		return err
+	}
+	return values.Put(proxyTagsColumn, []byte(writeTags(tags)))
 }
 
 func writeTags(tags []proxyTag) string {

@@ -1,10 +1,8 @@
 package pluralkit
 
 import (
-	"cmp"
 	_ "embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -73,8 +71,9 @@ type message struct {
 
 func readMessage(e schemas.Recorded) (message, error) {
 	var m message
+	var system, member schemas.Fields
 	var err error
-	if m.PKMessage, err = schemas.Decode[schemas.PKMessage](e.Event); err != nil {
+	if m.PKMessage, system, member, err = schemas.ReadPKMessage(e.Event, systemSnapshot, memberSnapshot); err != nil {
 		return m, err
 	}
 	if m.us, err = schemas.ParseTime(m.Timestamp); err != nil {
@@ -83,16 +82,19 @@ func readMessage(e schemas.Recorded) (message, error) {
 	if err := merge.NeedID("the message", m.ID); err != nil {
 		return m, err
 	}
-	if m.system, err = snapshotOf("system", m.System, systemSnapshot); err != nil {
+	if m.system, err = snapshotOf("system", m.System, system); err != nil {
 		return m, err
 	}
 	if m.system != nil && m.system.uuid != e.Route.Tenant {
 		return m, fmt.Errorf("%w: the message is another system's", schemas.ErrInvalid)
 	}
-	if m.member, err = snapshotOf("member", m.Member, memberSnapshot); err == nil && m.member != nil {
-		err = merge.CheckID("members", m.member.uuid)
+	if m.member, err = snapshotOf("member", m.Member, member); err != nil || m.member == nil {
+		return m, err
 	}
-	return m, err
+	if err := normaliseShownTags(&m.member.values); err != nil {
+		return m, err
+	}
+	return m, merge.CheckID("members", m.member.uuid)
 }
 
 // foldMessage notes the message, and merges the objects in it. A message that
@@ -115,11 +117,10 @@ func foldMessage(tx *engine.Tx, t *tenant, e schemas.Recorded, m message) error 
 
 // A messageRow is a row of messages that waits to be written.
 type messageRow struct {
-	system, id                       string
-	member                           *string
-	us                               int64
-	original, sender, channel, guild any
-	seenUS                           int64
+	id                                       string
+	us                                       int64
+	member, original, sender, channel, guild any
+	seenUS                                   int64
 }
 
 // insertMessage: the id of a message is never used again. What a row knows of an
@@ -132,9 +133,9 @@ var insertMessage = newInserts(`INSERT INTO messages (system_uuid, id, member_uu
 
 func (t *tenant) addMessage(tx *engine.Tx, e schemas.Recorded, m message) {
 	tx.Changed()
-	r := messageRow{system: t.system, id: m.ID, us: m.us, original: m.Original, sender: m.Sender, channel: m.Channel, seenUS: e.Time.UnixMicro()}
+	r := messageRow{id: m.ID, us: m.us, original: m.Original, sender: m.Sender, channel: m.Channel, seenUS: e.Time.UnixMicro()}
 	if m.member != nil {
-		r.member = &m.member.uuid
+		r.member = m.member.uuid
 	}
 	if m.Guild != nil {
 		r.guild = *m.Guild
@@ -143,23 +144,24 @@ func (t *tenant) addMessage(tx *engine.Tx, e schemas.Recorded, m message) {
 			t.guilds[guild], t.seen = true, append(t.seen, guild)
 		}
 	}
-	t.state.messages = append(t.state.messages, r)
+	t.messages = append(t.messages, r)
+	t.state.messages++
 }
 
 // flushMessages writes the messages that wait, those of a system side by side.
 func (s *pluralKit) flushMessages(tx *engine.Tx) error {
-	slices.SortStableFunc(s.messages, func(a, b messageRow) int {
-		return cmp.Or(strings.Compare(a.system, b.system), strings.Compare(a.id, b.id))
-	})
-	insert := &s.inserts
-	for _, m := range s.messages {
-		if err := insert.add(tx, m.system, m.id, m.member, m.us, m.original, m.sender, m.channel, m.guild, m.seenUS); err != nil {
-			return err
+	for _, t := range s.sorted() {
+		slices.SortStableFunc(t.messages, func(a, b messageRow) int { return strings.Compare(a.id, b.id) })
+		for _, m := range t.messages {
+			if err := s.inserts.add(tx, t.system, m.id, m.member, m.us, m.original, m.sender, m.channel, m.guild, m.seenUS); err != nil {
+				return err
+			}
 		}
+		clear(t.messages)
+		t.messages = t.messages[:0]
 	}
-	clear(s.messages)
-	s.messages = s.messages[:0]
-	return insert.flush(tx)
+	s.messages = 0
+	return s.inserts.flush(tx)
 }
 
 func readMessageAbsent(e schemas.Recorded) (said, error) {
@@ -183,31 +185,27 @@ func foldMessageAbsent(tx *engine.Tx, t *tenant, e schemas.Recorded, d said) err
 // A snapshot is a whole object as a message showed it.
 type snapshot struct {
 	uuid   string
-	values []schemas.Value
+	values schemas.Fields // beside the columns of its entity
 }
 
 // The fields of a message's objects, with whose they are before them.
 var (
-	systemSnapshot = withUUID(schemas.PKSystemObjectFields)
-	memberSnapshot = withUUID(schemas.PKMemberObjectFields)
+	systemSnapshot = withUUID(systemEntity)
+	memberSnapshot = withUUID(memberEntity)
 )
 
-func withUUID(fields []schemas.Field) []schemas.Field {
-	return slices.Concat([]schemas.Field{{Name: "uuid"}}, fields)
+func withUUID(en *merge.Entity) []schemas.Field {
+	return slices.Concat([]schemas.Field{{Name: "uuid"}}, en.Fields)
 }
 
-// snapshotOf reads the object of a message; nil if it has none.
-func snapshotOf(what string, object json.RawMessage, fields []schemas.Field) (*snapshot, error) {
+// snapshotOf takes the object of a message; nil if it has none.
+func snapshotOf(what string, object json.RawMessage, values schemas.Fields) (*snapshot, error) {
 	if object == nil {
 		return nil, nil
 	}
-	values, err := schemas.DecodeFields(what, object, fields)
-	if err != nil {
-		return nil, err
-	}
-	if len(values) == 0 || values[0].Field != &fields[0] {
+	if !values.Has(0) {
 		return nil, merge.NeedID("the "+what, "")
 	}
-	s := &snapshot{uuid: values[0].Value.(string), values: values[1:]}
-	return s, errors.Join(merge.NeedID("the "+what, s.uuid), normaliseTags(s.values))
+	s := &snapshot{uuid: values.Value(0).(string), values: values.After(1)}
+	return s, merge.NeedID("the "+what, s.uuid)
 }

@@ -27,14 +27,27 @@ func observed(e schemas.Recorded, fields []schemas.Field) (schemas.Object, []sch
 	return o.Object, values, us, nil
 }
 
-// observedAs reads an observed or imported event about id: its fields, and when
-// it was asked for, or the newest moment that the file speaks of.
+// observedAs reads an observed event about id: its fields, and when it was asked for.
 func observedAs(e schemas.Recorded, fields []schemas.Field, id string) ([]schemas.Value, int64, error) {
 	object, values, us, err := observed(e, fields)
 	if err == nil {
 		err = isItself(object, "uuid", id)
 	}
 	return values, us, err
+}
+
+// importedAs reads an imported event about id: its fields beside fields, and the newest
+// moment that the file speaks of.
+func importedAs(e schemas.Recorded, fields []schemas.Field, id string) (schemas.Fields, int64, error) {
+	object, _, us, err := observed(e, nil)
+	if err != nil {
+		return schemas.Fields{}, 0, err
+	}
+	values, err := object.Read(fields)
+	if err != nil {
+		return values, us, fmt.Errorf("%s: %w", e.Type, err)
+	}
+	return values, us, isItself(object, "uuid", id)
 }
 
 // absent reads an absent event: the Discord server it is about, if any, and

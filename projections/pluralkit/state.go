@@ -18,7 +18,7 @@ import (
 // Limits of what is in memory.
 const (
 	maxStateBytes      = 48 << 20 // about, of all tenants
-	maxWaitingMessages = 2_000
+	maxWaitingMessages = 20_000
 	maxWaitingSwitches = 5_000
 	maxLine            = 128 // switches of a tenant's line; half of them stay when there are more
 )
@@ -31,9 +31,9 @@ type pluralKit struct {
 	limit    int // of bytes, see maxStateBytes
 	bytes    int // about what all tenants take
 	tenants  map[string]*list.Element
-	recent   *list.List   // of *tenant, the latest used first
-	messages []messageRow // to be written
-	switches int          // how many wait to be written, of all tenants
+	recent   *list.List // of *tenant, the latest used first
+	messages int        // how many wait to be written, of all tenants
+	switches int        // likewise
 
 	rows, stints, inserts inserts // of switches, of their stints, and of messages
 }
@@ -86,7 +86,7 @@ func (s *pluralKit) sorted() []*tenant {
 
 // Trim implements State.
 func (s *pluralKit) Trim(tx *engine.Tx) error {
-	if len(s.messages) >= maxWaitingMessages {
+	if s.messages >= maxWaitingMessages {
 		if err := s.flushMessages(tx); err != nil {
 			return err
 		}
@@ -142,6 +142,9 @@ func on[T any](decode func(schemas.Recorded) (T, error), fold func(*engine.Tx, *
 // tenantOf is the tenant of a system's uuid.
 func tenantOf(tx *engine.Tx, system string) (*tenant, error) {
 	s := tx.State(pluralKitState).(*pluralKit)
+	if at := s.recent.Front(); at != nil && at.Value.(*tenant).system == system {
+		return at.Value.(*tenant), nil
+	}
 	if at, known := s.tenants[system]; known {
 		s.recent.MoveToFront(at)
 		return at.Value.(*tenant), nil

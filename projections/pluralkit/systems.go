@@ -54,7 +54,8 @@ var quietColumns = []string{"versions", "seen_us", "observed_us", "observed_id",
 // said is what an event says of an entity, checked.
 type said struct {
 	values []schemas.Value
-	us     int64 // of an observation, import or absence: the moment it stands for
+	shown  schemas.Fields // of an import
+	us     int64          // of an observation, import or absence: the moment it stands for
 }
 
 func readSystem(e schemas.Recorded) (said, error) {
@@ -65,8 +66,10 @@ func readSystem(e schemas.Recorded) (said, error) {
 		d.values, err = schemas.DecodeFields(e.Type, e.Data, schemas.PKSystemFields)
 	case schemas.SystemAbsent:
 		_, d.us, err = absent(e)
+	case schemas.SystemImported:
+		d.shown, d.us, err = importedAs(e, systemEntity.Fields, e.Route.Tenant)
 	default:
-		d.values, d.us, err = observedAs(e, schemas.PKSystemObjectFields, e.Route.Tenant)
+		d.values, d.us, err = observedAs(e, systemEntity.Fields, e.Route.Tenant)
 	}
 	return d, err
 }
@@ -80,7 +83,7 @@ func foldSystem(tx *engine.Tx, t *tenant, e schemas.Recorded, d said) error {
 		case schemas.SystemObserved:
 			r.Observe(d.values, d.us, e.ID)
 		case schemas.SystemImported:
-			r.Imported(d.values, d.us, e.ID)
+			r.Imported(d.shown, d.us, e.ID)
 		case schemas.SystemAbsent:
 			r.Miss(d.us)
 		}

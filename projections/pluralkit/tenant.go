@@ -31,6 +31,8 @@ type tenant struct {
 	guilds map[string]bool     // Discord servers in which it was proxied
 	seen   []string            // those of guilds that are to be written
 
+	messages []messageRow // to be written
+
 	timeline
 }
 
@@ -56,7 +58,7 @@ func (t *tenant) take(bytes int) {
 
 // waits reports whether something of the tenant is to be written.
 func (t *tenant) waits() bool {
-	return len(t.dirty) > 0 || len(t.tags) > 0 || len(t.seen) > 0 || t.timeline.waits()
+	return len(t.dirty) > 0 || len(t.tags) > 0 || len(t.seen) > 0 || len(t.messages) > 0 || t.timeline.waits()
 }
 
 func (t *tenant) set(en *merge.Entity) *rowSet {
@@ -85,6 +87,11 @@ func restOfKey(key []string) string {
 // that does not exist.
 func (t *tenant) row(tx *engine.Tx, en *merge.Entity, rest ...string) (*merge.Row, error) {
 	set := t.set(en)
+	if len(rest) == 1 {
+		if r := set.byKey[rest[0]]; r != nil {
+			return r, nil
+		}
+	}
 	key := append([]string{t.system}, rest...)
 	name := restOfKey(key)
 	if r := set.byKey[name]; r != nil {
