@@ -164,7 +164,7 @@ func (t *tries) again(r *route, err error) (wait time.Duration, ok bool) {
 		t.failures++
 		ok = t.failures <= maxFailures
 	}
-	return rand.N(min(backoffFrom<<(t.n-1), backoffTo)), ok
+	return rand.N(min(backoffFrom<<(t.n-1), backoffTo)), ok // #nosec G404 -- when to try again is no secret
 }
 
 // sleep waits for d, or for the end of ctx, whose error it gives.

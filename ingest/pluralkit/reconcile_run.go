@@ -211,7 +211,7 @@ func (r *Reconciler) next() time.Time {
 
 // jitter is d, give or take a fifth: not all systems are looked at at once.
 func jitter(d time.Duration) time.Duration {
-	return d + time.Duration((rand.Float64()-0.5)*0.4*float64(d))
+	return d + time.Duration((rand.Float64()-0.5)*0.4*float64(d)) // #nosec G404 -- when to try again is no secret
 }
 
 // conflict is within which time two updates of one thing may have swapped on

@@ -16,7 +16,7 @@ import (
 
 const secretsVersion = 1
 
-const secretsSQL = `
+const secretsSQL = /* #nosec G101 -- tables for secrets, and no secret */ `
 CREATE TABLE secrets (          -- a row is a secret that is good, or was a moment ago
 	ref    TEXT PRIMARY KEY,    -- what events call it
 	sealed INTEGER NOT NULL,    -- 1: XChaCha20-Poly1305, 0: a hash (SHA-256; bcrypt of a password of NATS)

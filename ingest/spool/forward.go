@@ -74,7 +74,7 @@ func (s *Spool) Forward(ctx context.Context, log Log) error {
 // time, and at random between half and all of it.
 func pause(fails int) time.Duration {
 	d := min(lastRetry, firstRetry<<min(fails-1, 10))
-	return d/2 + rand.N(d/2)
+	return d/2 + rand.N(d/2) // #nosec G404 -- when to try again is no secret
 }
 
 // isDamage reports whether only a person can help.
