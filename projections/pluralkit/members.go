@@ -4,7 +4,6 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -20,7 +19,7 @@ var membersSQL string
 // deleted member keeps its row as a tombstone, so that no late event brings
 // it back.
 var Members = engine.Projection{
-	Name: "members", Source: schemas.PluralKit, Version: 5,
+	Name: "members", Source: schemas.PluralKit, Version: 6, // 6: names in proxy tags are told apart by case
 	Schema: membersSQL,
 	Handlers: map[string]engine.Handler{
 		schemas.PKMemberCreate: on(readMember, foldMember),
@@ -169,19 +168,6 @@ func (t *tenant) settleOwned(tx *engine.Tx, member *merge.Row) error {
 	return t.settleGroupsOf(tx, uuid)
 }
 
-type proxyTag struct {
-	Prefix *string `json:"prefix"`
-	Suffix *string `json:"suffix"`
-}
-
-func parseTags(text string) ([]proxyTag, error) {
-	var tags []proxyTag
-	if err := json.Unmarshal([]byte(text), &tags); err != nil {
-		return nil, fmt.Errorf("%w: proxy_tags: %w", schemas.ErrInvalid, err)
-	}
-	return tags, nil
-}
-
 // normaliseTags writes a list of proxy tags among values so that equal lists
 // are equal text.
 func normaliseTags(values []schemas.Value) error {
@@ -192,7 +178,7 @@ func normaliseTags(values []schemas.Value) error {
 		if text := v.Value.(string); tagsAreNormal(text) {
 			continue
 		}
-		tags, err := parseTags(v.Value.(string))
+		tags, err := schemas.ReadProxyTags([]byte(v.Value.(string)))
 		if err != nil {
 			return err
 		}
@@ -210,14 +196,14 @@ func normaliseShownTags(values *schemas.Fields) error {
 	if raw == nil || tagsAreNormal(string(raw)) {
 		return nil
 	}
-	tags, err := parseTags(string(raw))
+	tags, err := schemas.ReadProxyTags(raw)
 	if err != nil {
 		return err
 	}
 	return values.Put(proxyTagsColumn, []byte(writeTags(tags)))
 }
 
-func writeTags(tags []proxyTag) string {
+func writeTags(tags []schemas.ProxyTag) string {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

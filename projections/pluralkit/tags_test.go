@@ -20,7 +20,7 @@ func FuzzTagsAreNormal(f *testing.F) {
 			return
 		}
 		text := values[0].Value.(string)
-		tags, err := parseTags(text)
+		tags, err := schemas.ReadProxyTags([]byte(text))
 		if err != nil {
 			t.Fatalf("%s is said to be normal: %v", text, err)
 		}
