@@ -18,13 +18,3 @@ func TestSecretAddress(t *testing.T) {
 		}
 	}
 }
-
-// TestWebhookRef: what a person types for a webhook is its name, quoted where
-// the shell needs it.
-func TestWebhookRef(t *testing.T) {
-	for name, want := range map[string]string{"": "01a2", "front": "front", "my front": "'my front'", "a'b": `'a'\''b'`, "$(x)": "'$(x)'"} {
-		if got := webhookRef(name, "01a2"); got != want {
-			t.Errorf("%q: got %s, want %s", name, got, want)
-		}
-	}
-}

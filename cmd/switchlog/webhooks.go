@@ -24,7 +24,7 @@ func (n *node) webhooksHandler() http.Handler {
 	}
 	return manage.NewHandler(manage.Config{
 		Registry: n.registry, Events: n.spool, History: history{n.db}, Sender: n.sender, LogReader: deliver.LogReader{Log: storedLog{n.events}, Matcher: n.db.Matcher},
-		Kinds: kinds, Allow: n.deliverAllow, Condition: webhooks.CheckCondition, State: n.webhookState, Withheld: n.withheld, Server: n.stellarServer,
+		Kinds: kinds, Allow: n.deliverAllow, Condition: webhooks.CheckCondition, State: n.webhookStates().Of, Withheld: n.withheld, Server: n.stellarServer,
 		Authorize: func(r *http.Request) (manage.Caller, bool) {
 			reader, err := n.authorize(r)
 			return manage.Caller{Name: reader.Name, Source: reader.Source, Tenant: reader.Tenant, All: reader.Admin}, err == nil && (reader.Admin || reader.Tenant != "" && !reader.Public)
