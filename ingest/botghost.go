@@ -33,6 +33,7 @@ var (
 // bot's id.
 var botGhost = Kind{
 	Name:  schemas.BotGhost,
+	Shell: botGhostShell,
 	Route: "/webhook/{name}/{event_id}",
 	Settings: map[string]func(string) (string, error){
 		settingEvents:      checkEvents,
@@ -48,6 +49,23 @@ var botGhost = Kind{
 	},
 	Tenant: func(name string, _ map[string]string) string { return name },
 	New:    func(c Configured) Source { return botGhostSource{c} },
+}
+
+// botGhostShell is how one is added from the shell.
+var botGhostShell = Shell{
+	Args:  "BOT_ID",
+	Short: "What is meant for BotGhost's webhooks",
+	Steps: `  1. Choose a key, or take the API key of BotGhost's webhook module, and put it
+     into a file.
+  2. switchlog source add botghost BOT_ID --key-file FILE
+  3. In the tool that posts to BotGhost, change
+       https://api.botghost.com/webhook/…  to  https://YOUR-ADDRESS/webhook/…
+     and nothing else.`,
+	Flags: []Flag{
+		{Name: "key-file", Purpose: purposeKey, Form: FlagFile, Doc: "file with the key that is sent as Authorization (-: standard input)"},
+		{Name: "event", Setting: settingEvents, Form: FlagList, Doc: "an event id that is taken; may be given several times (default: any)"},
+		{Name: "idempotency-header", Setting: settingIdempotency, Doc: "header whose value makes two requests one event (default: every request is its own)"},
+	},
 }
 
 type botGhostSource struct{ Configured }

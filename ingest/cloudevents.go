@@ -24,6 +24,7 @@ const (
 // and batch mode, as the CloudEvents webhook specification says.
 var cloudEvents = Kind{
 	Name:     schemas.CloudEvents,
+	Shell:    cloudEventsShell,
 	Route:    "/in/cloudevents/{name}",
 	Settings: map[string]func(string) (string, error){settingAllowedOrigin: checkOrigin},
 	Secrets:  []SecretSpec{{Purpose: purposeToken, Required: true, Hashed: true, Authorization: true, Clean: withoutBearer}},
@@ -31,6 +32,21 @@ var cloudEvents = Kind{
 	Options:  cloudEventsConsent,
 	Warn:     sharedToken.Warn,
 	New:      func(c Configured) Source { return cloudEventsSource{c} },
+}
+
+// cloudEventsShell is how one is added from the shell.
+var cloudEventsShell = Shell{
+	Args:  "NAME",
+	Short: "Any sender of CloudEvents over HTTP",
+	Steps: `  1. switchlog source add cloudevents NAME --token-file FILE
+  2. At the sender, use
+       https://YOUR-ADDRESS/in/cloudevents/NAME
+     with the token as Authorization: Bearer TOKEN (or, if it cannot,
+     ?access_token=TOKEN).`,
+	Flags: []Flag{
+		{Name: "token-file", Purpose: purposeToken, Form: FlagFile, Doc: "file with the bearer token (-: standard input)"},
+		{Name: "allowed-origin", Setting: settingAllowedOrigin, Doc: "DNS name of the sender that OPTIONS lets in, or *"},
+	},
 }
 
 type cloudEventsSource struct{ Configured }

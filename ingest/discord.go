@@ -32,6 +32,7 @@ const (
 // discord is Discord's Webhook Events for one application.
 var discord = Kind{
 	Name:  schemas.Discord,
+	Shell: discordShell,
 	Route: "/in/discord/{name}",
 	Settings: map[string]func(string) (string, error){
 		settingApplication: checkApplication,
@@ -48,6 +49,24 @@ var discord = Kind{
 			}
 		}
 		return s
+	},
+}
+
+// discordShell is how one is added from the shell.
+var discordShell = Shell{
+	Args:  "NAME",
+	Short: "Discord's Webhook Events of an application",
+	Steps: `  1. In the Discord developer portal, open your application, General
+     Information, and copy the public key.
+  2. switchlog source add discord NAME --public-key HEX
+  3. In the portal, Webhooks: set the endpoint to
+       https://YOUR-ADDRESS/in/discord/NAME
+     switch events on and choose the types. Discord tries the address when you
+     save.`,
+	Flags: []Flag{
+		{Name: "public-key", Purpose: purposePublicKey, Doc: "the application's public key, 64 hexadecimal digits"},
+		{Name: "application-id", Setting: settingApplication, Doc: "the application's id: events of any other are refused"},
+		{Name: "keep-message-content", Setting: settingKeepContent, Form: FlagYesNo, Doc: "keep the text of messages, too"},
 	},
 }
 

@@ -13,6 +13,8 @@ import (
 // checks a source's settings and secrets by its kind, and makes it.
 type (
 	Kind         = registry.Kind
+	Shell        = registry.Shell
+	Flag         = registry.Flag
 	SecretSpec   = registry.SecretSpec
 	Source       = registry.Source
 	Configured   = registry.Configured
@@ -29,6 +31,14 @@ type (
 
 // ErrUnauthorized is what Verify says of any doubt.
 var ErrUnauthorized = registry.ErrUnauthorized
+
+// The forms of a flag.
+const (
+	FlagText  = registry.FlagText
+	FlagFile  = registry.FlagFile
+	FlagYesNo = registry.FlagYesNo
+	FlagList  = registry.FlagList
+)
 
 const (
 	purposePathKey = registry.PurposePathKey

@@ -27,6 +27,7 @@ const (
 // whose request it is follows from its token.
 var pluralKit = Kind{
 	Name:     schemas.PluralKit,
+	Shell:    pluralKitShell,
 	Route:    "/in/pluralkit",
 	Settings: map[string]func(string) (string, error){settingSystem: checkSystem},
 	Secrets: []SecretSpec{
@@ -43,6 +44,25 @@ var pluralKit = Kind{
 	Warn:          warnPluralKitToken,
 	New: func(c Configured) Source {
 		return pluralKitSource{Configured: c}
+	},
+}
+
+// pluralKitShell is how one is added from the shell.
+var pluralKitShell = Shell{
+	Args:  "[NAME]",
+	Short: "PluralKit's dispatch webhook",
+	Steps: `  1. In a direct message to the PluralKit bot on Discord, type
+       pk;system webhook https://YOUR-ADDRESS/in/pluralkit
+     The bot answers with a token. Do not press Continue yet.
+  2. Paste the token into
+       switchlog source add pluralkit --token-file -
+     It is not shown. Press Enter.
+  3. Press Continue. PluralKit now tries the address twice, and from then on
+     every change arrives here.`,
+	Flags: []Flag{
+		{Name: "token-file", Purpose: purposeToken, Form: FlagFile, Doc: "file with the token the sender shows (-: standard input)"},
+		{Name: "api-token-file", Purpose: purposeAPIToken, Form: FlagFile, Doc: "file with the system's own API token (pk;token), to ask PluralKit what webhooks missed"},
+		{Name: "system", Setting: settingSystem, Doc: "the system's uuid (default: learned from the first request)"},
 	},
 }
 

@@ -46,6 +46,7 @@ const (
 // standard is any sender that signs as Standard Webhooks says.
 var standard = Kind{
 	Name:  schemas.StandardWebhooks,
+	Shell: standardShell,
 	Route: "/in/standard/{name}",
 	Secrets: []SecretSpec{
 		{Purpose: purposeSecret, Inside: " \t\r\n", Check: standardSecrets.Check, Decoy: func() string { return encodeKey(newRandom()) }},
@@ -72,6 +73,21 @@ var standard = Kind{
 			s.public = []standardKey{{bytes: newPublicKey(), until: over}}
 		}
 		return s
+	},
+}
+
+// standardShell is how one is added from the shell.
+var standardShell = Shell{
+	Args:  "NAME",
+	Short: "Any sender that signs as Standard Webhooks says",
+	Steps: `  1. At the sender, make an endpoint with the address
+       https://YOUR-ADDRESS/in/standard/NAME
+     and copy its signing secret (whsec_…) or public key (whpk_…) into a file,
+     one on a line if there are several.
+  2. switchlog source add standard NAME --secret-file FILE`,
+	Flags: []Flag{
+		{Name: "secret-file", Purpose: purposeSecret, Form: FlagFile, Doc: "file with signing secrets, whsec_…, one a line (-: standard input)"},
+		{Name: "public-key-file", Purpose: purposePublicKey, Form: FlagFile, Doc: "file with public keys, whpk_…, one a line (-: standard input)"},
 	},
 }
 

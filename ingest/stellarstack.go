@@ -37,6 +37,7 @@ var deliveryID = regexp.MustCompile(`^[A-Za-z0-9-]{8,64}$`)
 // can guess, and their events say that nobody vouches for them.
 var stellarStack = Kind{
 	Name:     schemas.StellarStack,
+	Shell:    stellarStackShell,
 	Route:    "/in/stellarstack/{name}",
 	KeyRoute: "/in/stellarstack/{name}/{key}",
 	Settings: map[string]func(string) (string, error){settingUnsigned: checkBool(settingUnsigned)},
@@ -71,6 +72,23 @@ var stellarStack = Kind{
 			s.secrets = []Key{{Secret: newPathKey(), Until: time.Unix(1, 0)}}
 		}
 		return s
+	},
+}
+
+// stellarStackShell is how one is added from the shell.
+var stellarStackShell = Shell{
+	Args:  "NAME",
+	Short: "A StellarStack panel's webhooks",
+	Steps: `  Panels that sign (they show a secret when the webhook is made):
+    switchlog source add stellarstack NAME --secret-file FILE
+  Panels that do not:
+    switchlog source add stellarstack NAME --unsigned
+    This prints an address that nobody can guess. Whoever knows it can send, so
+    treat it as a secret; such events are marked as not verified.
+  Then, in the panel, Webhooks: use the address that was printed.`,
+	Flags: []Flag{
+		{Name: "secret-file", Purpose: purposeSecret, Form: FlagFile, Doc: "file with the webhook's secret (-: standard input)"},
+		{Name: "unsigned", Setting: settingUnsigned, Form: FlagYesNo, Doc: "the panel does not sign: let in by an unguessable address"},
 	},
 }
 

@@ -16,6 +16,7 @@ const minTokenBytes = 20
 // names no delivery and says no time, so every request is an event of its own.
 var sharedToken = Kind{
 	Name:    schemas.SharedToken,
+	Shell:   sharedTokenShell,
 	Route:   "/in/token/{name}",
 	Secrets: []SecretSpec{{Purpose: purposeToken, Required: true, Hashed: true, Inside: " ", Authorization: true}},
 	Tenant:  byName,
@@ -26,6 +27,18 @@ var sharedToken = Kind{
 		return ""
 	},
 	New: func(c Configured) Source { return tokenSource{c} },
+}
+
+// sharedTokenShell is how one is added from the shell.
+var sharedTokenShell = Shell{
+	Args:  "NAME",
+	Short: "Any sender that shows a fixed Authorization header",
+	Steps: `  1. At the sender, set the address to https://YOUR-ADDRESS/in/token/NAME and a
+     long random token; put the whole value of Authorization into a file.
+  2. switchlog source add token NAME --token-file FILE`,
+	Flags: []Flag{
+		{Name: "token-file", Purpose: purposeToken, Form: FlagFile, Doc: "file with the whole value of Authorization (-: standard input)"},
+	},
 }
 
 type tokenSource struct{ Configured }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"switchlog/cmd/switchlog/terminal"
+	"switchlog/ingest"
 	"switchlog/ingest/registry"
 	"switchlog/processor"
 	"switchlog/projections/engine"
@@ -192,13 +193,13 @@ func (n *node) tenantFor(ctx context.Context, kind, text string) (source, tenant
 
 // kindsOf are the kinds of source that have a tenant of that name, now or in the log.
 func (n *node) kindsOf(ctx context.Context, tenant string) (kinds []string, err error) {
-	for _, kind := range sourceKinds {
-		known, err := n.Knows(ctx, kind.name, tenant)
+	for _, kind := range ingest.Kinds {
+		known, err := n.Knows(ctx, kind.Name, tenant)
 		if err != nil {
 			return nil, fmt.Errorf("tenant: %w", err)
 		}
 		if known {
-			kinds = append(kinds, kind.name)
+			kinds = append(kinds, kind.Name)
 		}
 	}
 	return kinds, nil

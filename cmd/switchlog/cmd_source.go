@@ -279,7 +279,7 @@ func newSourceRotate() *cobra.Command {
 		Short: "Give a source a new secret; the old one stays good for a while",
 		Long:  "Give a source a new secret; the old one stays good for a while. " + nameLeftOut,
 	}
-	for _, k := range sourceKinds {
+	for _, k := range sourceKinds() {
 		k.addFlags(cmd.Flags(), true)
 	}
 	grace := cmd.Flags().Duration("grace", 10*time.Minute, "how long the old secret stays good (0: it stops at once)")

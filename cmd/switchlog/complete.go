@@ -88,8 +88,8 @@ func fixed(list ...string) names {
 
 func kindNames(context.Context, *client, []string) []string {
 	var list []string
-	for _, k := range sourceKinds {
-		list = append(list, k.name)
+	for _, k := range sourceKinds() {
+		list = append(list, k.Name)
 	}
 	return list
 }

@@ -20,6 +20,7 @@ import (
 	"unsafe"
 
 	"switchlog/cmd/switchlog/terminal"
+	"switchlog/ingest"
 )
 
 // hostileName is a name as somebody might choose it: it sets a terminal's title,
@@ -297,8 +298,8 @@ func TestEveryCommandShowsNamesPlain(t *testing.T) {
 		"webhook": {""}, "webhook list": {""}, "webhook show": {w.webhook}, "webhook events": {""}, "webhook deliveries": {w.webhook}, "webhook test": {w.webhook}, "webhook add": {"standard --url http://127.0.0.1:1/x --name y --event front.changed"},
 		"webhook update": {w.webhook + " --ordered"}, "webhook rotate": {w.webhook}, "webhook retry": {w.webhook + " " + w.delivery}, "webhook replay": {w.webhook + " --from 1 --yes"}, "webhook remove": {"nosuch --yes"},
 	}
-	for _, k := range sourceKinds {
-		calls["source add "+k.name] = []string{"walk-" + k.name}
+	for _, k := range ingest.Kinds {
+		calls["source add "+k.Name] = []string{"walk-" + k.Name}
 	}
 	said := 0
 	walk := func(path string, call string) {

@@ -70,6 +70,7 @@ type Answer struct {
 // All there are stand in ingest/sources.go.
 type Kind struct {
 	Name     string                                  // as in the API, in events and in metrics
+	Shell    Shell                                   // how one is added from the shell
 	Route    string                                  // path pattern on the public listener; {name} is the source's name
 	KeyRoute string                                  // where sources are that an unguessable path lets in: Route and {key}; may be empty
 	Settings map[string]func(string) (string, error) // what may be set: checks and normalises
