@@ -127,9 +127,11 @@ func (w *soakWriter) body() []byte {
 	now := time.Now().UTC().Format(time.RFC3339Nano)
 	switch n := w.random.IntN(100); {
 	case n < 55:
+		text := strings.Repeat("Somebody wrote a few words here. ", 7) // such a request has about 1.5 KB
 		return fmt.Appendf(nil, `%s"type":"CREATE_MESSAGE","id":null,"data":{"timestamp":%q,"id":"%d","original":"%d","sender":"1150000000000000003","channel":"1150000000000000002","guild":"1150000000000000001",`+
-			`"system":{"id":"kfazoe","uuid":%q,"name":"Harbour House","privacy":{"front_privacy":"private"}},"member":{"id":"abvenk","uuid":%q,"name":"Alder","message_count":%d,"proxy_tags":[]}}}`,
-			head, now, 1444000000000000000+w.sent, 1443000000000000000+w.sent, system.uuid, member, w.sent)
+			`"system":{"id":"kfazoe","uuid":%q,"name":"Harbour House","description":%q,"avatar_url":"https://cdn.example.org/harbour.png","privacy":{"front_privacy":"private"}},`+
+			`"member":{"id":"abvenk","uuid":%q,"name":"Alder","display_name":"Alder of the Harbour","description":%q,"avatar_url":"https://cdn.example.org/alder.png","message_count":%d,"proxy_tags":[]}}}`,
+			head, now, 1444000000000000000+w.sent, 1443000000000000000+w.sent, system.uuid, text, member, text, w.sent)
 	case n < 85:
 		id := uuid.NewString()
 		return fmt.Appendf(nil, `%s"type":"CREATE_SWITCH","id":%q,"data":{"id":%q,"timestamp":%q,"members":[%q]}}`, head, id, id, now, member)

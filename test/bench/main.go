@@ -87,10 +87,11 @@ var parts = []struct {
 	name string
 	run  func(context.Context, *bench) error
 }{
-	{"take", measureTaking},  // N1, N2
-	{"see", measureSeeing},   // N4
-	{"large", measureLarge},  // N5, N6, N7
-	{"fold", measureFolding}, // N3, N8
+	{"take", measureTaking},   // N1, N2
+	{"see", measureSeeing},    // N4
+	{"large", measureLarge},   // N5, N6, N7
+	{"memory", measureMemory}, // N7
+	{"fold", measureFolding},  // N3, N8
 	{"parse", measureParse},
 }
 
