@@ -26,7 +26,7 @@ func TestLaw7DeliveriesAreRebuilt(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		run++
 		path := func(name string) string { return filepath.Join(dir, fmt.Sprintf("%d-%s.db", run, name)) }
-		live, err := Open(engine.Config{Path: path("live")})
+		live, err := Open(engine.Config{Log: loud(rt), Path: path("live")})
 		if err != nil {
 			rt.Fatal(err)
 		}

@@ -62,7 +62,7 @@ func TestHostileTenantChangesNothingOfAnother(t *testing.T) {
 					if rapid.Bool().Draw(rt, "evicted") {
 						all = remembering(0)
 					}
-					db, err := Open(engine.Config{Path: filepath.Join(dir, fmt.Sprintf("%d-%s.db", run, name)), Projections: all})
+					db, err := Open(engine.Config{Log: loud(rt), Path: filepath.Join(dir, fmt.Sprintf("%d-%s.db", run, name)), Projections: all})
 					if err != nil {
 						rt.Fatal(err)
 					}

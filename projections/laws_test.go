@@ -79,7 +79,7 @@ func cut(t *rapid.T, events []schemas.Recorded) [][]schemas.Recorded {
 func foldAll(t *rapid.T, folds []engine.Projection, path string, reopen bool, batches [][]schemas.Recorded) map[string][]string {
 	t.Helper()
 	open := func() *DB {
-		db, err := Open(engine.Config{Path: path, Projections: folds})
+		db, err := Open(engine.Config{Log: loud(t), Path: path, Projections: folds})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -48,7 +48,7 @@ func pastOf(t testing.TB, events []schemas.Recorded) (db *DB, closeDB func()) {
 	for i := range events {
 		events[i].Seq = uint64(i + 1)
 	}
-	db, err := Open(engine.Config{Path: filepath.Join(t.TempDir(), "projections.db"), Events: logOf(events)})
+	db, err := Open(engine.Config{Log: loud(t), Path: filepath.Join(t.TempDir(), "projections.db"), Events: logOf(events)})
 	if err != nil {
 		t.Fatal(err)
 	}

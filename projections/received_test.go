@@ -23,7 +23,7 @@ func TestLaw6ReceivedInAnyOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		run++
 		fold := func(name string, batches ...[]schemas.Recorded) string {
-			d, err := Open(engine.Config{Path: filepath.Join(dir, fmt.Sprintf("%d-%s.db", run, name)), Projections: All})
+			d, err := Open(engine.Config{Log: loud(rt), Path: filepath.Join(dir, fmt.Sprintf("%d-%s.db", run, name)), Projections: All})
 			if err != nil {
 				rt.Fatal(err)
 			}

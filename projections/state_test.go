@@ -26,7 +26,7 @@ func TestLaw6MemoryMakesNoDifference(t *testing.T) {
 				run++
 				events := number(history(rt))
 				fold := func(limit int) map[string][]string {
-					db, err := Open(engine.Config{Path: filepath.Join(dir, fmt.Sprintf("%d-%d.db", run, limit)), Projections: remembering(limit)})
+					db, err := Open(engine.Config{Log: loud(rt), Path: filepath.Join(dir, fmt.Sprintf("%d-%d.db", run, limit)), Projections: remembering(limit)})
 					if err != nil {
 						rt.Fatal(err)
 					}
@@ -95,7 +95,7 @@ func TestUndoneStateIsForgotten(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			fault = c.fault
-			db := openTest(t, append(slices.Clone(All), last))
+			db := openWith(t, engine.Config{Projections: append(slices.Clone(All), last)}) // it logs what is wrong with last
 			events := []schemas.Recorded{
 				frontingEvent(1, "CREATE_MEMBER", "sys-a", "m-1", `{"name":"Alder"}`),
 				frontingEvent(2, "UPDATE_MEMBER", "sys-a", "m-1", `{"name":"Birch"}`),

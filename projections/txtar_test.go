@@ -72,7 +72,13 @@ func TestGolden(t *testing.T) {
 // openTest opens a new database that is closed when the test ends.
 func openTest(t testing.TB, all []engine.Projection) *DB {
 	t.Helper()
-	db, err := Open(engine.Config{Path: filepath.Join(t.TempDir(), "projections.db"), Projections: all})
+	return openWith(t, engine.Config{Projections: all, Log: loud(t)})
+}
+
+func openWith(t testing.TB, cfg engine.Config) *DB {
+	t.Helper()
+	cfg.Path = filepath.Join(t.TempDir(), "projections.db")
+	db, err := Open(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,6 +28,9 @@ func Check(s *server) []stored {
 		s.t.Errorf("Law 7: verify: exit code %d, want 0\n%s%s", code, out, errOut)
 	}
 	checkSecrets(s.t, s)
+	if strings.Contains(s.out.String(), "a fold changed rows before it refused") {
+		s.t.Error("Law 6: a fold refused an event after it had changed rows (the server's log says which)")
+	}
 	return log
 }
 

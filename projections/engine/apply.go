@@ -87,13 +87,14 @@ func (d *DB) accepts(pos schemas.Position, epoch string, batch []schemas.Recorde
 // applyAll folds the batch in one transaction. A handler that changes rows and
 // then finds that the event breaks its contract is a bug; all the same nothing of
 // the event may stay, and the log must go on. So the batch is undone and folded
-// again without that event. A scratch cannot undo: the rebuild fails.
+// again without that event. A scratch that cannot undo a batch fails, and a careful
+// one is begun, see filled.
 func (d *DB) applyAll(batch []schemas.Recorded, next schemas.Position) error {
 	leftOut := map[uint64]error{}
 	for {
 		err := d.atomically(func() error { return d.fold(batch, next, leftOut) })
 		var half halfFolded
-		if d.scratch || !errors.As(err, &half) {
+		if !d.undoes() || !errors.As(err, &half) {
 			return err
 		}
 		d.cfg.Log.Error("a fold changed rows before it refused the event; the batch is folded again without it (please report it)",
@@ -130,7 +131,7 @@ func (d *DB) fold(batch []schemas.Recorded, next schemas.Position, leftOut map[u
 			return fmt.Errorf("seq %d (%s): %w", e.Seq, e.Type, err)
 		}
 	}
-	if !d.scratch {
+	if d.undoes() {
 		if err := d.tx.Settle(); err != nil {
 			return err
 		}
@@ -215,11 +216,11 @@ func (d *DB) atomically(fn func() error) error {
 }
 
 // rollback ends a transaction that failed. On a full disk, among others, SQLite
-// has ended it already; then there is nothing to do. A scratch has no journal,
-// see scratchOptions: it is of no use any more.
+// has ended it already; then there is nothing to do. A scratch that has no journal
+// is of no use any more.
 func (d *DB) rollback() error {
 	d.tx.forgetStates()
-	if d.scratch {
+	if !d.undoes() {
 		d.broken = errors.New("the rebuild has failed (hint: run it again)")
 		return nil
 	}

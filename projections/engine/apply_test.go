@@ -72,7 +72,7 @@ func TestApplyFails(t *testing.T) {
 }
 
 // TestRefusedAfterAChange: nothing stays of an event that a fold refuses too late,
-// and the events around it are folded.
+// and the events around it are folded; in a rebuild, too.
 func TestRefusedAfterAChange(t *testing.T) {
 	p := things
 	p.Handlers = Any(func(tx *Tx, e schemas.Recorded) error {
@@ -90,6 +90,18 @@ func TestRefusedAfterAChange(t *testing.T) {
 	row, err := d.tx.Get(`SELECT (SELECT group_concat(name) FROM things), (SELECT group_concat(seq) FROM skipped)`)
 	if err != nil || row.Text(0) != "one,two,four,five" || row.Text(1) != "3,6" {
 		t.Errorf("got %q, %v, want things one,two,four,five and events 3,6 set aside", row, err)
+	}
+	log := &testLog{t: t, live: d, events: events}
+	out, err := d.Replay(t.Context(), log, true, log.foldOn)
+	if err != nil || out.Total != 0 || out.Skipped != 2 || !out.Swapped {
+		t.Errorf("rebuilt: got %+v, %v, want no difference", out, err)
+	}
+	before := dumpAll(t, d)
+	if err := d.Refill(t.Context(), log, 6); err != nil {
+		t.Fatal(err)
+	}
+	if got := dumpAll(t, d); got != before {
+		t.Errorf("filled anew: got\n%s\nwant\n%s", got, before)
 	}
 }
 

@@ -63,6 +63,7 @@ type DB struct {
 
 	silent  bool   // in memory, for one tenant: no outbox entries
 	scratch bool   // a file beside a live one, see Scratch
+	careful bool   // of a scratch: a batch that fails is undone, as in a live one
 	live    *DB    // of a scratch: the live one
 	floor   uint64 // of a scratch: no outbox entries up to here
 

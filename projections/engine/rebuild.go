@@ -25,6 +25,13 @@ var ErrApart = errors.New("the two are at different positions")
 // Exclusive locking gained nothing, and Compare could not read.
 const scratchOptions = "_journal_mode=OFF&_synchronous=OFF&_busy_timeout=10000&_cache_size=-32000"
 
+// carefulOptions are of a scratch that must be able to undo a batch.
+const carefulOptions = "_journal_mode=PERSIST&_synchronous=OFF&_busy_timeout=10000&_cache_size=-32000"
+
+// undoes reports whether the rows of a batch that fails are as before it. If not,
+// rows need not be written before the batch ends, which a rebuild is faster by.
+func (d *DB) undoes() bool { return !d.scratch || d.careful }
+
 // copyPages is how much Replace copies between two looks at its context:
 // 40 MiB, a tenth of a second or less.
 const copyPages = 10_000
@@ -39,7 +46,10 @@ const copyPages = 10_000
 // position that the live one had when the scratch was made, and after sent (D13).
 // sent is the sequence up to which changes are known to be out, whatever this
 // file says: it tells a database that was lost from one that is new.
-func (d *DB) Scratch(sent uint64) (*DB, error) {
+func (d *DB) Scratch(sent uint64) (*DB, error) { return d.scratchOf(sent, false) }
+
+// scratchOf is Scratch; a careful one can undo a batch, which takes longer.
+func (d *DB) scratchOf(sent uint64, careful bool) (*DB, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
@@ -63,12 +73,17 @@ func (d *DB) Scratch(sent uint64) (*DB, error) {
 		past:    newPast(),
 		moved:   make(chan struct{}),
 		scratch: true,
+		careful: careful,
 		floor:   max(d.position().Seq, sent),
 		live:    d,
 
 		handlers: d.handlers,
 	}
-	if err := s.open(scratchOptions); err != nil {
+	options := scratchOptions
+	if careful {
+		options = carefulOptions
+	}
+	if err := s.open(options); err != nil {
 		return nil, fmt.Errorf("projections: %s: %w", path, errors.Join(err, removeFiles(path)))
 	}
 	d.lent = s

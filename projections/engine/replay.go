@@ -49,14 +49,11 @@ func (d *DB) Replay(ctx context.Context, log Log, swap bool, report func(Progres
 	if err != nil {
 		return out, err
 	}
-	scratch, err := d.Scratch(sent)
+	scratch, err := d.filled(ctx, log, sent, d.position().Seq, report)
 	if err != nil {
 		return out, err
 	}
 	defer func() { err = errors.Join(err, scratch.Discard()) }()
-	if err := scratch.fill(ctx, log, d.position().Seq, report); err != nil {
-		return out, err
-	}
 	var p *pair
 	err = log.Hold(ctx, func(ctx context.Context) error {
 		if err := scratch.fill(ctx, log, d.position().Seq, report); err != nil {
@@ -99,15 +96,32 @@ func (d *DB) Refill(ctx context.Context, log Log, sent uint64) (err error) {
 	if err != nil {
 		return err
 	}
-	scratch, err := d.Scratch(sent)
+	scratch, err := d.filled(ctx, log, sent, last, func(Progress) error { return nil })
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, scratch.Discard()) }()
-	if err := scratch.fill(ctx, log, last, func(Progress) error { return nil }); err != nil {
-		return err
-	}
 	return d.Replace(ctx, scratch)
+}
+
+// filled is a scratch into which the log is folded up to a sequence. A fold that
+// refuses an event after it changed rows is a bug, but no reason never to have a new
+// database: then it is begun again with one that can undo a batch.
+func (d *DB) filled(ctx context.Context, log Log, sent, to uint64, report func(Progress) error) (*DB, error) {
+	for careful := false; ; careful = true {
+		scratch, err := d.scratchOf(sent, careful)
+		if err != nil {
+			return nil, err
+		}
+		if err = scratch.fill(ctx, log, to, report); err == nil {
+			return scratch, nil
+		}
+		err = errors.Join(err, scratch.Discard())
+		if half := (halfFolded{}); careful || !errors.As(err, &half) {
+			return nil, err
+		}
+		d.cfg.Log.Warn("the rebuild begins again, slower: a fold changed rows before it refused an event")
+	}
 }
 
 // fill folds the log up to a sequence into a scratch: one batch is read while the
