@@ -55,17 +55,24 @@ func (a admin) long(w http.ResponseWriter, r *http.Request, swap bool) error {
 func (n *node) replayTrouble(err error) error {
 	const unharmed = "the database in use is as it was"
 	var fault sqlite3.Error
-	isSQLite := errors.As(err, &fault)
 	path := n.path(fileDatabase) + ".rebuild"
 	switch {
-	case isSQLite && fault.Code == sqlite3.ErrFull, errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT),
-		isSQLite && (fault.SystemErrno == syscall.ENOSPC || fault.SystemErrno == syscall.EDQUOT):
+	case isFull(err), isFull(n.loop.Status().Err), isFull(n.spool.State().StoreError): // a log on a full disk fails in other words
 		return fmt.Errorf("there is no room on the disk of %s: beside the database in use, which has %s, another must fit, and for a rebuild its WAL as well; %s (hint: make room there, and run this again): %w",
 			n.cfg.Data, size(uint64(n.db.Bytes())), unharmed, err)
-	case isSQLite && fault.SystemErrno != 0:
+	case errors.As(err, &fault) && fault.SystemErrno != 0:
 		return fmt.Errorf("%s; %s: %w", fileTrouble(path, fault.SystemErrno), unharmed, err)
 	}
 	return err
+}
+
+// isFull reports whether a disk, or what somebody may use of it, is full.
+func isFull(err error) bool {
+	var fault sqlite3.Error
+	if errors.As(err, &fault) && (fault.Code == sqlite3.ErrFull || fault.SystemErrno == syscall.ENOSPC || fault.SystemErrno == syscall.EDQUOT) {
+		return true
+	}
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
 // foldedLog is the log, and the loop that folds it, as a replay needs them.

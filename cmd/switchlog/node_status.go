@@ -36,8 +36,8 @@ func (n *node) problems() []string {
 		add(fmt.Sprintf("%d of them have changed on the disk and cannot go on (hint: dmesg tells what the disk says; restore a backup)", s.AsideDamaged))
 	}
 	problems = append(problems, n.registryProblems()...)
-	if s.StoreError != "" {
-		add("webhooks are being refused, the spool cannot be written: " + s.StoreError)
+	if s.StoreError != nil {
+		add("webhooks are being refused, the spool cannot be written: " + s.StoreError.Error())
 	}
 	if n.server != nil {
 		if err := n.server.Health(); err != nil {

@@ -135,7 +135,7 @@ func (r *readers) apply(ctx context.Context) (next time.Time, err error) {
 }
 
 // endWebhooks disables the webhooks of those who are no readers any more: they would go on sending
-// what their makers may not see.
+// what their makers may not see. That is switchlog's own doing, whoever revoked the reader.
 func (r *readers) endWebhooks(ctx context.Context) error {
 	good := map[string]bool{adminUser: true}
 	for _, reader := range r.n.registry.Readers() {
@@ -144,7 +144,7 @@ func (r *readers) endWebhooks(ctx context.Context) error {
 	var errs []error
 	for _, s := range r.n.registry.Subscriptions() {
 		if s.Enabled && s.Owner != "" && !good[s.Owner] {
-			errs = append(errs, r.n.registry.DisableOf(ctx, s.Owner, "the reader who made it was revoked, or its time is over"))
+			errs = append(errs, r.n.registry.DisableOf(registry.By(ctx, ""), s.Owner, "the reader who made it was revoked, or its time is over"))
 		}
 	}
 	return errors.Join(errs...)

@@ -46,7 +46,7 @@ func (n *node) reconcile(ctx context.Context) error {
 	defer stop()
 	return n.reconcilers.Run(ctx, pluralkit.ReconcilersRun{
 		Ready: n.loop.CaughtUp(), Changed: changed, Known: n.db, Append: n.spool, Settled: n.settled, SetAside: n.setAside,
-		CanStore: func() bool { return n.spool.State().StoreError == "" },
+		CanStore: func() bool { return n.spool.State().StoreError == nil },
 		Address: func() string {
 			if !n.linkState().Told {
 				return ""

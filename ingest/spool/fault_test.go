@@ -103,7 +103,7 @@ func TestCommitFailsAndCannotBeLookedAt(t *testing.T) {
 			if _, err := r.Append(t.Context(), e); err == nil {
 				t.Error("Append: got nil, want an error")
 			}
-			if got := r.State().StoreError; got == "" {
+			if got := r.State().StoreError; got == nil {
 				t.Error("StoreError: got none, want one")
 			}
 			if done { // as documented: there all the same, and the ID tells
@@ -113,7 +113,7 @@ func TestCommitFailsAndCannotBeLookedAt(t *testing.T) {
 			}
 			r.mustAppend(1, event("b"))
 			log.holds("a", "b")
-			if got := r.State().StoreError; got != "" {
+			if got := r.State().StoreError; got != nil {
 				t.Errorf("StoreError: got %s, want none", got)
 			}
 		})
@@ -323,13 +323,13 @@ func TestReserveOfTheDisk(t *testing.T) {
 	}
 	// That there is room again is known before anybody tries.
 	free.Store(0)
-	if _, err := r.Append(t.Context(), event("x")); !errors.Is(err, ErrFull) || r.State().StoreError == "" {
+	if _, err := r.Append(t.Context(), event("x")); !errors.Is(err, ErrFull) || r.State().StoreError == nil {
 		t.Errorf("got %v and %+v, want ErrFull", err, r.State())
 	}
 	free.Store(total.Load())
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(time.Minute); r.State().StoreError != ""; <-tick.C {
+	for deadline := time.Now().Add(time.Minute); r.State().StoreError != nil; <-tick.C {
 		if time.Now().After(deadline) {
 			t.Fatalf("got %s a minute later, want none", r.State().StoreError)
 		}
@@ -342,7 +342,7 @@ func TestMaxWaiting(t *testing.T) {
 	s := start(t, cfg, nil)
 	for i := 0; ; i++ {
 		if _, err := s.Append(t.Context(), event(fmt.Sprint(i))); err != nil {
-			if !errors.Is(err, ErrFull) || i == 0 || s.State().Bytes > cfg.MaxWaiting || s.State().StoreError == "" {
+			if !errors.Is(err, ErrFull) || i == 0 || s.State().Bytes > cfg.MaxWaiting || s.State().StoreError == nil {
 				t.Errorf("event %d: got %v with %+v, want ErrFull at %d bytes", i, err, s.State(), cfg.MaxWaiting)
 			}
 			break

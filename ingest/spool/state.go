@@ -16,10 +16,10 @@ type State struct {
 	Oldest time.Time // when the first of Depth was accepted; zero if there is none
 	Anchor schemas.Anchor
 
-	// StoreError says why the last write failed; empty if it did not. While
+	// StoreError says why the last write failed; nil if it did not. While
 	// it is set, requests are being answered 503. It is tried once a second
 	// whether they would still be.
-	StoreError string
+	StoreError error
 
 	// ForwardError says why nothing moves into the log; empty if it does.
 	ForwardError string
@@ -51,7 +51,7 @@ func (s *Spool) State() State {
 		Depth:        k.last - k.delivered,
 		Bytes:        k.bytes,
 		Anchor:       k.anchor,
-		StoreError:   text(k.storeErr),
+		StoreError:   k.storeErr,
 		ForwardError: text(k.forwarder),
 		Aside:        k.aside.events, AsideBytes: k.aside.bytes, AsideLargest: k.aside.largest, AsideDamaged: k.aside.damaged,
 		Limit:      k.limit,
