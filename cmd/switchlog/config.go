@@ -2,20 +2,16 @@ package main
 
 import (
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"gopkg.in/yaml.v3"
 
 	"switchlog/cmd/switchlog/terminal"
 	"switchlog/ingest/linking"
@@ -185,68 +181,11 @@ var natsConfVariables = []string{"SWITCHLOG_NATS_STORE_DIR", "SWITCHLOG_NATS_PAS
 // configFile is read from the working directory if it is there.
 const configFile = "switchlog.yaml"
 
-// load fills in, below the flags, the environment and the file.
-func (c *Config) load(cmd *cobra.Command, environ []string) error {
-	flags := cmd.Flags()
-	known := map[string]*pflag.Flag{}
-	flags.VisitAll(func(f *pflag.Flag) {
-		switch f.Name {
-		case "help", "server": // not settings of a server
-		default:
-			known[f.Name] = f
-		}
-	})
-	names := slices.Sorted(maps.Keys(known))
-	file, err := readConfigFile(configFile)
-	if err != nil {
-		return err
-	}
-	for name, value := range file {
-		f, ok := known[name]
-		if !ok {
-			return fmt.Errorf("%w: %s: unknown setting %q (hint: %s)", errUsage, configFile, terminal.Plain(name),
-				didYouMean(name, names, "the settings are the flags of switchlog serve --help"))
-		}
-		if !f.Changed {
-			if err := f.Value.Set(value); err != nil {
-				return fmt.Errorf("%w: %s: %s: %w", errUsage, configFile, name, err)
-			}
-		}
-	}
-	for _, entry := range environ {
-		name, value, _ := strings.Cut(entry, "=")
-		setting, ours := strings.CutPrefix(name, "SWITCHLOG_")
-		if !ours || slices.Contains(natsConfVariables, name) {
-			continue
-		}
-		setting = strings.ToLower(strings.ReplaceAll(setting, "_", "-"))
-		f, ok := known[setting]
-		if !ok {
-			hint := "the settings are the flags of switchlog serve --help"
-			if near := nearest(setting, names); near != "" {
-				hint = "did you mean SWITCHLOG_" + strings.ToUpper(strings.ReplaceAll(near, "-", "_")) + "?"
-			}
-			return fmt.Errorf("%w: unknown setting %s in the environment (hint: %s)", errUsage, terminal.Plain(name), hint)
-		}
-		if !f.Changed {
-			if err := f.Value.Set(value); err != nil {
-				return fmt.Errorf("%w: %s: %w", errUsage, name, err)
-			}
-		}
-	}
-	c.Data = flags.Lookup("data").Value.String()
-	if u, err := url.Parse(c.NATS); err == nil && u.User != nil {
-		_, has := u.User.Password()
-		c.natsOnCommandLine = has && flags.Changed("nats")
-	}
-	return c.check()
-}
-
 // checkSettings reports settings of the environment and the file that are none
 // or have wrong values, though the command that runs does not use them.
 func checkSettings(cmd *cobra.Command, environ []string) error {
-	if cmd.Name() == "serve" {
-		return nil // it loads them itself, with its flags
+	if slices.Contains([]string{"switchlog serve", "switchlog config print", "switchlog config check"}, cmd.CommandPath()) {
+		return nil // they load them themselves, with their flags
 	}
 	var c Config
 	scratch := &cobra.Command{}
@@ -263,92 +202,76 @@ func dataDirectory(environ []string) string {
 			return dir
 		}
 	}
-	if file, err := readConfigFile(configFile); err == nil && file["data"] != "" {
+	if file, problems := readConfigFile(configFile); len(problems) == 0 && file["data"] != "" {
 		return file["data"]
 	}
 	return defaultData
 }
 
-// readConfigFile gives the settings of a YAML file as text, or none if there
-// is no such file.
-func readConfigFile(path string) (map[string]string, error) {
-	b, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var nodes map[string]yaml.Node
-	if err := yaml.Unmarshal(b, &nodes); err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", errUsage, path, err)
-	}
-	values := make(map[string]string, len(nodes))
-	for name, node := range nodes {
-		if node.Kind != yaml.ScalarNode {
-			return nil, fmt.Errorf("%w: %s: %s: one value is wanted", errUsage, path, name)
-		}
-		values[name] = node.Value
-	}
-	return values, nil
-}
-
-// check finds at the start what would go wrong later.
-func (c *Config) check() error {
-	for name, addr := range map[string]string{"listen": c.Listen, "private-listen": c.PrivateListen, "nats-listen": c.NATSListen} {
-		if _, _, err := net.SplitHostPort(addr); err != nil {
-			return fmt.Errorf("%w: --%s %q: %w (hint: host:port, e.g. 127.0.0.1:8080)", errUsage, name, addr, err)
+// check finds at the start what would go wrong later: all of it.
+func (c *Config) check() (problems []error) {
+	add := func(err error) {
+		if err != nil {
+			problems = append(problems, err)
 		}
 	}
-	if err := c.checkDomain(); err != nil {
-		return err
-	}
-	if err := c.Roles.check(); err != nil {
-		return err
-	}
-	if c.NATS != "" {
-		u, err := url.Parse(c.NATS)
-		if err != nil || u.Host == "" || (u.Scheme != "nats" && u.Scheme != "tls") {
-			return fmt.Errorf("%w: --nats wants nats://host:port", errUsage)
+	for _, l := range []struct{ name, addr string }{{"listen", c.Listen}, {"private-listen", c.PrivateListen}, {"nats-listen", c.NATSListen}} {
+		if _, _, err := net.SplitHostPort(l.addr); err != nil {
+			add(fmt.Errorf("%w: --%s %q: %w (hint: host:port, e.g. 127.0.0.1:8080)", errUsage, l.name, l.addr, err))
 		}
-		if u.User != nil && c.NATSCredsFile != "" {
-			return fmt.Errorf("%w: user and password are in --nats and in --nats-creds-file (hint: leave them out of --nats)", errUsage)
-		}
-	} else if c.NATSCredsFile != "" {
-		return fmt.Errorf("%w: --nats-creds-file is for the server that --nats names", errUsage)
 	}
+	problems = append(problems, c.checkDomain()...)
+	add(c.Roles.check())
+	add(c.checkNATS())
 	if c.ConnectionsPerAddress < 1 {
-		return fmt.Errorf("%w: --connections-per-address is 1 at least", errUsage)
+		add(fmt.Errorf("%w: --connections-per-address is 1 at least", errUsage))
 	}
 	var err error
 	if c.trusted, err = deliver.ParseAllow(c.TrustedProxies); err != nil {
-		return fmt.Errorf("%w: --trusted-proxies: %w", errUsage, err)
+		add(fmt.Errorf("%w: --trusted-proxies: %w", errUsage, err))
 	}
-	if c.origins, err = parseOrigins(c.AllowOrigin); err != nil {
-		return err
-	}
-	if c.hosts, err = parseHosts(c.AllowHost); err != nil {
-		return err
-	}
+	c.origins, err = parseOrigins(c.AllowOrigin)
+	add(err)
+	c.hosts, err = parseHosts(c.AllowHost)
+	add(err)
 	if c.PublicURL != "" {
 		if err := linking.CheckURL(c.PublicURL); err != nil {
-			return fmt.Errorf("%w: --public-url %q: %w", errUsage, terminal.Plain(c.PublicURL), err)
+			add(fmt.Errorf("%w: --public-url %q: %w", errUsage, terminal.Plain(c.PublicURL), err))
 		}
 		c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
 	}
 	if _, err := deliver.ParseAllow(c.DeliverAllow); err != nil {
-		return fmt.Errorf("%w: --deliver-allow: %w", errUsage, err)
+		add(fmt.Errorf("%w: --deliver-allow: %w", errUsage, err))
+	}
+	if err := pluralkit.CheckBaseURL(c.PluralKitAPI); err != nil {
+		add(fmt.Errorf("%w: --pluralkit-api: %w", errUsage, err))
 	}
 	if c.ReconcileEvery < time.Minute {
-		return fmt.Errorf("%w: --reconcile-every is a minute at least: PluralKit limits how often it answers", errUsage)
+		add(fmt.Errorf("%w: --reconcile-every is a minute at least: PluralKit limits how often it answers (hint: 15m)", errUsage))
 	}
 	if !slices.Contains([]string{ui.PrivateNothing, ui.PrivateNumber, ui.PrivateSomeone}, c.HiddenMembers) {
-		return fmt.Errorf("%w: --hidden-members is nothing, number or someone", errUsage)
+		add(fmt.Errorf("%w: --hidden-members is nothing, number or someone", errUsage))
 	}
-	switch c.LogFormat {
-	case "", "text", "json":
-	default:
-		return fmt.Errorf("%w: --log-format is text or json", errUsage)
+	if !slices.Contains([]string{"", "text", "json"}, c.LogFormat) {
+		add(fmt.Errorf("%w: --log-format is text or json", errUsage))
+	}
+	return problems
+}
+
+// checkNATS checks what is said of a NATS server outside.
+func (c *Config) checkNATS() error {
+	if c.NATS == "" {
+		if c.NATSCredsFile != "" {
+			return fmt.Errorf("%w: --nats-creds-file is for the server that --nats names", errUsage)
+		}
+		return nil
+	}
+	u, err := url.Parse(c.NATS)
+	if err != nil || u.Host == "" || (u.Scheme != "nats" && u.Scheme != "tls") {
+		return fmt.Errorf("%w: --nats wants nats://host:port", errUsage)
+	}
+	if u.User != nil && c.NATSCredsFile != "" {
+		return fmt.Errorf("%w: user and password are in --nats and in --nats-creds-file (hint: leave them out of --nats)", errUsage)
 	}
 	return nil
 }

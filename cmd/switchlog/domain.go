@@ -25,40 +25,39 @@ import (
 const soonOver = 10 * 24 * time.Hour
 
 // checkDomain checks what is said of an own certificate.
-func (c *Config) checkDomain() error {
+func (c *Config) checkDomain() (problems []error) {
 	if c.Domain == "" {
 		return nil
 	}
 	c.Domain = strings.ToLower(strings.TrimSuffix(c.Domain, "."))
 	if err := linking.CheckURL("https://" + c.Domain); err != nil || strings.ContainsAny(c.Domain, "/:*") || !strings.Contains(c.Domain, ".") {
-		return fmt.Errorf("%w: --domain %q is not a name like hooks.example.org (hint: the name alone, without https:// and port)", errUsage, terminal.Plain(c.Domain))
-	}
-	if linking.IsLoopback("https://" + c.Domain) {
-		return fmt.Errorf("%w: --domain %q is this machine's own name for itself: no CA gives a certificate for it", errUsage, terminal.Plain(c.Domain))
+		problems = append(problems, fmt.Errorf("%w: --domain %q is not a name like hooks.example.org (hint: the name alone, without https:// and port)", errUsage, terminal.Plain(c.Domain)))
+	} else if linking.IsLoopback("https://" + c.Domain) {
+		problems = append(problems, fmt.Errorf("%w: --domain %q is this machine's own name for itself: no CA gives a certificate for it", errUsage, terminal.Plain(c.Domain)))
 	}
 	if c.Listen == defaultListen {
 		c.Listen = ":443"
 	}
 	if c.ACMEHTTPListen != "" {
 		if _, _, err := net.SplitHostPort(c.ACMEHTTPListen); err != nil {
-			return fmt.Errorf("%w: --acme-http-listen %q: %w (hint: host:port, such as :80)", errUsage, terminal.Plain(c.ACMEHTTPListen), err)
+			problems = append(problems, fmt.Errorf("%w: --acme-http-listen %q: %w (hint: host:port, such as :80)", errUsage, terminal.Plain(c.ACMEHTTPListen), err))
 		}
 	}
 	if u, err := url.Parse(c.ACMECA); c.ACMECA != "" && (err != nil || u.Scheme != "https" || u.Host == "") {
-		return fmt.Errorf("%w: --acme-ca wants the https address of an ACME directory", errUsage)
+		problems = append(problems, fmt.Errorf("%w: --acme-ca wants the https address of an ACME directory", errUsage))
 	}
 	if c.ACMECARoots == "" {
-		return nil
+		return problems
 	}
 	text, err := os.ReadFile(c.ACMECARoots)
 	if err != nil {
-		return fmt.Errorf("%w: --acme-ca-roots: %w", errUsage, err)
+		return append(problems, fmt.Errorf("%w: --acme-ca-roots: %w", errUsage, err))
 	}
 	c.acmeRoots = x509.NewCertPool()
 	if !c.acmeRoots.AppendCertsFromPEM(text) {
-		return fmt.Errorf("%w: --acme-ca-roots %s has no certificate (hint: PEM, -----BEGIN CERTIFICATE-----)", errUsage, terminal.Plain(c.ACMECARoots))
+		problems = append(problems, fmt.Errorf("%w: --acme-ca-roots %s has no certificate (hint: PEM, -----BEGIN CERTIFICATE-----)", errUsage, terminal.Plain(c.ACMECARoots)))
 	}
-	return nil
+	return problems
 }
 
 // openCertificates opens what is kept of an own certificate. The public listener

@@ -66,7 +66,7 @@ func TestAdminTokenFlag(t *testing.T) {
 		if f := cmd.Flags().Lookup("token-file"); f != nil && !strings.Contains(cmd.CommandPath(), "switchlog source ") && cmd.CommandPath() != "switchlog link pluralkit" {
 			t.Errorf("%s has --token-file (%s), want --admin-token-file", cmd.CommandPath(), f.Usage)
 		}
-		asksNobody := []string{"switchlog version", "switchlog schema list", "switchlog bench latency"} // the last has a server of its own
+		asksNobody := []string{"switchlog version", "switchlog schema list", "switchlog config print", "switchlog bench latency"} // the last has a server of its own
 		if answers := cmd.Flags().Lookup("json") != nil; answers && cmd.Flags().Lookup("admin-token-file") == nil && !slices.Contains(asksNobody, cmd.CommandPath()) {
 			t.Errorf("%s answers and has no --admin-token-file", cmd.CommandPath())
 		}

@@ -94,6 +94,7 @@ func newRoot(program string, environ []string) *cobra.Command {
 		newSQL(),
 		newAccess(),
 		newNATSConfig(),
+		newConfig(environ),
 		newSchema(),
 		newBench(environ),
 		newVersion(),

@@ -42,7 +42,7 @@ func (r *roles) Set(s string) error {
 	for _, name := range strings.Split(s, ",") {
 		one := role(strings.TrimSpace(name))
 		if !allRoles.has(one) {
-			return fmt.Errorf("unknown role %q (hint: any of %s)", one, &allRoles)
+			return fmt.Errorf("unknown role %q (hint: any of %s)", maskSecrets(string(one)), &allRoles)
 		}
 		if !list.has(one) {
 			list = append(list, one)

@@ -95,15 +95,15 @@ func flagError(cmd *cobra.Command, err error) string {
 		}
 		return says
 	case errors.As(err, &value):
-		return fmt.Sprintf("--%s %q: %s", value.GetFlag().Name, terminal.Plain(value.GetValue()), wantedOf(value.GetFlag(), value))
+		return fmt.Sprintf("--%s %q: %s", value.GetFlag().Name, terminal.Plain(maskSecrets(value.GetValue())), wantedOf(value.GetFlag(), value.Unwrap()))
 	case errors.As(err, &missing):
 		return "--" + missing.GetSpecifiedName() + " wants a value"
 	}
 	return err.Error()
 }
 
-// wantedOf says what a flag takes.
-func wantedOf(f *pflag.Flag, value *pflag.InvalidValueError) string {
+// wantedOf says what a flag takes that refused a value with this error.
+func wantedOf(f *pflag.Flag, refused error) string {
 	switch f.Value.Type() {
 	case "int", "int64", "uint", "uint64":
 		return "want a whole number"
@@ -114,7 +114,7 @@ func wantedOf(f *pflag.Flag, value *pflag.InvalidValueError) string {
 	case "bool":
 		return "want true or false"
 	}
-	said, _, _ := strings.Cut(value.Unwrap().Error(), " (hint: ") // there is one at the end
+	said, _, _ := strings.Cut(refused.Error(), " (hint: ") // there is one at the end
 	return said
 }
 

@@ -115,6 +115,12 @@ func httpClient(given *http.Client) *http.Client {
 	return &own
 }
 
+// CheckBaseURL reports what is wrong with a BaseURL of Config.
+func CheckBaseURL(s string) error {
+	_, err := checkBase(s)
+	return err
+}
+
 // checkBase gives the address that paths are appended to.
 func checkBase(s string) (string, error) {
 	if s == "" {
