@@ -232,8 +232,14 @@ func TestLaw10Busy(t *testing.T) {
 	first := make(chan int)
 	go func() { first <- b.post(t, update1) }()
 	<-entered
-	if got := b.post(t, update1); got != 429 {
-		t.Errorf("verified, no room: status %d, want 429", got)
+	resp, err := http.Post(b.edge.URL+"/in/pluralkit", "application/json", strings.NewReader(update1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkAnswer(t, resp)
+	resp.Body.Close()
+	if after, err := strconv.Atoi(resp.Header.Get("Retry-After")); resp.StatusCode != 429 || err != nil || after < 1 {
+		t.Errorf("verified, no room: status %d, Retry-After %q, want 429 and how many seconds to wait", resp.StatusCode, resp.Header.Get("Retry-After"))
 	}
 	if got := b.post(t, strings.Replace(update1, testToken, "wrong", 1)); got != 401 {
 		t.Errorf("not verified, no room: status %d, want 401", got)
