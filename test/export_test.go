@@ -110,6 +110,7 @@ func TestImportExport(t *testing.T) {
 	}
 	s.settled()
 	compareTables(t, dump(t, s, s.stream("EVENTS")), tables)
+	exportsForPluralKit(t, s, system, file)
 	if out := s.cli("", "import", s.file(file)); !strings.Contains(out, "nothing in it is new") || strings.Contains(out, "\x1b") {
 		t.Errorf("got %q", out)
 	}

@@ -88,6 +88,7 @@ func TestFront(t *testing.T) {
 		t.Errorf("stats: got %d %s, %v, want nine hours", code, body, err)
 	}
 	pastOf(t, s)
+	exports(t, s)
 	Check(s)
 }
 

@@ -39,6 +39,7 @@ func TestPublicReader(t *testing.T) {
 	if strings.Count(all, `"uuid"`) != 2 || strings.Count(shown, `"uuid"`) != 1 || !strings.Contains(shown, `"privacy":null`) {
 		t.Errorf("members: the owner sees %s\nothers see %s", all, shown)
 	}
+	exportsPublic(t, s, public, hidden)
 	for _, path := range []string{"timeline", "messages", "source/states", "stats", "system?as_of=1", "fronters?at=2026-01-01T00:00:00Z", "history/member/x"} {
 		if status, body := s.as(public.Token, of+path); status != 404 && status != 400 {
 			t.Errorf("%s: got %d %s, want it refused", path, status, body)

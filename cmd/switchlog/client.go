@@ -135,17 +135,23 @@ func (c *client) do(ctx context.Context, method, path string, body io.Reader) (i
 		return nil, errors.Join(fmt.Errorf("%s answers %s (hint: is it switchlog's private listener?)", c.base, res.Status), err)
 	case says == "not found":
 		// The public listener's words: the private one says what there is not.
-		return nil, fmt.Errorf("%s does not know this command (hint: --server wants the private address; is it the public one, or an older server?)", c.base)
+		return nil, notFoundError{fmt.Errorf("%s does not know this command (hint: --server wants the private address; is it the public one, or an older server?)", c.base)}
 	case res.StatusCode == http.StatusBadRequest:
 		return nil, refusedError{errors.New(says)}
 	case res.StatusCode == http.StatusConflict:
 		return nil, conflictError{errors.New(says)}
+	case res.StatusCode == http.StatusNotFound:
+		return nil, notFoundError{errors.New(says)}
 	}
 	return nil, errors.New(says)
 }
 
 // conflictError is the server's sentence for what is taken already.
 type conflictError struct{ error }
+
+// notFoundError is the server's sentence for what there is not, or not for who
+// asks.
+type notFoundError struct{ error }
 
 // unreachable says why no answer came.
 func (c *client) unreachable(err error) error {

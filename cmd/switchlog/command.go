@@ -31,8 +31,13 @@ const (
 // gives cmd the flags that all such commands have. The server is looked for at
 // the first request, so that mistakes in flags are found first.
 func withServer(cmd *cobra.Command, run func(ctx context.Context, c *call) error) *cobra.Command {
-	cmd.Flags().String("admin-token-file", "", "file with the admin token for --server (default: admin.token in --data)")
+	tokenFlag(cmd)
 	return withAnswer(cmd, run)
+}
+
+// tokenFlag gives cmd the flag for the token to ask with.
+func tokenFlag(cmd *cobra.Command) {
+	cmd.Flags().String("admin-token-file", "", "file with the admin token for --server (default: admin.token in --data)")
 }
 
 // withRows is withServer for a command that answers rows, in the form that
@@ -47,6 +52,12 @@ func withAnswer(cmd *cobra.Command, run func(ctx context.Context, c *call) error
 	if cmd.Flags().Lookup("json") == nil {
 		cmd.Flags().Bool("json", false, "answer as JSON")
 	}
+	return withFormat(cmd, formatOf, run)
+}
+
+// withFormat is withAnswer for a command with forms of its own: formatOf says
+// which is meant.
+func withFormat(cmd *cobra.Command, formatOf func(*cobra.Command) (string, error), run func(ctx context.Context, c *call) error) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		format, err := formatOf(cmd)
 		if err != nil {

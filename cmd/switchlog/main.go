@@ -85,6 +85,7 @@ func newRoot(program string, environ []string) *cobra.Command {
 		newTail(),
 		newReplay(),
 		newImport(),
+		newExport(),
 		newRebuild(),
 		newVerify(),
 		newReconcile(),

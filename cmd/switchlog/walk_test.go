@@ -290,7 +290,7 @@ func TestEveryCommandShowsNamesPlain(t *testing.T) {
 		"bench": {""}, "bench latency": {"--switches 0"},
 		"completion": {""}, "completion bash": {"--help"}, "completion zsh": {"--help"}, "completion fish": {"--help"}, "completion powershell": {"--help"},
 		"config": {""}, "config print": {"", "--words \u202e"}, "config check": {"", "--allow-host \u202e/"},
-		"doctor": {"--quick"}, "explain": {"members " + walkMember, "systems " + walkSystem, "members none"}, "front": {"", "--at 2026-03-01T12:30:00Z"},
+		"doctor": {"--quick"}, "explain": {"members " + walkMember, "systems " + walkSystem, "members none"}, "export": {"", "--tenant nobody", "--format ics", "--format pluralkit", filepath.Join(t.TempDir(), "export.json")}, "front": {"", "--at 2026-03-01T12:30:00Z"},
 		"help": {"", "nosuch"}, "import": {file}, "link": {""}, "link pluralkit": {"--said 400"}, "nats-config": {""}, "open": {""},
 		"query": {"", "front", "fronters", "members", "history/member/" + walkMember, "messages", "stats", "timeline"}, "rebuild": {""}, "reconcile": {"", "--dry-run"},
 		"replay": {"", "--tenant " + walkSystem}, "schema": {""}, "schema list": {""}, "schema show": {"me.pluralkit.switch.create"}, "schema export": {filepath.Join(t.TempDir(), "schemas")},
