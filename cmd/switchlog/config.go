@@ -189,7 +189,7 @@ func checkSettings(cmd *cobra.Command, environ []string) error {
 	}
 	var c Config
 	scratch := &cobra.Command{}
-	scratch.Flags().String("data", "", "")
+	scratch.Flags().String("data", "", "directory that holds everything switchlog keeps")
 	c.settings(scratch.Flags())
 	return c.load(scratch, environ)
 }

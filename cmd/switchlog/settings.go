@@ -121,7 +121,7 @@ func (r *reading) set(name, value, from, where string) {
 		return
 	}
 	if err := f.Value.Set(value); err != nil {
-		r.wrong("%s: %s (hint: --%s is %s)", where, wantedOf(f, err), name, f.Usage)
+		r.wrong("%s: %s (hint: --%s: %s)", where, wantedOf(f, err), name, f.Usage)
 		return
 	}
 	r.from[name] = from
@@ -136,7 +136,7 @@ func (r *reading) refuseSecrets() {
 		if name == "nats" || name == "acme-ca" || shownValue(name, f.Value.String()) == f.Value.String() {
 			continue
 		}
-		r.wrong("--%s (%s): it has a user, a password or a query, which it does not take; its value is not shown (hint: --%s is %s)", name, r.from[name], name, f.Usage)
+		r.wrong("--%s (%s): it has a user, a password or a query, which it does not take; its value is not shown (hint: --%s: %s)", name, r.from[name], name, f.Usage)
 		if err := f.Value.Set(f.DefValue); err != nil {
 			r.problems = append(r.problems, err)
 		}
