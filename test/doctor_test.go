@@ -110,11 +110,15 @@ func (s *server) wantFinding(check, verdict, says, hint string) {
 	if want := map[string]int{"problem": 1, "warning": 0}[verdict]; code != want {
 		s.t.Errorf("%s: exit code %d, want %d", check, code, want)
 	}
-	if !slices.ContainsFunc(found, func(f doctorSays) bool {
-		return f.Check == check && f.Verdict == verdict && strings.Contains(f.Says, says) && f.Hint != "" && strings.Contains(f.Hint, hint)
-	}) {
+	if !hasFinding(found, check, verdict, says, hint) {
 		s.t.Errorf("got %+v, want a %s of %s with %q and %q", found, verdict, check, says, hint)
 	}
+}
+
+func hasFinding(found []doctorSays, check, verdict, says, hint string) bool {
+	return slices.ContainsFunc(found, func(f doctorSays) bool {
+		return f.Check == check && f.Verdict == verdict && strings.Contains(f.Says, says) && f.Hint != "" && strings.Contains(f.Hint, hint)
+	})
 }
 
 // shell changes a database with the sqlite3 shell.

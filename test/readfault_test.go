@@ -114,7 +114,10 @@ func TestUnreadable(t *testing.T) {
 	s.start()
 	post()
 	await(t, "word of the block", func() bool { return says("cannot read the streams") })
-	s.wantFinding("server", "problem", "whose files are there as they were", "dmesg")
+	await(t, "the doctor's word of the block", func() bool { // not while the NATS server is being started once more
+		found, code := s.doctor()
+		return code == 1 && hasFinding(found, "server", "problem", "whose files are there as they were", "dmesg")
+	})
 	disk.Refuse(nil)
 	s.ready() // by itself
 	checkLoad(t, Check(s), l, more)
