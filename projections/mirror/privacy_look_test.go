@@ -41,7 +41,8 @@ func (w *watcher) look(t fataler) publicView {
 	add("settings", w.system, get(in+"/settings"))
 	add("front", w.system, get(in+"/fronters"))
 	untold := map[string]bool{}
-	for noun, path := range map[string]string{"member": "/members", "group": "/groups?with_members=true"} {
+	for _, of := range []struct{ noun, path string }{{"member", "/members"}, {"group", "/groups?with_members=true"}} { // in one order: lists are compared
+		noun, path := of.noun, of.path
 		var list []json.RawMessage
 		if body := get(in + path); body != nil {
 			if err := json.Unmarshal(body, &list); err != nil {
